@@ -76,6 +76,12 @@ extension WireReader {
         return next
     }
 
+    /// Where the head at `start`, which is known to be well formed, ends.
+    func bodyOffset(at start: Int) -> Int {
+        let info = bytes[start] & 0x1f
+        return info < 24 ? start + 1 : start + 1 + (1 << Int(info - 24))
+    }
+
     /// Whether the bytes of one range come before those of another, compared one by one.
     func precedes(_ left: Range<Int>, _ right: Range<Int>) -> Bool {
         let commonCount = min(left.count, right.count)
@@ -101,8 +107,10 @@ extension WireReader {
         guard info < 28 else {
             if info == 31, bytes[start] != 0xff {
                 throw WireError(
-                    code: .notCanonical, message: "the length is indefinite; it must be given",
-                    offset: start)
+                    code: .notCanonical,
+                    message: "the length is indefinite; it must be given",
+                    offset: start
+                )
             }
             throw malformed("no item can start with the byte \(bytes[start])", at: start)
         }
@@ -116,8 +124,10 @@ extension WireReader {
         let least: UInt64 = byteCount == 1 ? 24 : 1 << (UInt64(byteCount) * 4)
         guard value >= least else {
             throw WireError(
-                code: .notCanonical, message: "\(value) takes \(byteCount) bytes in place of fewer",
-                offset: start)
+                code: .notCanonical,
+                message: "\(value) takes \(byteCount) bytes in place of fewer",
+                offset: start
+            )
         }
         return (value, start + 1 + byteCount)
     }
@@ -139,7 +149,10 @@ extension WireReader {
         let value = Double(bitPattern: pattern)
         guard !value.isNaN || pattern == WireSimple.canonicalNaN else {
             throw WireError(
-                code: .notCanonical, message: "a NaN other than the canonical one", offset: start)
+                code: .notCanonical,
+                message: "a NaN other than the canonical one",
+                offset: start
+            )
         }
         return (value, start + 9)
     }
@@ -170,7 +183,9 @@ extension WireReader {
     }
 
     private func validateEntries(
-        _ count: Int, from start: Int, depth: Int
+        _ count: Int,
+        from start: Int,
+        depth: Int
     ) throws(WireError) -> Int {
         var next = start
         var previous = start..<start
@@ -182,8 +197,10 @@ extension WireReader {
             let key = next..<(try validate(at: next, depth: depth))
             guard index == 0 || precedes(previous, key) else {
                 throw WireError(
-                    code: .notCanonical, message: "a map's key repeats or comes out of order",
-                    offset: key.lowerBound)
+                    code: .notCanonical,
+                    message: "a map's key repeats or comes out of order",
+                    offset: key.lowerBound
+                )
             }
             previous = key
             next = try validate(at: key.upperBound, depth: depth)
@@ -194,8 +211,10 @@ extension WireReader {
     private func checkDepth(_ depth: Int, at offset: Int) throws(WireError) {
         guard depth < limits.depthMax else {
             throw WireError(
-                code: .tooDeep, message: "more than \(limits.depthMax) containers are nested",
-                offset: offset)
+                code: .tooDeep,
+                message: "more than \(limits.depthMax) containers are nested",
+                offset: offset
+            )
         }
     }
 }
@@ -206,19 +225,28 @@ extension WireReader {
     @usableFromInline
     func truncated(at offset: Int) -> WireError {
         WireError(
-            code: .truncated, message: "the item runs past the end at byte \(end)", offset: offset)
+            code: .truncated,
+            message: "the item runs past the end at byte \(end)",
+            offset: offset
+        )
     }
 
     @usableFromInline
     func tooLarge(_ what: @autoclosure () -> String, _ limit: Int, at offset: Int) -> WireError {
         WireError(
-            code: .tooLarge, message: "\(what()) is over the limit of \(limit)", offset: offset)
+            code: .tooLarge,
+            message: "\(what()) is over the limit of \(limit)",
+            offset: offset
+        )
     }
 
     @usableFromInline
     func outOfRange(_ type: @autoclosure () -> String, at offset: Int) -> WireError {
         WireError(
-            code: .valueOutOfRange, message: "the number does not fit \(type())", offset: offset)
+            code: .valueOutOfRange,
+            message: "the number does not fit \(type())",
+            offset: offset
+        )
     }
 
     @usableFromInline
@@ -230,7 +258,10 @@ extension WireReader {
     func mismatch(_ expected: String) -> WireError {
         let found = position < end ? describeType(at: position) : "the end"
         return WireError(
-            code: .typeMismatch, message: "expected \(expected), found \(found)", offset: position)
+            code: .typeMismatch,
+            message: "expected \(expected), found \(found)",
+            offset: position
+        )
     }
 
     func malformed(_ message: String, at offset: Int) -> WireError {
@@ -241,7 +272,10 @@ extension WireReader {
         switch first {
         case WireSimple.half, WireSimple.single:
             WireError(
-                code: .notCanonical, message: "a float must be 64 bits wide", offset: offset)
+                code: .notCanonical,
+                message: "a float must be 64 bits wide",
+                offset: offset
+            )
         case 0xff:
             malformed("a break stands outside an item of indefinite length", at: offset)
         default:

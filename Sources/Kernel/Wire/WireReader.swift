@@ -38,13 +38,15 @@ public struct WireReader: Sendable {
             throw WireError(
                 code: .truncated,
                 message: "the range \(range) lies outside the \(bytes.count) bytes that there are",
-                offset: range.lowerBound)
+                offset: range.lowerBound
+            )
         }
         guard range.count <= limits.totalBytesMax else {
             throw WireError(
                 code: .tooLarge,
                 message: "\(range.count) bytes are more than the limit of \(limits.totalBytesMax)",
-                offset: range.lowerBound)
+                offset: range.lowerBound
+            )
         }
         self.bytes = bytes
         self.limits = limits
@@ -71,8 +73,10 @@ public struct WireReader: Sendable {
     public func finish() throws(WireError) {
         if position != end {
             throw WireError(
-                code: .trailingBytes, message: "\(end - position) bytes follow the last value",
-                offset: position)
+                code: .trailingBytes,
+                message: "\(end - position) bytes follow the last value",
+                offset: position
+            )
         }
     }
 
@@ -241,8 +245,10 @@ extension WireReader {
         guard count == expected else {
             position = start
             throw WireError(
-                code: .valueOutOfRange, message: "an array of \(expected) has \(count) elements",
-                offset: start)
+                code: .valueOutOfRange,
+                message: "an array of \(expected) has \(count) elements",
+                offset: start
+            )
         }
     }
 
