@@ -18,8 +18,9 @@ struct WireCodingKey: CodingKey {
     }
 }
 
-/// A standard collection without an order of its own. Its elements are put in the order of their encoded
-/// bytes, so that equal collections give equal bytes.
+/// A standard collection without an order of its own.
+///
+/// Its elements are put in the order of their encoded bytes, so that equal collections give equal bytes.
 protocol WireUnorderedCollection {
     /// How many array elements belong together: 1, or 2 for a key followed by its value.
     static var wireStride: Int { get }

@@ -33,7 +33,9 @@ public enum WireDecoder {
         }
     }
 
-    /// Reads all of `bytes` as one `T`; see ``decode(_:from:)``. Throws `trailingBytes` if more follows.
+    /// Reads all of `bytes` as one `T`.
+    ///
+    /// Throws what ``decode(_:from:)`` throws, and `trailingBytes` if more follows.
     public static func decode<T: Decodable>(
         _ type: T.Type,
         from bytes: [UInt8],

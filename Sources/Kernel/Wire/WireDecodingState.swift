@@ -6,8 +6,9 @@ struct WireDecodingEntry {
     var value: Int { key.upperBound }
 }
 
-/// What the containers of one decoding share. All input was checked before, so that the items may be walked
-/// without asking again whether they are there.
+/// What the containers of one decoding share.
+///
+/// All input was checked before, so that the items may be walked without asking again whether they are there.
 final class WireDecodingState {
     var reader: WireReader
     /// The reader's bytes, here as a constant for the comparison of keys.

@@ -144,7 +144,7 @@ final class WireEncodingState {
         return node
     }
 
-    /// Makes an empty node a container. A node that is one of the same kind already is added to.
+    /// Makes an empty node a container; one that is of the same kind already will be added to.
     func open(_ node: Int32, as kind: WireEncodingNode.Kind) {
         let present = nodes[Int(node)].kind
         guard present == .empty || present == kind else { return fail(encodedTwice(node)) }

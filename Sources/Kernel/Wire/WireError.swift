@@ -21,7 +21,7 @@ public struct WireError: Error, Sendable, Equatable, CustomStringConvertible {
         "wire error \(code.rawValue) at byte \(offset): \(message)"
     }
 
-    /// A kind of failure. The set is open: later versions may add to it.
+    /// A kind of failure, of an open set: later versions may add to it.
     public struct Code: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
         /// The name of the code.
         public let rawValue: String

@@ -160,10 +160,11 @@ extension WireReader {
     /// The text in a range, which lies within the input.
     @usableFromInline
     func text(_ range: Range<Int>) throws(WireError) -> String {
-        guard let text = String(validating: bytes[range], as: UTF8.self) else {
+        do {
+            return String(copying: try UTF8Span(validating: bytes.span.extracting(range)))
+        } catch {
             throw malformed("a text string is not UTF-8", at: range.lowerBound)
         }
-        return text
     }
 
     private func validateText(_ range: Range<Int>) throws(WireError) {
@@ -222,7 +223,7 @@ extension WireReader {
 // MARK: - Errors
 
 extension WireReader {
-    @usableFromInline
+    @usableFromInline @inline(never)
     func truncated(at offset: Int) -> WireError {
         WireError(
             code: .truncated,
@@ -231,7 +232,7 @@ extension WireReader {
         )
     }
 
-    @usableFromInline
+    @usableFromInline @inline(never)
     func tooLarge(_ what: @autoclosure () -> String, _ limit: Int, at offset: Int) -> WireError {
         WireError(
             code: .tooLarge,
@@ -240,7 +241,7 @@ extension WireReader {
         )
     }
 
-    @usableFromInline
+    @usableFromInline @inline(never)
     func outOfRange(_ type: @autoclosure () -> String, at offset: Int) -> WireError {
         WireError(
             code: .valueOutOfRange,
@@ -249,12 +250,12 @@ extension WireReader {
         )
     }
 
-    @usableFromInline
+    @usableFromInline @inline(never)
     func mismatch(_ major: UInt8) -> WireError {
         mismatch(WireMajor.name(major))
     }
 
-    @usableFromInline
+    @usableFromInline @inline(never)
     func mismatch(_ expected: String) -> WireError {
         let found = position < end ? describeType(at: position) : "the end"
         return WireError(
@@ -262,6 +263,14 @@ extension WireReader {
             message: "expected \(expected), found \(found)",
             offset: position
         )
+    }
+
+    @usableFromInline @inline(never)
+    func wrongCount(_ count: Int, expected: Int, at offset: Int) -> WireError {
+        WireError(
+            code: .valueOutOfRange,
+            message: "an array of \(expected) elements has \(count)",
+            offset: offset)
     }
 
     func malformed(_ message: String, at offset: Int) -> WireError {

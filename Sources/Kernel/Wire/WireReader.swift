@@ -244,11 +244,7 @@ extension WireReader {
         let count = try readArrayHead()
         guard count == expected else {
             position = start
-            throw WireError(
-                code: .valueOutOfRange,
-                message: "an array of \(expected) has \(count) elements",
-                offset: start
-            )
+            throw wrongCount(count, expected: expected, at: start)
         }
     }
 

@@ -62,7 +62,7 @@ public struct WireWriter: Sendable {
         storage.append(value ? WireSimple.yes : WireSimple.no)
     }
 
-    /// Writes a floating-point number, always in 9 bytes. All NaNs are written as the same one.
+    /// Writes a floating-point number, always in 9 bytes; all NaNs are written as the same one.
     @inlinable
     public mutating func write(_ value: Double) {
         storage.append(WireSimple.double)
