@@ -1,4 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CKERNEL_H
 #define CKERNEL_H
+
+#include <stdint.h>
+
+/* Nanoseconds of the machine's monotonic clock; the zero is arbitrary. */
+int64_t ckernel_monotonic_nanoseconds(void);
+
+/* Nanoseconds since the Unix epoch, for what people read; may jump. */
+int64_t ckernel_wall_nanoseconds(void);
+
+/* The pointer that this thread was given by ckernel_set_current; NULL at first. */
+const void *ckernel_current(void);
+void ckernel_set_current(const void *value);
+
+/* A place where one thread sleeps until another wakes it. A wake-up that comes first is not lost. */
+typedef struct ckernel_parker ckernel_parker;
+ckernel_parker *ckernel_parker_make(void); /* NULL where memory is short */
+void ckernel_parker_free(ckernel_parker *parker);
+void ckernel_park(ckernel_parker *parker);
+void ckernel_park_until(ckernel_parker *parker, int64_t monotonic_nanoseconds);
+void ckernel_unpark(ckernel_parker *parker);
+
+/* Starts a thread named `name` (at most 15 bytes are kept) that runs body(argument); 0 or an errno value. */
+typedef struct ckernel_thread ckernel_thread;
+int ckernel_thread_start(void (*body)(void *), void *argument, const char *name, ckernel_thread **thread);
+/* Waits for the thread's end and frees the handle. */
+void ckernel_thread_join(ckernel_thread *thread);
+
+/* Logical processors this process may run on; at least 1. */
+int ckernel_processor_count(void);
+
+/* A tip to the processor that this thread is spinning. */
+void ckernel_relax(void);
+
 #endif

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+public import Logging
+
+/// A timer that was set and may be cancelled.
+public struct TimerID: Sendable, Hashable {
+    @usableFromInline let slot: UInt32
+    @usableFromInline let generation: UInt32
+
+    @inlinable
+    init(slot: UInt32, generation: UInt32) {
+        self.slot = slot
+        self.generation = generation
+    }
+}
+
+/// What a component may use of its world: itself, time, timers, chance, other components, the log.
+///
+/// Nothing else in a component names time or chance. A context is valid only inside the component that got it.
+// Safety: a context is touched only by its own component, which its world runs one message at a time.
+public final class Context<M: Message>: @unchecked Sendable {
+    @usableFromInline let target: Ref<M>.Target
+
+    /// The component's own stream of random numbers, derived from the world's seed and the component's address.
+    public var random: RandomStream
+
+    /// The component's log; its records carry the component's address and the world's time.
+    public let log: Logger
+
+    /// Counters and gauges of the world.
+    public let metrics: Metrics
+
+    @usableFromInline
+    init(_ target: Ref<M>.Target, random: RandomStream, log: Logger, metrics: Metrics) {
+        self.target = target
+        self.random = random
+        self.log = log
+        self.metrics = metrics
+    }
+
+    /// This component's own reference.
+    @inlinable public var me: Ref<M> { Ref(target) }
+
+    /// The world's time: virtual or real.
+    @inlinable public var now: Instant {
+        switch target {
+        case .simulated(let cell): Instant(nanoseconds: cell.core.now)
+        case .live(let cell): cell.world.now
+        case .outlet: .zero
+        }
+    }
+
+    /// Sends `message` to this component after `delay`.
+    @inlinable
+    @discardableResult
+    public func schedule(after delay: Duration, _ message: M) -> TimerID {
+        schedule(at: now + delay, message)
+    }
+
+    /// Sends `message` to this component at `time`, or at once where that is past.
+    @inlinable
+    @discardableResult
+    public func schedule(at time: Instant, _ message: M) -> TimerID {
+        switch target {
+        case .simulated(let cell): cell.schedule(at: time.nanoseconds, message)
+        case .live(let cell): cell.schedule(at: time, message)
+        case .outlet: TimerID(slot: .max, generation: 0)
+        }
+    }
+
+    /// Takes back a timer; tells whether it had not fired yet.
+    @inlinable
+    @discardableResult
+    public func cancel(_ timer: TimerID) -> Bool {
+        switch target {
+        case .simulated(let cell): cell.cancel(timer)
+        case .live(let cell): cell.cancel(timer)
+        case .outlet: false
+        }
+    }
+
+    /// Starts a child on this node; it ends when this component ends.
+    ///
+    /// - Throws: ``KernelError`` with `nameTaken` or `startFailed`.
+    @discardableResult
+    public func spawn<C: Component>(
+        _ name: String, options: SpawnOptions = SpawnOptions(),
+        _ make: @escaping @Sendable (Home) throws -> C
+    ) throws(KernelError) -> Ref<C.Inbox> {
+        switch target {
+        case .simulated(let cell):
+            return try cell.core.spawn(name, on: cell.node, parent: cell, options: options, make)
+        case .live(let cell):
+            return try cell.world.spawn(name, parent: cell, options: options, make)
+        case .outlet: throw KernelError(code: .unsupported, message: "an outlet spawns nothing")
+        }
+    }
+
+    /// Stops this component after the current message, and its children with it.
+    public func stop() {
+        switch target {
+        case .simulated(let cell): cell.stopRequested = true
+        case .live(let cell): cell.requestStop()
+        case .outlet: break
+        }
+    }
+
+    /// Asks to be told, once, when the component behind `ref` is gone.
+    ///
+    /// In a live world its node's connection is watched as well; in a simulated world no heartbeat is simulated: the
+    /// loss is told when the transport's heartbeats would have found it.
+    public func watch<Other: Message>(
+        _ ref: Ref<Other>, _ tell: @escaping @Sendable (Termination) -> M
+    ) {
+        switch target {
+        case .simulated(let cell):
+            guard case .simulated(let other) = ref.target else { return }
+            cell.core.watch(other, by: cell) { [weak cell] reason in _ = cell?.tellSelf(tell(reason)) }
+        case .live(let cell):
+            cell.world.watch(ref.address, by: cell.address) { [weak cell] reason in
+                _ = cell?.tell(tell(reason))
+            }
+        case .outlet: break
+        }
+    }
+
+    /// Takes back a ``watch(_:_:)``.
+    public func unwatch<Other: Message>(_ ref: Ref<Other>) {
+        switch target {
+        case .simulated(let cell):
+            guard case .simulated(let other) = ref.target else { return }
+            other.watchers.removeAll { $0.watcher === cell }
+        case .live(let cell): cell.world.unwatch(ref.address, by: cell.address)
+        case .outlet: break
+        }
+    }
+
+    /// The reference of a component by its address, whether or not it lives now.
+    public func ref<Other: Message>(at address: Address, as type: Other.Type) -> Ref<Other> {
+        switch target {
+        case .simulated(let cell): cell.core.ref(at: address, as: type)
+        case .live(let cell): cell.world.ref(at: address, as: type)
+        case .outlet: Ref(.outlet(Outlet(address: address) { _ in .rejected(.noRecipient) }))
+        }
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Synchronization
+
+/// One thread that runs the components of a live world that live on it, one turn at a time.
+// Safety: `local` is touched by the executor's own thread alone; the rest is locked.
+final class LiveExecutor: SerialExecutor, @unchecked Sendable {
+    private enum Item {
+        case place(LivePlace)
+        case job(UnownedJob)
+    }
+
+    private struct Inbox {
+        var items: [Item] = []
+        var isParked = false
+        var isStopping = false
+    }
+
+    private let inbox = Mutex(Inbox())
+    private let parker = Parker()
+    private var local: [Item] = []
+    private let spinCount: Int
+
+    init(spinCount: Int) { self.spinCount = spinCount }
+
+    func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
+
+    /// Gives `place` a turn.
+    func schedule(_ place: LivePlace) {
+        if CurrentPlace.place?.executor === self {
+            local.append(.place(place))
+        } else {
+            add(.place(place))
+        }
+    }
+
+    func stop() {
+        let wakes = inbox.withLock { state in
+            state.isStopping = true
+            return state.isParked
+        }
+        if wakes { parker.unpark() }
+    }
+
+    private func add(_ item: Item) {
+        let wakes = inbox.withLock { state in
+            state.items.append(item)
+            defer { state.isParked = false }
+            return state.isParked
+        }
+        if wakes { parker.unpark() }
+    }
+
+    /// The thread's body; returns after ``stop()`` when nothing is left to run.
+    func run() {
+        var turn: [Item] = []
+        while true {
+            turn.removeAll(keepingCapacity: true)
+            swap(&turn, &local)
+            let stops = inbox.withLock { state in
+                turn.append(contentsOf: state.items)
+                state.items.removeAll(keepingCapacity: true)
+                return state.isStopping
+            }
+            if turn.isEmpty {
+                if stops { return }
+                waitForWork()
+                continue
+            }
+            for item in turn {
+                switch item {
+                case .place(let place):
+                    CurrentPlace.set(place)
+                    place.turn()
+                    CurrentPlace.set(nil)
+                case .job(let job): job.runSynchronously(on: asUnownedSerialExecutor())
+                }
+            }
+        }
+    }
+
+    private func waitForWork() {
+        for _ in 0..<spinCount {
+            if inbox.withLock({ !$0.items.isEmpty || $0.isStopping }) { return }
+            relax()
+        }
+        let parks = inbox.withLock { state in
+            guard state.items.isEmpty, !state.isStopping else { return false }
+            state.isParked = true
+            return true
+        }
+        if parks { parker.park() }
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Logging
+
+/// A place in a live world: a component's mailbox or a waiting question.
+// Safety: subclasses lock what several threads touch; the rest belongs to the place's executor.
+public class LivePlace: @unchecked Sendable {
+    /// Where this is.
+    public let address: Address
+    unowned let worldStorage: LiveWorld
+    let executor: LiveExecutor
+
+    init(address: Address, world: LiveWorld, executor: LiveExecutor) {
+        self.address = address
+        worldStorage = world
+        self.executor = executor
+    }
+
+    /// The world this place belongs to.
+    @usableFromInline var world: LiveWorld { worldStorage }
+
+    /// Takes a message in its wire form.
+    ///
+    /// - Returns: `nil`, or why it was not taken.
+    func accept(_ envelope: Envelope, permission: Permission) -> DeadLetterReason? { .notUnderstood }
+
+    /// The peer sent the answer that a message from here could not be delivered.
+    func bounced(_ reason: DeadLetterReason) {}
+
+    /// Handles what waits; called by the executor.
+    func turn() {}
+
+    /// Asks the component to stop after its current message.
+    func requestStop(_ reason: Termination = .stopped) {}
+
+    /// Fails the component as if it had thrown, because a child escalated.
+    func fail(_ error: any Error) {}
+
+    var children: [LivePlace] = []
+    weak var parent: LivePlace?
+
+    /// Decodes a message for this world and checks what its sender may do.
+    func decode<M: Message>(
+        _ envelope: Envelope, as type: M.Type, permission: Permission
+    ) -> Result<M, Refusal> {
+        guard envelope.messageName == M.messageName else { return .failure(Refusal(reason: .notUnderstood)) }
+        do {
+            var reader = try WireReader(envelope.payload)
+            reader.context = worldStorage
+            let message = try M.decode(from: &reader)
+            try reader.finish()
+            guard message.permission <= permission else { return .failure(Refusal(reason: .forbidden)) }
+            return .success(message)
+        } catch {
+            worldStorage.log.warning(
+                "a \(envelope.messageName) from \(envelope.from?.description ?? "outside") does not decode: \(error)")
+            return .failure(Refusal(reason: .notUnderstood))
+        }
+    }
+
+    struct Refusal: Error { let reason: DeadLetterReason }
+}

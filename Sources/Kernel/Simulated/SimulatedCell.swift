@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+public import DequeModule
+private import Logging
+
+/// The mailbox and the timers of one component in a simulated world.
+///
+/// Everything on the way of a message is inlinable, so that a module that knows `M` gets code specialized for it:
+/// an unspecialized generic mailbox is an order of magnitude slower.
+// Safety: see `SimulatedPlace`.
+public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendable {
+    @usableFromInline
+    struct Queued {
+        @usableFromInline let message: M
+        @usableFromInline let from: UInt32
+
+        @inlinable
+        init(message: M, from: UInt32) {
+            self.message = message
+            self.from = from
+        }
+    }
+
+    @usableFromInline
+    struct TimerSlot {
+        @usableFromInline var message: M?
+        @usableFromInline var generation: UInt32
+
+        @inlinable
+        init(message: M?, generation: UInt32) {
+            self.message = message
+            self.generation = generation
+        }
+    }
+
+    @usableFromInline var queue: Deque<Queued> = []
+    @usableFromInline var timers: ContiguousArray<TimerSlot> = []
+    @usableFromInline var freeSlots: ContiguousArray<UInt32> = []
+    @usableFromInline var box: BehaviorBox<M>?
+    @usableFromInline var options = SpawnOptions()
+    var window = RestartWindow()
+    var incarnation: UInt64 = 0
+
+    override var messageName: String { M.messageName }
+
+    @inlinable
+    func tell(_ message: M) -> Delivery {
+        if core.currentNode === node { return enqueue(message, from: core.currentIndex) }
+        return tellFromElsewhere(message)
+    }
+
+    @inlinable
+    func tellSelf(_ message: M) -> Delivery { enqueue(message, from: index) }
+
+    @inlinable
+    func enqueue(_ message: M, from: UInt32) -> Delivery {
+        guard isUp, queue.count < options.mailboxCountMax else {
+            return refuse(message, from: from)
+        }
+        queue.append(Queued(message: message, from: from))
+        pendingCount += 1
+        core.ready.append(ReadyEntry(place: index, slot: SimulatedPlace.mailboxSlot))
+        if core.isRecording { core.recordSent(message, to: self) }
+        return .accepted
+    }
+
+    @usableFromInline
+    func refuse(_ message: M, from: UInt32) -> Delivery {
+        if isUp, options.overflow == .dropOldest, let oldest = queue.popFirst() {
+            core.bury(from: oldest.from, to: self, .mailboxFull)
+            return enqueue(message, from: from)
+        }
+        let reason: DeadLetterReason =
+            isUp ? .mailboxFull : (isStopped ? .stopped : (node.isUp ? .noRecipient : .nodeKilled))
+        core.bury(from: from, to: self, reason)
+        return .rejected(reason)
+    }
+
+    @usableFromInline
+    func tellFromElsewhere(_ message: M) -> Delivery {
+        guard let sender = core.currentNode else {
+            return enqueue(message, from: SimulatedCore.outsideIndex)
+        }
+        if core.isRecording { core.recordSent(message, to: self) }
+        let from = core.currentIndex
+        var byteCount = message.wireByteEstimate
+        var arriving = message
+        if core.options.encodesNetworkMessages {
+            do {
+                let bytes = try message.wireBytes()
+                byteCount = bytes.count
+                var reader = try WireReader(bytes)
+                reader.context = core
+                arriving = try M.decode(from: &reader)
+                try reader.finish()
+            } catch {
+                core.log.error("a \(M.messageName) cannot cross the wire: \(error)")
+                core.bury(from: from, to: self, .notEncodable)
+                return .rejected(.notEncodable)
+            }
+        }
+        let copy = arriving
+        return core.network.send(
+            from: sender, to: node, byteCount: byteCount,
+            deliver: { [self] in _ = enqueue(copy, from: from) },
+            lose: { [self] reason in core.bury(from: from, to: self, reason) })
+    }
+
+    // MARK: Timers
+
+    @inlinable
+    func schedule(at time: Int64, _ message: M) -> TimerID {
+        let slot: UInt32
+        if let free = freeSlots.popLast() {
+            slot = free
+            timers[Int(slot)].message = message
+        } else {
+            slot = UInt32(timers.count)
+            timers.append(TimerSlot(message: message, generation: 0))
+        }
+        pendingCount += 1
+        core.pushEvent(at: time, place: index, slot: slot)
+        return TimerID(slot: slot, generation: timers[Int(slot)].generation)
+    }
+
+    @inlinable
+    func cancel(_ timer: TimerID) -> Bool {
+        let slot = Int(timer.slot)
+        guard slot < timers.count, timers[slot].generation == timer.generation,
+            timers[slot].message != nil
+        else { return false }
+        timers[slot].message = nil
+        core.noteCancelled()
+        return true
+    }
+
+    override func isCancelled(slot: UInt32) -> Bool {
+        slot != SimulatedPlace.mailboxSlot && timers[Int(slot)].message == nil
+    }
+
+    /// Frees the slot of a cancelled timer whose event was taken out of the heap.
+    func releaseCancelled(slot: UInt32) { retireSlot(slot) }
+
+    @inlinable
+    func retireSlot(_ slot: UInt32) {
+        timers[Int(slot)].generation &+= 1
+        freeSlots.append(slot)
+    }
+
+    // MARK: Delivery
+
+    /// Takes the message of an event: the head of the mailbox or a timer's.
+    @inlinable
+    func take(_ slot: UInt32) -> Queued? {
+        if slot == SimulatedPlace.mailboxSlot { return queue.popFirst() }
+        let message = timers[Int(slot)].message
+        timers[Int(slot)].message = nil
+        retireSlot(slot)
+        guard let message else {
+            core.noteCancelledGone()
+            return nil
+        }
+        return Queued(message: message, from: index)
+    }
+
+    /// Forms the code that handles this place's events; called where `M` is known.
+    @inlinable
+    func install(_ box: BehaviorBox<M>, options: SpawnOptions) {
+        self.box = box
+        self.options = options
+        // Safety: the world keeps the place alive while an event of it is pending.
+        step = { [unowned(unsafe) self] slot in
+            guard let queued = take(slot), let behavior = box.current else { return }
+            core.begin(self, from: queued.from)
+            if core.detailsTrace { core.traceContent(queued.message, from: queued.from, to: self) }
+            do {
+                try behavior.receive(queued.message)
+            } catch {
+                core.bury(from: queued.from, to: self, .failed)
+                fail(error)
+            }
+            core.end(self)
+        }
+    }
+
+    override func drain(_ reason: DeadLetterReason) -> Int {
+        let count = queue.count
+        while let queued = queue.popFirst() { core.bury(from: queued.from, to: self, reason) }
+        for slot in timers.indices where timers[slot].message != nil {
+            timers[slot].message = nil
+            core.noteCancelled()
+        }
+        return count
+    }
+
+    override func dropComponent() {
+        box?.current = nil
+        isUp = false
+    }
+
+    @usableFromInline
+    override func fail(_ error: any Error) {
+        core.log.warning("\(address) failed: \(error)")
+        core.statistics.failures += 1
+        switch options.supervision {
+        case .resume: return
+        case .stop: core.stop(self, because: .failed)
+        case .escalate:
+            core.stop(self, because: .failed)
+            parent?.fail(error)
+        case .restart(let max, let within):
+            guard window.allowsRestart(at: Instant(nanoseconds: core.now), max: max, within: within),
+                let box
+            else {
+                core.stop(self, because: .failed)
+                return
+            }
+            core.restart(self, box)
+        }
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Faults of whole nodes.
+extension SimulatedCore {
+    func kill(_ node: SimulatedNode) {
+        guard node.isUp else { return }
+        node.isUp = false
+        node.isPaused = false
+        network.nodeKilled(node)
+        for place in node.places where place.isUp {
+            place.dropComponent()
+            place.children = []
+            place.parent = nil
+            place.stopRequested = false
+            _ = place.drain(.nodeKilled)
+        }
+        releaseHeld(node)
+    }
+
+    func restart(_ node: SimulatedNode) throws {
+        if node.isUp { kill(node) }
+        node.isUp = true
+        node.incarnation += 1
+        network.tellOrphans(of: node)
+        try node.boot?(node)
+    }
+
+    func resume(_ node: SimulatedNode) {
+        guard node.isPaused else { return }
+        node.isPaused = false
+        releaseHeld(node)
+    }
+
+    private func releaseHeld(_ node: SimulatedNode) {
+        for entry in node.held { ready.append(entry) }
+        node.held = []
+        let parcels = node.heldParcels
+        node.heldParcels = []
+        for parcel in parcels { parcel.link.release(parcel.slot) }
+    }
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Logging
+
+/// An event whose time has come.
+@usableFromInline
+struct ReadyEntry {
+    @usableFromInline let place: UInt32
+    @usableFromInline let slot: UInt32
+
+    @inlinable
+    init(place: UInt32, slot: UInt32) {
+        self.place = place
+        self.slot = slot
+    }
+}
+
+/// The events of the present instant; the next is taken first-in-first-out or drawn by the world's seed.
+///
+/// Entries of one mailbox are interchangeable (each says "take your head"), so any order of draws keeps the order of
+/// messages between two components.
+@usableFromInline
+struct ReadyQueue {
+    @usableFromInline var entries: ContiguousArray<ReadyEntry> = []
+    @usableFromInline var head = 0
+
+    @inlinable
+    init() {}
+
+    @inlinable var isEmpty: Bool { head == entries.count }
+
+    @inlinable
+    mutating func append(_ entry: ReadyEntry) { entries.append(entry) }
+
+    @inlinable
+    mutating func take(drawingFrom random: inout RandomStream, seeded: Bool) -> ReadyEntry {
+        let waiting = entries.count - head
+        if seeded && waiting > 1 {
+            let offset = Int((UInt64(waiting) &* (random.next() >> 32)) >> 32)
+            entries.swapAt(head, head + offset)
+        }
+        let entry = entries[head]
+        head += 1
+        if head == entries.count {
+            entries.removeAll(keepingCapacity: true)
+            head = 0
+        } else if head > 4096 && head * 2 > entries.count {
+            entries.removeFirst(head)
+            head = 0
+        }
+        return entry
+    }
+}
+
+/// Counts of a simulated world, for reports and benchmarks.
+public struct SimulationStatistics: Sendable, Hashable {
+    /// Messages handled, timers included.
+    public var delivered = 0
+    /// Of these, timers.
+    public var timersFired = 0
+    /// Components started.
+    public var spawned = 0
+    /// Components that stopped.
+    public var stopped = 0
+    /// Components that threw.
+    public var failures = 0
+    /// Components made anew after a failure.
+    public var restarts = 0
+    /// Messages that crossed a link.
+    public var crossings = 0
+    /// Messages lost by kills, broken sessions and faulty links.
+    public var lost = 0
+
+    init() {}
+}
+
+/// The inside of a simulated world.
+///
+/// The world object owns the core; places and nodes refer to it. It holds the clock, the heap of future events, the
+/// events of the present instant, and the places. No global is used: many worlds run on many threads.
+// Safety: only the thread that runs the world touches the core; the world moves between threads only as a whole.
+public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendable {
+    /// The sender index of what comes from outside the world.
+    @usableFromInline static var outsideIndex: UInt32 { .max }
+
+    @usableFromInline var now: Int64 = 0
+    @usableFromInline var heap = EventHeap()
+    @usableFromInline var ready = ReadyQueue()
+    @usableFromInline var random: RandomStream
+    @usableFromInline var currentNode: SimulatedNode?
+    @usableFromInline var currentIndex: UInt32 = SimulatedCore.outsideIndex
+    @usableFromInline var sequence: UInt64 = 0
+    @usableFromInline var places: ContiguousArray<SimulatedPlace?> = []
+    @usableFromInline var statistics = SimulationStatistics()
+    @usableFromInline var trace = TraceHash()
+    @usableFromInline var detailsTrace: Bool
+    @usableFromInline var isRecording = false
+    @usableFromInline var cancelledCount = 0
+    @usableFromInline let options: SimulatedWorld.Options
+    let log: Logger
+    let metrics = Metrics()
+    var deadLetters = DeadLetterLog()
+    var freeIndices: [UInt32] = []
+    var directory: [Address: SimulatedPlace] = [:]
+    var nodes: [SimulatedNode] = []
+    var nodeIndices: [String: Int] = [:]
+    var journal: (any JournalSink)?
+    var jobs: [UnownedJob] = []
+    var askCount = 0
+    // The network refers back to the core; it is made right after it and lives as long.
+    private var networkStorage: SimulatedNetwork?
+
+    init(seed: UInt64, options: SimulatedWorld.Options, log: Logger) {
+        self.options = options
+        self.log = log
+        detailsTrace = options.traceDetail == .content
+        random = RandomStream(seed: mixed(seed))
+    }
+
+    @usableFromInline var network: SimulatedNetwork {
+        if let networkStorage { return networkStorage }
+        let made = SimulatedNetwork(core: self)
+        networkStorage = made
+        return made
+    }
+
+    // MARK: Events
+
+    @inlinable
+    func pushEvent(at time: Int64, place: UInt32, slot: UInt32) {
+        sequence &+= 1
+        let tie = options.tieBreak == .seeded ? mixed(sequence ^ options.seed) : sequence
+        heap.push(Event(time: max(time, now), tie: tie, place: place, slot: slot))
+    }
+
+    @inlinable
+    func noteCancelled() {
+        cancelledCount += 1
+        if cancelledCount > 4096 && cancelledCount * 2 > heap.count { dropCancelled() }
+    }
+
+    @inlinable
+    func noteCancelledGone() { cancelledCount -= 1 }
+
+    /// Takes the events of cancelled timers out of the heap, so that it stays as small as what is still wanted.
+    @usableFromInline
+    func dropCancelled() {
+        heap.filter { event in
+            guard let place = places[Int(event.place)], place.isCancelled(slot: event.slot) else { return true }
+            place.step(event.slot)
+            settle(place)
+            return false
+        }
+    }
+
+    @inlinable
+    func settle(_ place: SimulatedPlace) {
+        place.pendingCount -= 1
+        if place.isStopped && place.pendingCount == 0 { retire(place) }
+    }
+
+    /// Runs events up to and including `limit`; returns how many were handled.
+    func run(until limit: Int64, eventCountMax: Int) -> Int {
+        var handled = 0
+        let seeded = options.tieBreak == .seeded
+        while handled < eventCountMax {
+            if !jobs.isEmpty { runJobs() }
+            if ready.isEmpty {
+                guard let next = heap.first, next.time <= limit else { break }
+                now = next.time
+                while let event = heap.first, event.time == now {
+                    _ = heap.popFirst()
+                    ready.append(ReadyEntry(place: event.place, slot: event.slot))
+                }
+            }
+            let entry = ready.take(drawingFrom: &random, seeded: seeded)
+            guard let place = places[Int(entry.place)] else { continue }
+            if place.node.isPaused {
+                place.node.held.append(entry)
+                continue
+            }
+            place.step(entry.slot)
+            settle(place)
+            handled += 1
+        }
+        return handled
+    }
+
+    // MARK: Delivery
+
+    @inlinable
+    func begin(_ place: SimulatedPlace, from: UInt32) {
+        currentNode = place.node
+        currentIndex = place.index
+        statistics.delivered += 1
+        if from == place.index { statistics.timersFired += 1 }
+        trace.absorb(UInt64(bitPattern: now))
+        trace.absorb(UInt64(place.index) << 32 | UInt64(from))
+    }
+
+    @inlinable
+    func end(_ place: SimulatedPlace) {
+        currentNode = nil
+        currentIndex = SimulatedCore.outsideIndex
+        if place.stopRequested { stop(place, because: .stopped) }
+    }
+
+    @usableFromInline
+    func bury(from: UInt32, to place: SimulatedPlace, _ reason: DeadLetterReason) {
+        switch reason {
+        case .nodeKilled, .linkLost: statistics.lost += 1
+        default: break
+        }
+        deadLetters.record(
+            DeadLetter(
+                time: Instant(nanoseconds: now), from: name(of: from), to: place.address.description,
+                messageName: place.messageName, reason: reason))
+    }
+
+    func name(of index: UInt32) -> String {
+        guard Int(index) < places.count, let place = places[Int(index)] else { return "" }
+        return place.address.description
+    }
+
+    // MARK: Content trace and journal
+
+    @usableFromInline
+    func traceContent<M: Message>(_ message: M, from: UInt32, to place: SimulatedPlace) {
+        do {
+            let bytes = try message.wireBytes()
+            trace.absorb(bytes)
+            if let journal {
+                journal.record(
+                    JournalRecord(
+                        time: Instant(nanoseconds: now), kind: .delivered, from: name(of: from),
+                        to: place.address.description, messageName: M.messageName, bytes: bytes))
+            }
+        } catch {
+            log.error("a \(M.messageName) for \(place.address) cannot be traced: \(error)")
+            trace.absorb(stableHash(M.messageName))
+        }
+    }
+
+    @usableFromInline
+    func recordSent<M: Message>(_ message: M, to place: SimulatedPlace) {
+        guard let journal, currentIndex != SimulatedCore.outsideIndex else { return }
+        do {
+            journal.record(
+                JournalRecord(
+                    time: Instant(nanoseconds: now), kind: .sent, from: name(of: currentIndex),
+                    to: place.address.description, messageName: M.messageName,
+                    bytes: try message.wireBytes()))
+        } catch {
+            log.error("a \(M.messageName) for \(place.address) cannot be recorded: \(error)")
+        }
+    }
+
+    // MARK: Executor
+
+    /// Takes a job that hops to a component; it runs before the next event, on the world's thread.
+    public func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
+
+    private func runJobs() {
+        let waiting = jobs
+        jobs.removeAll()
+        for job in waiting { job.runSynchronously(on: asUnownedSerialExecutor()) }
+    }
+
+    /// Ends all components and cuts every cycle.
+    func shutDown() {
+        for place in places {
+            guard let place else { continue }
+            place.dropComponent()
+            place.step = { _ in }
+            place.watchers = []
+            place.children = []
+        }
+        places = []
+        directory = [:]
+        nodes = []
+        networkStorage = nil
+        journal = nil
+        isRecording = false
+        ready = ReadyQueue()
+        heap = EventHeap()
+    }
+}

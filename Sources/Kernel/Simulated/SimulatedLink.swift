@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A place whose events are closures: the faults of a schedule, the detection of a loss, a test's own steps.
+// Safety: see `SimulatedPlace`.
+final class SimulatedScript: SimulatedPlace, @unchecked Sendable {
+    private var actions: [(() -> Void)?] = []
+    private var free: [Int] = []
+
+    func start() {
+        isUp = true
+        // Safety: the core keeps the script as long as its events.
+        step = { [unowned(unsafe) self] slot in
+            let action = actions[Int(slot)]
+            actions[Int(slot)] = nil
+            free.append(Int(slot))
+            action?()
+        }
+    }
+
+    func at(_ time: Int64, _ action: @escaping () -> Void) {
+        let slot: Int
+        if let known = free.popLast() {
+            slot = known
+            actions[slot] = action
+        } else {
+            slot = actions.count
+            actions.append(action)
+        }
+        pendingCount += 1
+        core.pushEvent(at: time, place: index, slot: UInt32(slot))
+    }
+}
+
+/// One direction of the connection of two nodes.
+// Safety: see `SimulatedPlace`.
+final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
+    let from: SimulatedNode
+    let to: SimulatedNode
+    var model: LinkModel
+    var isBlocked = false
+    var blockEpoch = 0
+    private(set) var session = 0
+    private var freeAt: Int64 = 0
+    private var lastArrival: Int64 = 0
+    private var cloggedUntil: Int64 = 0
+    private var underWay: [Parcel?] = []
+    private var free: [Int] = []
+    private var underWayCount = 0
+    private var waiting: [Parcel] = []
+    private var isSessionDead = false
+
+    init(
+        core: SimulatedCore, index: UInt32, address: Address, from: SimulatedNode, to: SimulatedNode,
+        carrier: SimulatedNode, model: LinkModel
+    ) {
+        self.from = from
+        self.to = to
+        self.model = model
+        super.init(core: core, index: index, address: address, node: carrier)
+    }
+
+    func start() {
+        isUp = true
+        // Safety: the network keeps the link as long as the world lives.
+        step = { [unowned(unsafe) self] slot in arrive(Int(slot)) }
+    }
+
+    /// Delays everything on this link until `time`, in order.
+    func clog(until time: Int64) { cloggedUntil = max(cloggedUntil, time) }
+
+    func send(_ parcel: Parcel, _ random: inout RandomStream) -> Delivery {
+        guard underWayCount + waiting.count < SimulatedNetwork.waitingCountMax else {
+            parcel.lose(.congested)
+            return .rejected(.congested)
+        }
+        if isBlocked {
+            if isSessionDead {
+                parcel.lose(.linkLost)
+                return .rejected(.linkLost)
+            }
+            waiting.append(parcel)
+            return .accepted
+        }
+        isSessionDead = false
+        if random.happens(model.loss) {
+            parcel.lose(.linkLost)
+            return .accepted
+        }
+        launch(parcel, &random)
+        if random.happens(model.duplication) { launch(parcel, &random) }
+        return .accepted
+    }
+
+    /// The block is over: what waited goes out in order.
+    func flush(_ random: inout RandomStream) {
+        isSessionDead = false
+        let parcels = waiting
+        waiting = []
+        for parcel in parcels { launch(parcel, &random) }
+    }
+
+    /// The session is over: what is under way or waits is lost.
+    func endSession() {
+        session += 1
+        if isBlocked { isSessionDead = true }
+        let parcels = waiting
+        waiting = []
+        for parcel in parcels { parcel.lose(.linkLost) }
+    }
+
+    private func launch(_ parcel: Parcel, _ random: inout RandomStream) {
+        let start = max(core.now, freeAt, cloggedUntil)
+        let wire = Int64((Double(parcel.byteCount) / model.bytesPerSecond * 1e9).rounded())
+        freeAt = start + wire
+        var arrival = freeAt + model.latency.nanoseconds
+        let jitter = model.jitter.nanoseconds
+        if jitter > 0 { arrival += Int64(random.uniform() * Double(jitter)) }
+        if random.happens(model.reordering) {
+            arrival += Int64(random.uniform() * Double(max(model.latency.nanoseconds * 4, 1_000)))
+        } else {
+            // One nanosecond apart, so that no tie-break can swap two messages of a session.
+            arrival = max(arrival, lastArrival + 1)
+            lastArrival = arrival
+        }
+        var stamped = parcel
+        stamped.session = session
+        let slot: Int
+        if let known = free.popLast() {
+            slot = known
+            underWay[slot] = stamped
+        } else {
+            slot = underWay.count
+            underWay.append(stamped)
+        }
+        underWayCount += 1
+        pendingCount += 1
+        core.pushEvent(at: arrival, place: index, slot: UInt32(slot))
+    }
+
+    private func arrive(_ slot: Int) {
+        guard let parcel = underWay[slot] else { return }
+        // A paused receiver takes nothing off its socket: the parcel waits for it in its arrival's turn.
+        if to.isPaused {
+            to.heldParcels.append((self, slot))
+            return
+        }
+        underWay[slot] = nil
+        free.append(slot)
+        underWayCount -= 1
+        guard parcel.session == session, to.isUp else {
+            parcel.lose(to.isUp ? .linkLost : .nodeKilled)
+            return
+        }
+        core.statistics.crossings += 1
+        parcel.deliver()
+    }
+
+    /// The receiver runs again: delivers what arrived while it was paused.
+    func release(_ slot: Int) { arrive(slot) }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How a link between two nodes behaves, one way.
+public struct LinkModel: Sendable, Hashable, Codable {
+    /// Time that each message is under way.
+    public var latency: Duration
+    /// Further time, drawn evenly from zero to this.
+    public var jitter: Duration
+    /// Bytes a second; messages queue behind each other.
+    public var bytesPerSecond: Double
+    /// Probability that a message is lost.
+    public var loss: Double
+    /// Probability that a message arrives twice.
+    public var duplication: Double
+    /// Probability that a message may overtake others.
+    public var reordering: Double
+
+    /// Makes a model; the defaults are a quiet 10 Gbit/s network with a tenth of a millisecond latency.
+    public init(
+        latency: Duration = .microseconds(100), jitter: Duration = .zero,
+        bytesPerSecond: Double = 1.25e9, loss: Double = 0, duplication: Double = 0,
+        reordering: Double = 0
+    ) {
+        precondition(bytesPerSecond > 0, "a link has a bandwidth")
+        self.latency = latency
+        self.jitter = jitter
+        self.bytesPerSecond = bytesPerSecond
+        self.loss = loss
+        self.duplication = duplication
+        self.reordering = reordering
+    }
+}
+
+/// The simulated network: one link per ordered pair of nodes that talk.
+///
+/// A link keeps order like a TCP session. While it is blocked, messages wait at the sender; when the heartbeats of
+/// the real transport would have given up, the session ends: what waited is lost and watchers learn `peerLost`.
+// Safety: see `SimulatedPlace`.
+@usableFromInline
+final class SimulatedNetwork: @unchecked Sendable {
+    /// Messages that may wait on one link.
+    static let waitingCountMax = 65_536
+
+    unowned let core: SimulatedCore
+    var random: RandomStream
+    private var links: [Int: SimulatedLink] = [:]
+    private var linkOrder: [SimulatedLink] = []
+    private let script: SimulatedScript
+
+    init(core: SimulatedCore) {
+        self.core = core
+        random = RandomStream(seed: core.options.seed, name: "$network")
+        let node = SimulatedNode(name: "$network", core: core, index: -1)
+        script = SimulatedScript(
+            core: core, index: core.claimIndex(), address: Address(node: "$network", name: "script"),
+            node: node)
+        core.places[Int(script.index)] = script
+        script.start()
+    }
+
+    /// Runs `action` at `time`, outside any component.
+    func at(_ time: Int64, _ action: @escaping () -> Void) { script.at(time, action) }
+
+    func link(from: SimulatedNode, to: SimulatedNode) -> SimulatedLink {
+        let key = from.index << 32 | to.index
+        if let known = links[key] { return known }
+        let address = Address(node: "$network", name: "\(from.name)@\(to.name)")
+        let made = SimulatedLink(
+            core: core, index: core.claimIndex(), address: address, from: from, to: to,
+            carrier: script.node, model: core.options.link)
+        core.places[Int(made.index)] = made
+        made.start()
+        links[key] = made
+        linkOrder.append(made)
+        return made
+    }
+
+    @usableFromInline
+    func send(
+        from: SimulatedNode, to: SimulatedNode, byteCount: Int,
+        deliver: @escaping () -> Void, lose: @escaping (DeadLetterReason) -> Void
+    ) -> Delivery {
+        let link = link(from: from, to: to)
+        let parcel = Parcel(
+            deliver: deliver, lose: lose, byteCount: byteCount, senderIncarnation: from.incarnation,
+            session: link.session)
+        return link.send(parcel, &random)
+    }
+
+    // MARK: Loss
+
+    func setBlocked(_ blocked: Bool, from: SimulatedNode, to: SimulatedNode) {
+        let link = link(from: from, to: to)
+        guard link.isBlocked != blocked else { return }
+        link.isBlocked = blocked
+        link.blockEpoch += 1
+        if blocked {
+            let epoch = link.blockEpoch
+            at(core.now + core.options.lossDetection.nanoseconds) { [self] in
+                guard link.isBlocked, link.blockEpoch == epoch else { return }
+                endSession(from, to)
+            }
+        } else {
+            link.flush(&random)
+        }
+    }
+
+    /// Ends the session of two nodes in both directions: what is under way is lost, watchers are told.
+    func endSession(_ one: SimulatedNode, _ other: SimulatedNode) {
+        for (from, to) in [(one, other), (other, one)] {
+            link(from: from, to: to).endSession()
+            tellWatchers(of: to, on: from)
+        }
+    }
+
+    /// A watch set across a link that is already cut off must still end.
+    func expectLossIfCutOff(_ one: SimulatedNode, _ other: SimulatedNode) {
+        let cut =
+            !one.isUp || link(from: one, to: other).isBlocked || link(from: other, to: one).isBlocked
+        guard cut else { return }
+        at(core.now + core.options.lossDetection.nanoseconds) { [self] in
+            if !one.isUp || link(from: one, to: other).isBlocked || link(from: other, to: one).isBlocked {
+                endSession(one, other)
+            }
+        }
+    }
+
+    /// A node was killed: its sessions break at once, but its peers learn it only when heartbeats fail.
+    func nodeKilled(_ node: SimulatedNode) {
+        for link in linkOrder where link.from === node || link.to === node { link.endSession() }
+        for place in node.places {
+            let watchers = place.watchers
+            place.watchers = []
+            for watch in watchers where watch.watcherNode !== node {
+                node.orphans.append(OrphanWatch(place: place, watch: watch))
+            }
+        }
+        for other in core.nodes where other !== node {
+            for place in other.places { place.watchers.removeAll { $0.watcherNode === node } }
+        }
+        let epoch = node.incarnation
+        at(core.now + core.options.lossDetection.nanoseconds) { [self] in
+            if node.incarnation == epoch { tellOrphans(of: node) }
+        }
+    }
+
+    /// Tells all who watched a killed node's components; called at detection or when the node is back, if sooner.
+    func tellOrphans(of node: SimulatedNode) {
+        let orphans = node.orphans
+        node.orphans = []
+        for orphan in orphans { notify(orphan.watch, of: orphan.place, .peerLost) }
+    }
+
+    private func tellWatchers(of lost: SimulatedNode, on watching: SimulatedNode) {
+        for place in lost.places {
+            let told = place.watchers.filter { $0.watcherNode === watching }
+            place.watchers.removeAll { $0.watcherNode === watching }
+            for watch in told where watching.isUp && watch.watcher.isUp { watch.notify(.peerLost) }
+        }
+    }
+
+    /// Tells one watcher, across the network where it lives elsewhere.
+    func notify(_ watch: SimulatedWatch, of place: SimulatedPlace, _ reason: Termination) {
+        guard watch.watcherNode.isUp else { return }
+        if reason == .peerLost || watch.watcherNode === place.node {
+            watch.notify(reason)
+            return
+        }
+        _ = send(
+            from: place.node, to: watch.watcherNode, byteCount: 64, deliver: { watch.notify(reason) },
+            lose: { _ in if watch.watcherNode.isUp { watch.notify(.peerLost) } })
+    }
+}
+
+/// A watch whose target's node was killed and whose owner does not know yet.
+struct OrphanWatch {
+    let place: SimulatedPlace
+    let watch: SimulatedWatch
+}
+
+/// A message under way.
+struct Parcel {
+    let deliver: () -> Void
+    let lose: (DeadLetterReason) -> Void
+    let byteCount: Int
+    let senderIncarnation: UInt64
+    var session: Int
+}

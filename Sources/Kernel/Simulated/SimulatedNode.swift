@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A process of the cluster, real or simulated: components are spawned on it and found by name.
+public protocol Node: AnyObject, Sendable {
+    /// The node's name, unique in the cluster.
+    var name: String { get }
+
+    /// Starts a component under `name`.
+    ///
+    /// - Throws: ``KernelError`` with `nameTaken` or `startFailed`.
+    @discardableResult
+    func spawn<C: Component>(
+        _ name: String, options: SpawnOptions, _ make: @escaping @Sendable (Home) throws -> C
+    ) throws(KernelError) -> Ref<C.Inbox>
+
+    /// The reference of `address`, whether or not anything lives there now.
+    func ref<M: Message>(at address: Address, as type: M.Type) -> Ref<M>
+}
+
+extension Node {
+    /// Starts a component with default options.
+    ///
+    /// - Throws: ``KernelError`` with `nameTaken` or `startFailed`.
+    @discardableResult
+    public func spawn<C: Component>(
+        _ name: String, _ make: @escaping @Sendable (Home) throws -> C
+    ) throws(KernelError) -> Ref<C.Inbox> {
+        try spawn(name, options: SpawnOptions(), make)
+    }
+}
+
+/// A simulated process: it can be killed, restarted, paused, and cut off by the network.
+///
+/// What survives a kill is what the boot function kept outside its components: the simulated disk.
+// Safety: see `SimulatedPlace`.
+public final class SimulatedNode: Node, @unchecked Sendable {
+    /// The node's name.
+    public let name: String
+
+    @usableFromInline unowned let core: SimulatedCore
+    let index: Int
+    /// Started and not killed.
+    public internal(set) var isUp = true
+    /// Events are held back until ``SimulatedWorld/resume(_:)``.
+    public internal(set) var isPaused = false
+    /// How often the node was started; grows with each restart.
+    public internal(set) var incarnation: UInt64 = 1
+    var boot: ((SimulatedNode) throws -> Void)?
+    var places: [SimulatedPlace] = []
+    var held: [ReadyEntry] = []
+    var heldParcels: [(link: SimulatedLink, slot: Int)] = []
+    var orphans: [OrphanWatch] = []
+
+    init(name: String, core: SimulatedCore, index: Int) {
+        self.name = name
+        self.core = core
+        self.index = index
+    }
+
+    /// Starts a component under `name`.
+    ///
+    /// - Throws: ``KernelError`` with `nameTaken` or `startFailed`.
+    @inlinable
+    @discardableResult
+    public func spawn<C: Component>(
+        _ name: String, options: SpawnOptions, _ make: @escaping @Sendable (Home) throws -> C
+    ) throws(KernelError) -> Ref<C.Inbox> {
+        try core.spawn(name, on: self, parent: nil, options: options, make)
+    }
+
+    /// The reference of `address`, whether or not anything lives there now.
+    public func ref<M: Message>(at address: Address, as type: M.Type) -> Ref<M> {
+        core.ref(at: address, as: type)
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A place in a simulated world where events happen: a component's mailbox, a link, or a script of the test.
+// Safety: only the thread that runs the world touches a place; the world moves between threads only as a whole.
+public class SimulatedPlace: @unchecked Sendable {
+    /// The slot number of an event that means "take the head of the mailbox".
+    @usableFromInline static var mailboxSlot: UInt32 { .max }
+
+    @usableFromInline let core: SimulatedCore
+    @usableFromInline let index: UInt32
+    /// Where this is.
+    public let address: Address
+    @usableFromInline let node: SimulatedNode
+    /// Events of this place that still lie in the heap or in the ready queue; the index is free at zero.
+    @usableFromInline var pendingCount = 0
+    /// A component lives here now.
+    @usableFromInline var isUp = false
+    /// The place is gone for good.
+    @usableFromInline var isStopped = false
+    @usableFromInline var stopRequested = false
+    @usableFromInline var step: (UInt32) -> Void = { _ in }
+    var watchers: [SimulatedWatch] = []
+    var children: [SimulatedPlace] = []
+    weak var parent: SimulatedPlace?
+
+    init(core: SimulatedCore, index: UInt32, address: Address, node: SimulatedNode) {
+        self.core = core
+        self.index = index
+        self.address = address
+        self.node = node
+    }
+
+    /// The wire name of the messages that end here.
+    var messageName: String { "" }
+
+    /// Gives up all that waits here; returns how many messages that were.
+    func drain(_ reason: DeadLetterReason) -> Int { 0 }
+
+    /// Drops the component without a word, as a kill does.
+    func dropComponent() {}
+
+    /// Fails the component as if it had thrown, because a child escalated.
+    @usableFromInline
+    func fail(_ error: any Error) {}
+
+    /// Tells whether timer `slot` was cancelled, so that its event is dead weight.
+    func isCancelled(slot: UInt32) -> Bool { false }
+}
+
+/// A wish to be told when a place is gone.
+struct SimulatedWatch {
+    unowned let watcher: SimulatedPlace
+    let watcherNode: SimulatedNode
+    let notify: (Termination) -> Void
+}
