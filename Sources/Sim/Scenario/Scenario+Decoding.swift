@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Scenario {
+    /// The keys of each section, for errors and for the schema.
+    enum Keys {
+        static let scenario = [
+            "name", "description", "sectorSize", "network", "hosts", "stores", "links", "tasks",
+            "workload", "miner", "policy", "faults", "costs", "report",
+        ]
+        static let network = [
+            "base", "epochDuration", "propagationDelay", "preCommitChallengeDelay",
+            "interactivePoRepConfidence", "messageConfidence", "sealRandomnessLookback",
+            "maxPreCommitRandomnessLookback", "maxProveCommitDuration", "provingPeriod", "deadlines",
+            "challengeWindow", "challengeLookback", "faultDeclarationCutoff", "expectedLeaders",
+            "sectorSizes",
+        ]
+        static let task = ["duration", "transfer", "failureRate", "provenance", "source"]
+        static let workload = [
+            "pledge", "provingAtStart", "tickets", "sectorsTarget", "sectorsMax",
+        ]
+        static let pledge = ["every", "packingMax", "initialPerHost", "sealingMaxPerHost"]
+        static let ticket = ["rate", "per"]
+        static let miner = [
+            "maxSealingSectors", "maxSealingSectorsForDeals", "maxWaitDealsSectors",
+            "alwaysKeepUnsealedCopy", "finalizeEarly", "dataTemplate", "batchPreCommits",
+            "maxPreCommitBatch", "preCommitBatchWait", "aggregateCommits", "minCommitBatch",
+            "maxCommitBatch", "commitBatchWait",
+        ]
+        static let costs = [
+            "currency", "electricityPerKilowattHour", "depreciation", "storePerTebibyteMonth", "hosts",
+        ]
+        static let hostCost = ["price", "power"]
+        static let report = ["warmUp", "until"]
+    }
+
+    /// Decodes the whole file; complaints go to the root's sink. `nil` only when the root is no mapping.
+    static func decode(_ root: ConfigCursor) -> Scenario? {
+        guard let fields = root.fields(Keys.scenario) else { return nil }
+        let limits = root.sink.limits
+        let sizes = Network.allSectorSizes
+        let sectorSize = fields.required(
+            "sectorSize", "one of \(sizes.map(\.description).joined(separator: ", "))")
+        let size = sectorSize.flatMap { cursor -> ByteCount? in
+            guard let size = cursor.bytes() else { return nil }
+            guard sizes.contains(size) else {
+                cursor.report(
+                    "\(size) is not a sector size; allowed are "
+                        + sizes.map(\.description).joined(separator: ", "))
+                return nil
+            }
+            return size
+        }
+        let hosts = fields.required("hosts", "a list of host groups")?
+            .list("host groups", count: 1...limits.listCountMax)?
+            .compactMap { HostGroup.decode($0) }
+        let stores = fields.required("stores", "a list of long-term stores")?
+            .list("stores", count: 1...limits.listCountMax)?
+            .compactMap { Store.decode($0) }
+        return Scenario(
+            name: fields.required("name", "what reports call the scenario")?.identifier() ?? "unnamed",
+            description: fields["description"]?.text() ?? "",
+            sectorSize: size ?? ByteCount(bytes: 32 << 30),
+            network: fields["network"].map(Network.decode) ?? Defaults.network,
+            hosts: hosts ?? [],
+            stores: stores ?? [],
+            links: fields["links"].map(Links.decode) ?? Defaults.links,
+            tasks: fields.required("tasks", "how long each task takes").map(TaskModel.decodeAll) ?? [],
+            workload: fields.required("workload", "what is pledged, and when").map(Workload.decode)
+                ?? Defaults.workload,
+            miner: fields["miner"].map(Miner.decode) ?? Defaults.miner,
+            policy: fields["policy"]?.identifier() ?? Defaults.policy,
+            faults: fields["faults"]?.list("faults", count: 0...limits.listCountMax)?
+                .compactMap { Fault.decode($0) } ?? [],
+            costs: fields["costs"].flatMap(Costs.decode),
+            report: fields["report"].map(Report.decode) ?? Defaults.report)
+    }
+}
+
+extension Scenario.Network {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.Network {
+        let presets = Scenario.Network.presets.map { (name: $0.name, value: $0) }
+        if case .scalar = cursor.node.content {
+            return cursor.choice("network", of: presets) ?? Scenario.Defaults.network
+        }
+        guard let fields = cursor.fields(Scenario.Keys.network) else { return Scenario.Defaults.network }
+        let base = fields["base"]?.choice("network", of: presets) ?? Scenario.Defaults.network
+        var network = base
+        func epochs(_ key: String, _ field: WritableKeyPath<Scenario.Network, Int>, from low: Int = 0) {
+            guard let value = fields[key]?.integer(in: low...10_000_000) else { return }
+            network[keyPath: field] = value
+        }
+        let second = Duration.seconds(1)
+        if let value = fields["epochDuration"]?.duration(atLeast: second / 1000, atMost: second * 3600) {
+            network.epochDuration = value
+        }
+        if let value = fields["propagationDelay"]?.duration(atMost: second * 3600) {
+            network.propagationDelay = value
+        }
+        epochs("preCommitChallengeDelay", \.preCommitChallengeDelay)
+        epochs("interactivePoRepConfidence", \.interactivePoRepConfidence)
+        epochs("messageConfidence", \.messageConfidence)
+        epochs("sealRandomnessLookback", \.sealRandomnessLookback)
+        epochs("maxPreCommitRandomnessLookback", \.maxPreCommitRandomnessLookback, from: 1)
+        epochs("maxProveCommitDuration", \.maxProveCommitDuration, from: 1)
+        epochs("provingPeriod", \.provingPeriod, from: 1)
+        epochs("deadlines", \.deadlines, from: 1)
+        epochs("challengeWindow", \.challengeWindow, from: 1)
+        epochs("challengeLookback", \.challengeLookback)
+        epochs("faultDeclarationCutoff", \.faultDeclarationCutoff)
+        epochs("expectedLeaders", \.expectedLeaders, from: 1)
+        if let sizes = fields["sectorSizes"]?.list("sizes", count: 1...allSectorSizes.count) {
+            network.sectorSizes = sizes.compactMap { $0.bytes() }.sorted()
+        }
+        if network != base { network.name = "custom" }
+        return network
+    }
+}
+
+extension Scenario.TaskModel {
+    static func decodeAll(_ cursor: ConfigCursor) -> [Scenario.TaskModel] {
+        let kinds = Scenario.TaskKind.allCases
+        guard let fields = cursor.fields(kinds.map(\.rawValue)) else { return [] }
+        return kinds.compactMap { kind in
+            let value =
+                Scenario.TaskKind.sealing.contains(kind)
+                ? fields.required(kind.rawValue, "every sector passes through it")
+                : fields[kind.rawValue]
+            return value.flatMap { decode($0, kind) }
+        }
+    }
+
+    private static func decode(
+        _ cursor: ConfigCursor, _ kind: Scenario.TaskKind
+    ) -> Scenario.TaskModel? {
+        let defaults = Scenario.Defaults.self
+        if case .scalar = cursor.node.content {
+            guard let duration = DurationModel.decode(cursor) else { return nil }
+            return Scenario.TaskModel(
+                kind: kind, duration: duration, transfer: defaults.transfer,
+                failureRate: defaults.failureRate, provenance: defaults.provenance, source: "")
+        }
+        guard let fields = cursor.fields(Scenario.Keys.task) else { return nil }
+        let provenance = fields["provenance"]?.choice("provenance", of: Scenario.names()) as
+            Scenario.Provenance?
+        let rate = fields["failureRate"]
+        let failureRate = rate?.fraction() ?? defaults.failureRate
+        if let rate, failureRate >= 1 { rate.report("a task that always fails never ends; stay below 1") }
+        guard
+            let duration = fields.required("duration", "how long the task takes")
+                .flatMap(DurationModel.decode)
+        else { return nil }
+        return Scenario.TaskModel(
+            kind: kind, duration: duration,
+            transfer: fields["transfer"]?.bytes(atLeast: ByteCount(bytes: 0)) ?? defaults.transfer,
+            failureRate: failureRate, provenance: provenance ?? defaults.provenance,
+            source: fields["source"]?.text() ?? "")
+    }
+}
+
+extension Scenario.Workload {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.Workload {
+        var workload = Scenario.Defaults.workload
+        guard let fields = cursor.fields(Scenario.Keys.workload) else { return workload }
+        let count = 1...1_000_000_000
+        if let pledge = fields["pledge"], let rule = pledge.fields(Scenario.Keys.pledge) {
+            let shortest = Duration.milliseconds(100)
+            if let value = rule["every"]?.duration(atLeast: shortest) { workload.pledge.every = value }
+            if let value = rule["packingMax"]?.integer(in: 0...1_000_000) {
+                workload.pledge.packingMax = value
+            }
+            if let value = rule["initialPerHost"]?.integer(in: 0...100_000) {
+                workload.pledge.initialPerHost = value
+            }
+            workload.pledge.sealingMaxPerHost = rule["sealingMaxPerHost"]?.integer(in: 1...1_000_000)
+        }
+        if let tickets = fields["tickets"] {
+            let kinds = Scenario.TaskKind.allCases
+            if let rules = tickets.fields(kinds.map(\.rawValue)) {
+                workload.tickets = kinds.compactMap { kind in
+                    rules[kind.rawValue].flatMap { Scenario.TicketRule.decode($0, kind) }
+                }
+            }
+        }
+        if let value = fields["provingAtStart"]?.integer(in: 0...100_000_000) {
+            workload.provingAtStart = value
+        }
+        workload.sectorsTarget = fields["sectorsTarget"]?.integer(in: count)
+        workload.sectorsMax = fields["sectorsMax"]?.integer(in: count)
+        return workload
+    }
+}
+
+extension Scenario.TicketRule {
+    fileprivate static func decode(
+        _ cursor: ConfigCursor, _ kind: Scenario.TaskKind
+    ) -> Scenario.TicketRule? {
+        let scope = Scenario.Defaults.ticketScope(of: kind)
+        if case .scalar = cursor.node.content {
+            return cursor.eventRate().map { Scenario.TicketRule(task: kind, rate: $0, scope: scope) }
+        }
+        guard let fields = cursor.fields(Scenario.Keys.ticket) else { return nil }
+        let per = fields["per"]?.choice("scope", of: Scenario.names()) as Scope?
+        guard let rate = fields.required("rate", "a rate such as 2/4m")?.eventRate() else { return nil }
+        return Scenario.TicketRule(task: kind, rate: rate, scope: per ?? scope)
+    }
+}
+
+extension Scenario.Miner {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.Miner {
+        var miner = Scenario.Defaults.miner
+        guard let fields = cursor.fields(Scenario.Keys.miner) else { return miner }
+        func count(_ key: String, _ field: WritableKeyPath<Scenario.Miner, Int>, _ range: ClosedRange<Int>) {
+            if let value = fields[key]?.integer(in: range) { miner[keyPath: field] = value }
+        }
+        func flag(_ key: String, _ field: WritableKeyPath<Scenario.Miner, Bool>) {
+            if let value = fields[key]?.boolean() { miner[keyPath: field] = value }
+        }
+        func wait(_ key: String, _ field: WritableKeyPath<Scenario.Miner, Duration>) {
+            if let value = fields[key]?.duration() { miner[keyPath: field] = value }
+        }
+        count("maxSealingSectors", \.maxSealingSectors, 0...10_000_000)
+        count("maxSealingSectorsForDeals", \.maxSealingSectorsForDeals, 0...10_000_000)
+        count("maxWaitDealsSectors", \.maxWaitDealsSectors, 0...10_000_000)
+        flag("alwaysKeepUnsealedCopy", \.alwaysKeepUnsealedCopy)
+        flag("finalizeEarly", \.finalizeEarly)
+        flag("dataTemplate", \.dataTemplate)
+        flag("batchPreCommits", \.batchPreCommits)
+        count("maxPreCommitBatch", \.maxPreCommitBatch, 1...256)
+        wait("preCommitBatchWait", \.preCommitBatchWait)
+        flag("aggregateCommits", \.aggregateCommits)
+        count("minCommitBatch", \.minCommitBatch, 1...819)
+        count("maxCommitBatch", \.maxCommitBatch, 1...819)
+        wait("commitBatchWait", \.commitBatchWait)
+        return miner
+    }
+}
+
+extension Scenario.Costs {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.Costs? {
+        guard let fields = cursor.fields(Scenario.Keys.costs) else { return nil }
+        let defaults = Scenario.Defaults.self
+        var hosts: [HostCost] = []
+        if let section = fields["hosts"] {
+            guard case .mapping(let entries) = section.node.content,
+                let groups = section.fields(entries.map(\.key))
+            else {
+                section.report("expected a mapping from host group to costs, found \(section.node.kindName)")
+                return nil
+            }
+            for (group, value) in groups.all {
+                guard let cost = value.fields(Scenario.Keys.hostCost) else { continue }
+                hosts.append(
+                    HostCost(
+                        group: group,
+                        price: cost.required("price", "the price of one host")?.money()
+                            ?? Money(micros: 0),
+                        powerWatts: cost.required("power", "the mean power of one host in watts")?
+                            .integer(in: 0...1_000_000) ?? 0))
+            }
+        }
+        let day = Duration.seconds(86_400)
+        return Scenario.Costs(
+            currency: fields["currency"]?.identifier() ?? defaults.currency,
+            electricityPerKilowattHour: fields["electricityPerKilowattHour"]?.money()
+                ?? Money(micros: 0),
+            depreciation: fields["depreciation"]?.duration(atLeast: day) ?? defaults.depreciation,
+            storePerTebibyteMonth: fields["storePerTebibyteMonth"]?.money() ?? Money(micros: 0),
+            hosts: hosts)
+    }
+}
+
+extension Scenario.Report {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.Report {
+        var report = Scenario.Defaults.report
+        guard let fields = cursor.fields(Scenario.Keys.report) else { return report }
+        if let value = fields["warmUp"]?.duration() { report.warmUp = value }
+        if let value = fields["until"]?.duration(atLeast: .seconds(1)) { report.until = value }
+        return report
+    }
+}
+
+extension Scenario {
+    /// The words for the cases of an enum, for ``ConfigCursor/choice(_:of:)``.
+    static func names<Value: RawRepresentable<String> & CaseIterable>() -> [(name: String, value: Value)] {
+        Value.allCases.map { ($0.rawValue, $0) }
+    }
+}

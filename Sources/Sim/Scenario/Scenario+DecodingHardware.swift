@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Scenario.Keys {
+    static let host = [
+        "name", "count", "cpu", "numaNodes", "memory", "hugepages", "gpus", "disks", "nic", "workers",
+    ]
+    static let cpu = ["model", "sockets", "cores", "threadsPerCore"]
+    static let gpu = ["model", "count"]
+    static let disk = ["name", "capacity", "read", "write", "sealing", "maxSealing"]
+    static let worker = ["name", "role", "count", "group", "slots"]
+    static let store = ["name", "kind", "capacity", "read", "write"]
+    static let links = ["latency", "bandwidth", "exceptions"]
+    static let link = ["from", "to", "latency", "bandwidth"]
+    static let fault = ["at", "kind", "target", "duration", "factor"]
+}
+
+extension Scenario.HostGroup {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.HostGroup? {
+        guard let fields = cursor.fields(Scenario.Keys.host) else { return nil }
+        let limits = cursor.sink.limits
+        let defaults = Scenario.Defaults.self
+        let name = fields.required("name", "what other sections call the group")?.identifier()
+        let memory = fields.required("memory", "the memory of one host")?.bytes()
+        let disks = fields["disks"]?.list("disks", count: 0...limits.listCountMax)?
+            .compactMap { Scenario.Disk.decode($0) }
+        let workers = fields["workers"]?.list("worker groups", count: 0...limits.listCountMax)?
+            .compactMap { Scenario.WorkerGroup.decode($0) }
+        let gpus = fields["gpus"]?.list("GPUs", count: 0...limits.listCountMax)?
+            .compactMap { Scenario.GPU.decode($0) }
+        return Scenario.HostGroup(
+            name: name ?? "unnamed",
+            count: fields["count"]?.integer(in: 1...limits.hostCountMax) ?? defaults.hostCount,
+            cpu: fields["cpu"].map(Scenario.CPU.decode) ?? defaults.cpu,
+            numaNodes: fields["numaNodes"]?.integer(in: 1...1024) ?? defaults.numaNodes,
+            memory: memory ?? ByteCount(bytes: ByteCount.bytesMax),
+            hugepages: fields["hugepages"]?.bytes(atLeast: ByteCount(bytes: 0)) ?? defaults.hugepages,
+            gpus: gpus ?? [], disks: disks ?? [],
+            nic: fields["nic"]?.bandwidth() ?? defaults.nic,
+            workers: workers ?? [])
+    }
+}
+
+extension Scenario.CPU {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.CPU {
+        var cpu = Scenario.Defaults.cpu
+        guard let fields = cursor.fields(Scenario.Keys.cpu) else { return cpu }
+        if let value = fields["model"]?.text() { cpu.model = value }
+        if let value = fields["sockets"]?.integer(in: 1...64) { cpu.sockets = value }
+        if let value = fields["cores"]?.integer(in: 1...4096) { cpu.coresPerSocket = value }
+        if let value = fields["threadsPerCore"]?.integer(in: 1...8) { cpu.threadsPerCore = value }
+        return cpu
+    }
+}
+
+extension Scenario.GPU {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.GPU? {
+        if case .scalar(let model) = cursor.node.content {
+            return Scenario.GPU(model: model, count: Scenario.Defaults.gpuCount)
+        }
+        guard let fields = cursor.fields(Scenario.Keys.gpu) else { return nil }
+        guard let model = fields.required("model", "the name of the GPU")?.text() else { return nil }
+        let count = fields["count"]?.integer(in: 1...64) ?? Scenario.Defaults.gpuCount
+        return Scenario.GPU(model: model, count: count)
+    }
+}
+
+extension Scenario.Disk {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.Disk? {
+        guard let fields = cursor.fields(Scenario.Keys.disk) else { return nil }
+        let name = fields.required("name", "what reports call the disk")?.identifier()
+        let capacity = fields.required("capacity", "how much fits")?.bytes()
+        let read = fields.required("read", "the bandwidth of reading")?.bandwidth()
+        let write = fields.required("write", "the bandwidth of writing")?.bandwidth()
+        let sealing = fields["sealing"]?.boolean() ?? Scenario.Defaults.diskSealing
+        let maxSealing = fields["maxSealing"]?.integer(in: 1...1_000_000)
+        guard let name, let capacity, let read, let write else { return nil }
+        return Scenario.Disk(
+            name: name, capacity: capacity, read: read, write: write, sealing: sealing,
+            maxSealing: maxSealing)
+    }
+}
+
+extension Scenario.WorkerGroup {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.WorkerGroup? {
+        guard let fields = cursor.fields(Scenario.Keys.worker) else { return nil }
+        let limits = cursor.sink.limits
+        let defaults = Scenario.Defaults.self
+        guard let role = fields.required("role", "what the workers are for"), let roles = decodeRoles(role)
+        else { return nil }
+        let allowed = Scenario.TaskKind.allCases.filter { kind in roles.contains { $0.kinds.contains(kind) } }
+        var slots: [Scenario.Slot] = []
+        if let section = fields["slots"] {
+            guard let counts = section.fields(Scenario.TaskKind.allCases.map(\.rawValue)) else { return nil }
+            for kind in Scenario.TaskKind.allCases {
+                guard let value = counts[kind.rawValue],
+                    let count = value.integer(in: 0...limits.slotsPerWorkerMax)
+                else { continue }
+                guard allowed.contains(kind) else {
+                    value.report(
+                        "role \(roles.map(\.rawValue).joined(separator: ", ")) has no \(kind.rawValue); "
+                            + "allowed are \(Suggestion.list(allowed.map(\.rawValue)))")
+                    continue
+                }
+                if count > 0 { slots.append(Scenario.Slot(kind: kind, count: count)) }
+            }
+        } else {
+            slots = allowed.map { Scenario.Slot(kind: $0, count: defaults.slotCount) }
+        }
+        let group = fields["group"]?.choice("group", of: Scenario.names()) as Group?
+        return Scenario.WorkerGroup(
+            name: fields["name"]?.identifier() ?? roles.map(\.rawValue).joined(separator: "-"),
+            roles: roles,
+            count: fields["count"]?.integer(in: 1...limits.workersPerHostMax) ?? defaults.workerCount,
+            group: group ?? defaults.workerGroup,
+            slots: slots)
+    }
+
+    private static func decodeRoles(_ cursor: ConfigCursor) -> [Scenario.Role]? {
+        var words: [(name: String, value: Scenario.Role)] = Scenario.names()
+        words.append(("APx", .ap))
+        if case .scalar = cursor.node.content {
+            return cursor.choice("role", of: words).map { [$0] }
+        }
+        guard let items = cursor.list("roles", count: 1...words.count) else { return nil }
+        var roles: [Scenario.Role] = []
+        for item in items {
+            guard let role = item.choice("role", of: words) else { return nil }
+            guard !roles.contains(role) else {
+                item.report("the role \(role.rawValue) stands twice")
+                return nil
+            }
+            roles.append(role)
+        }
+        return roles
+    }
+}
+
+extension Scenario.Store {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.Store? {
+        guard let fields = cursor.fields(Scenario.Keys.store) else { return nil }
+        let name = fields.required("name", "what other sections call the store")?.identifier()
+        let capacity = fields.required("capacity", "how much fits")?.bytes()
+        let read = fields.required("read", "what all readers share")?.bandwidth()
+        let write = fields.required("write", "what all writers share")?.bandwidth()
+        let kind = fields["kind"].map { $0.choice("kind", of: Scenario.names()) as Kind? } ?? .local
+        guard let name, let kind, let capacity, let read, let write else { return nil }
+        return Scenario.Store(name: name, kind: kind, capacity: capacity, read: read, write: write)
+    }
+}
+
+extension Scenario.Links {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.Links {
+        var links = Scenario.Defaults.links
+        guard let fields = cursor.fields(Scenario.Keys.links) else { return links }
+        let most = Duration.seconds(3600)
+        if let value = fields["latency"]?.duration(atMost: most) { links.latency = value }
+        if let value = fields["bandwidth"]?.bandwidth() { links.bandwidth = value }
+        let items = fields["exceptions"]?.list("links", count: 0...cursor.sink.limits.listCountMax) ?? []
+        for item in items {
+            guard let link = item.fields(Scenario.Keys.link) else { continue }
+            let from = link.required("from", "a host group, a store or chain")?.identifier()
+            let to = link.required("to", "a host group, a store or chain")?.identifier()
+            let latency = link["latency"]?.duration(atMost: most) ?? links.latency
+            let bandwidth = link["bandwidth"]?.bandwidth() ?? links.bandwidth
+            guard let from, let to else { continue }
+            links.exceptions.append(
+                Scenario.Link(from: from, to: to, latency: latency, bandwidth: bandwidth))
+        }
+        return links
+    }
+}
+
+extension Scenario.Fault {
+    static func decode(_ cursor: ConfigCursor) -> Scenario.Fault? {
+        guard let fields = cursor.fields(Scenario.Keys.fault) else { return nil }
+        let at = fields.required("at", "when it happens, from the start")?.duration()
+        let kind = fields.required("kind", "what happens")?.choice("kind", of: Scenario.names()) as Kind?
+        let target = fields.required("target", "whom it hits").flatMap { Target.decode($0) }
+        let duration = fields["duration"]?.duration(atLeast: .milliseconds(1))
+        let slows = kind.map { [.diskSlow, .networkSlow, .storeSlow].contains($0) } ?? true
+        if let factor = fields["factor"], !slows {
+            factor.report("only diskSlow, networkSlow and storeSlow have a factor")
+        }
+        let factor = fields["factor"]?.number(atLeast: 1, atMost: 1_000_000)
+        guard let at, let kind, let target else { return nil }
+        return Scenario.Fault(
+            at: at, kind: kind, target: target, duration: duration,
+            factor: slows ? factor ?? Scenario.Defaults.faultFactor : 1)
+    }
+}
+
+extension Scenario.Fault.Target {
+    /// Reads `chain`, `miner`, a name, `group/host` or `group/host/worker/instance`.
+    ///
+    /// A lone name is read as a group; the check of the whole scenario turns it into a store where it is one.
+    static func decode(_ cursor: ConfigCursor) -> Scenario.Fault.Target? {
+        guard let text = cursor.scalar("a target such as p1/3") else { return nil }
+        let parts = text.split(separator: "/", maxSplits: 4, omittingEmptySubsequences: false).map(String.init)
+        switch parts.count {
+        case 1 where text == "chain": return .chain
+        case 1 where text == "miner": return .miner
+        case 1 where !text.isEmpty: return .group(text)
+        case 2:
+            if let index = Int(parts[1]) { return .host(group: parts[0], index: index) }
+        case 4:
+            if let index = Int(parts[1]), let instance = Int(parts[3]) {
+                return .worker(group: parts[0], index: index, worker: parts[2], instance: instance)
+            }
+        default: break
+        }
+        cursor.report(
+            "\(cursor.node.kindName) is not a target; write chain, miner, a store, a host group, "
+                + "group/0 for a host or group/0/worker/0 for a process")
+        return nil
+    }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Scenario {
+    /// A number of equal hosts.
+    package struct HostGroup: Sendable, Hashable {
+        /// The group's name; host number i of the group is called `name/i`, from 0.
+        package var name: String
+        package var count: Int
+        package var cpu: CPU
+        package var numaNodes: Int
+        package var memory: ByteCount
+        /// The part of the memory that is set aside as huge pages for PreCommit1.
+        package var hugepages: ByteCount
+        package var gpus: [GPU]
+        package var disks: [Disk]
+        package var nic: Bandwidth
+        package var workers: [WorkerGroup]
+
+        /// Worker processes on one host.
+        package var workersPerHost: Int { workers.reduce(0) { $0 + $1.count } }
+
+        /// GPUs in one host.
+        package var gpusPerHost: Int { gpus.reduce(0) { $0 + $1.count } }
+
+        /// How many tasks of a kind can run at once on one host.
+        package func slotsPerHost(of kind: TaskKind) -> Int {
+            workers.reduce(0) { $0 + $1.count * $1.slots(of: kind) }
+        }
+    }
+
+    package struct CPU: Sendable, Hashable {
+        package var model: String
+        package var sockets: Int
+        /// Cores of one socket.
+        package var coresPerSocket: Int
+        /// Hardware threads of one core: 1 with hyper-threading off.
+        package var threadsPerCore: Int
+
+        /// Cores of the host.
+        package var coreCount: Int { sockets * coresPerSocket }
+    }
+
+    package struct GPU: Sendable, Hashable {
+        package var model: String
+        package var count: Int
+    }
+
+    package struct Disk: Sendable, Hashable {
+        package var name: String
+        package var capacity: ByteCount
+        package var read: Bandwidth
+        package var write: Bandwidth
+        /// Sectors are sealed here.
+        package var sealing: Bool
+        /// At most this many sectors in sealing on this disk; nil for no limit.
+        package var maxSealing: Int?
+    }
+
+    /// A number of equal worker processes on each host of a group.
+    package struct WorkerGroup: Sendable, Hashable {
+        /// Which hosts' sectors a worker takes.
+        package enum Group: String, Sendable, Hashable, CaseIterable {
+            /// Only those that lie on its own host.
+            case host
+            /// Those of every host.
+            case none
+        }
+
+        /// A name within the host group.
+        package var name: String
+        package var roles: [Role]
+        package var count: Int
+        package var group: Group
+        /// How many tasks of each kind one process runs at once, in the order of the kinds; never zero.
+        package var slots: [Slot]
+
+        /// How many tasks of a kind one process runs at once.
+        package func slots(of kind: TaskKind) -> Int {
+            slots.first { $0.kind == kind }?.count ?? 0
+        }
+    }
+
+    package struct Slot: Sendable, Hashable {
+        package var kind: TaskKind
+        package var count: Int
+    }
+
+    /// What a worker process is for.
+    package enum Role: String, Sendable, Hashable, CaseIterable {
+        /// Adds pieces, makes C1 and moves finished sectors to the long-term store (also written `APx`).
+        case ap = "AP"
+        case p1 = "P1"
+        case p2 = "P2"
+        case c1 = "C1"
+        case c2 = "C2"
+        case post = "PoSt"
+        case unseal = "Unseal"
+        case any = "any"
+
+        /// The tasks that the role may have slots for.
+        package var kinds: [TaskKind] {
+            switch self {
+            case .ap: [.addPiece, .commit1, .finalize, .fetch]
+            case .p1: [.preCommit1]
+            case .p2: [.preCommit2]
+            case .c1: [.commit1]
+            case .c2: [.commit2]
+            case .post: [.windowPoSt, .winningPoSt]
+            case .unseal: [.unseal]
+            case .any: TaskKind.allCases
+            }
+        }
+    }
+
+    /// A long-term store that every host can reach.
+    package struct Store: Sendable, Hashable {
+        package enum Kind: String, Sendable, Hashable, CaseIterable {
+            case local, nfs, ceph, cloud
+        }
+
+        package var name: String
+        package var kind: Kind
+        package var capacity: ByteCount
+        /// What all readers share.
+        package var read: Bandwidth
+        /// What all writers share.
+        package var write: Bandwidth
+    }
+
+    /// The network: one figure for all pairs, and exceptions.
+    package struct Links: Sendable, Hashable {
+        /// The one-way delay of a message.
+        package var latency: Duration
+        /// What a pair may use at most; the hosts' own cards limit it as well.
+        package var bandwidth: Bandwidth
+        package var exceptions: [Link]
+    }
+
+    /// The link between two host groups, stores or the chain (`chain`), in both directions.
+    package struct Link: Sendable, Hashable {
+        package var from: String
+        package var to: String
+        package var latency: Duration
+        package var bandwidth: Bandwidth
+    }
+
+    /// Something that breaks at a set time.
+    package struct Fault: Sendable, Hashable {
+        package enum Kind: String, Sendable, Hashable, CaseIterable {
+            case workerKilled, hostDown, gpuLost, diskLost, diskSlow, partition, networkSlow
+            case storeDown, storeSlow, chainDown, minerKilled
+        }
+
+        package enum Target: Sendable, Hashable {
+            /// All hosts of a group.
+            case group(String)
+            case host(group: String, index: Int)
+            /// One process: `worker` is the worker group's name, `instance` counts from 0.
+            case worker(group: String, index: Int, worker: String, instance: Int)
+            case store(String)
+            case chain
+            case miner
+        }
+
+        /// When, from the start of the run.
+        package var at: Duration
+        package var kind: Kind
+        package var target: Target
+        /// How long; nil for good.
+        package var duration: Duration?
+        /// How many times slower, for the kinds that slow down; 1 otherwise.
+        package var factor: Double
+    }
+}
+
+extension Scenario.Fault.Target: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .group(let name): name
+        case .host(let group, let index): "\(group)/\(index)"
+        case .worker(let group, let index, let worker, let instance):
+            "\(group)/\(index)/\(worker)/\(instance)"
+        case .store(let name): name
+        case .chain: "chain"
+        case .miner: "miner"
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+import Sim
+
+/// The folder of the shipped scenarios, found from this file's own place.
+enum ShippedScenarios {
+    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Scenarios")
+
+    static func load(_ name: String) throws -> Scenario {
+        try Scenario.load(path: folder.appendingPathComponent(name + ".yaml").path)
+    }
+}
+
+@Suite("Shipped scenarios")
+struct ScenarioShippedTests {
+    @Test("the handbook's cluster f0494733 has its hosts, slots and rules")
+    func handbook() throws {
+        let scenario = try ShippedScenarios.load("handbook-f0494733")
+        #expect(scenario.name == "handbook-f0494733")
+        #expect(scenario.sectorSize.bytes == 64 << 30)
+        #expect(scenario.network == .mainnet)
+        #expect(scenario.hostCount == 28)
+        #expect(scenario.workerCount == 24 * 16 + 3 * 4 + 1)
+        #expect(scenario.slotCount(of: .preCommit1) == 336)
+        #expect(scenario.slotCount(of: .preCommit2) == 24)
+        #expect(scenario.slotCount(of: .commit2) == 12)
+        #expect(scenario.slotCount(of: .addPiece) == 24)
+        let host = try #require(scenario.hosts.first)
+        #expect(host.cpu.coreCount == 64)
+        #expect(host.numaNodes == 8)
+        #expect(host.hugepages.bytes == 14 * scenario.preCommit1MemoryBytes.bytes)
+        #expect(host.disks.map(\.maxSealing) == [30])
+        let p1 = try #require(scenario.task(.preCommit1))
+        #expect(p1.duration.shape == .uniform(low: .seconds(19_800), high: .seconds(21_600)))
+        #expect(p1.provenance == .measured)
+        #expect(scenario.task(.commit1)?.duration.shape == .constant(.milliseconds(88_567)))
+        #expect(scenario.workload.pledge.every == .seconds(240))
+        #expect(scenario.workload.pledge.packingMax == 14)
+        #expect(scenario.workload.pledge.initialPerHost == 28)
+        let ticket = try #require(scenario.workload.tickets.first)
+        #expect(ticket.task == .preCommit1 && ticket.scope == .host)
+        #expect(ticket.rate == EventRate(count: 2, period: .seconds(240)))
+        #expect(scenario.miner.finalizeEarly && !scenario.miner.batchPreCommits)
+        #expect(scenario.report.until == .seconds(30 * 86_400))
+    }
+
+    @Test("the devnet has three workers that do everything and faults that hit them")
+    func devnet() throws {
+        let scenario = try ShippedScenarios.load("devnet")
+        #expect(scenario.network == .devnet)
+        #expect(scenario.workerCount == 3)
+        #expect(Scenario.TaskKind.allCases.allSatisfy { scenario.slotCount(of: $0) >= 3 })
+        #expect(scenario.task(.commit2)?.failureRate == 0.01)
+        #expect(scenario.faults.count == 5)
+        #expect(scenario.faults.last?.target == .store("disk"))
+        #expect(scenario.faults.map(\.factor) == [1, 1, 1, 20, 1])
+    }
+}
