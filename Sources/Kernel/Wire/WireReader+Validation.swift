@@ -270,7 +270,8 @@ extension WireReader {
         WireError(
             code: .valueOutOfRange,
             message: "an array of \(expected) elements has \(count)",
-            offset: offset)
+            offset: offset
+        )
     }
 
     func malformed(_ message: String, at offset: Int) -> WireError {
