@@ -24,7 +24,7 @@ struct Behavior<M: Message> {
 /// The current incarnation of a component, and how to make the next.
 @usableFromInline
 final class BehaviorBox<M: Message> {
-    @usableFromInline var current: Behavior<M>?
+    @usableFromInline var receive: ((M) throws -> Void)?
     @usableFromInline let make: () throws -> Behavior<M>
 
     @inlinable

@@ -81,6 +81,7 @@ public final class Context<M: Message>: @unchecked Sendable {
     /// Starts a child on this node; it ends when this component ends.
     ///
     /// - Throws: ``KernelError`` with `nameTaken` or `startFailed`.
+    @inlinable
     @discardableResult
     public func spawn<C: Component>(
         _ name: String, options: SpawnOptions = SpawnOptions(),
@@ -90,8 +91,22 @@ public final class Context<M: Message>: @unchecked Sendable {
         case .simulated(let cell):
             return try cell.core.spawn(name, on: cell.node, parent: cell, options: options, make)
         case .live(let cell):
-            return try cell.world.spawn(name, parent: cell, options: options, make)
+            return try cell.world.spawnChild(name, of: cell, options: options, make)
         case .outlet: throw KernelError(code: .unsupported, message: "an outlet spawns nothing")
+        }
+    }
+
+    /// A reference that understands another vocabulary and turns it into this component's own.
+    ///
+    /// Answers of components that know nothing of this one come in through it. Its address is `name#tag`; asking
+    /// twice for a tag replaces the first. It ends with the component.
+    public func adapter<Other: Message>(
+        _ tag: String, from type: Other.Type, _ translate: @escaping @Sendable (Other) -> M
+    ) -> Ref<Other> {
+        switch target {
+        case .simulated(let cell): cell.adapter(tag, translate)
+        case .live(let cell): cell.adapter(tag, translate)
+        case .outlet: Ref<Other>(.outlet(Outlet(address: me.address) { _ in .rejected(.noRecipient) }))
         }
     }
 

@@ -90,6 +90,18 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         }
     }
 
+    func adapter<Other: Message>(
+        _ tag: String, _ translate: @escaping @Sendable (Other) -> M
+    ) -> Ref<Other> {
+        let name = "\(address.name)#\(tag)"
+        let place = LiveAdapter<Other>(
+            address: Address(node: address.node, name: name), world: worldStorage, executor: executor
+        ) { [weak self] message in self?.tell(translate(message)) ?? .rejected(.stopped) }
+        if !adapters.contains(name) { adapters.append(name) }
+        worldStorage.enter(place)
+        return place.ref
+    }
+
     // MARK: Timers
 
     @usableFromInline
@@ -205,7 +217,6 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         guard let box else { return }
         incarnation += 1
         let behavior = try box.make()
-        box.current = behavior
         handle = behavior.receive
         worldStorage.recordSpawn(address, messageName: M.messageName)
         try behavior.started()
@@ -254,7 +265,6 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         for _ in 0..<leftCount { worldStorage.bury(to: address, messageName: M.messageName, .stopped) }
         cancelAllTimers()
         handle = { _ in }
-        box?.current = nil
         box = nil
         if let parent { parent.children.removeAll { $0 === self } }
         worldStorage.placeStopped(self, reason)

@@ -35,6 +35,7 @@ public class LivePlace: @unchecked Sendable {
     /// Fails the component as if it had thrown, because a child escalated.
     func fail(_ error: any Error) {}
 
+    var adapters: [String] = []
     var children: [LivePlace] = []
     weak var parent: LivePlace?
 

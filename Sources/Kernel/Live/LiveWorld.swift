@@ -107,6 +107,14 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
         try spawn(name, parent: nil, options: options, make)
     }
 
+    @usableFromInline
+    func spawnChild<C: Component>(
+        _ name: String, of parent: LivePlace, options: SpawnOptions,
+        _ make: @escaping @Sendable (Home) throws -> C
+    ) throws(KernelError) -> Ref<C.Inbox> {
+        try spawn(name, parent: parent, options: options, make)
+    }
+
     func spawn<C: Component>(
         _ name: String, parent: LivePlace?, options: SpawnOptions,
         _ make: @escaping @Sendable (Home) throws -> C
@@ -162,6 +170,7 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
     func placeStopped(_ place: LivePlace, _ reason: Termination) {
         tables.withLock { tables in
             if tables.places[place.address.name] === place { tables.places[place.address.name] = nil }
+            for adapter in place.adapters { tables.places[adapter] = nil }
         }
         recordEnd(place.address)
         notifyWatchers(of: place.address, reason)
@@ -169,8 +178,10 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
 
     /// The reference of `address`, whether or not anything lives there now.
     public func ref<M: Message>(at address: Address, as type: M.Type) -> Ref<M> {
-        if address.node == name, let cell = place(named: address.name) as? LiveCell<M> {
-            return Ref(.live(cell))
+        if address.node == name {
+            let known = place(named: address.name)
+            if let cell = known as? LiveCell<M> { return Ref(.live(cell)) }
+            if let adapter = known as? LiveAdapter<M> { return adapter.ref }
         }
         return Outlet<M>(address: address, world: self) { [weak self] message in
             self?.dispatch(message, to: address) ?? .rejected(.stopped)

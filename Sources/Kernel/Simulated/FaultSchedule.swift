@@ -118,7 +118,7 @@ extension SimulatedWorld {
             }
         case .pause(let name):
             let node = try known(name)
-            return { node.isPaused = node.isUp }
+            return { [core] in core.pause(node) }
         case .resume(let name):
             let node = try known(name)
             return { [core] in core.resume(node) }

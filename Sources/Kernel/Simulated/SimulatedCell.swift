@@ -105,6 +105,17 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
             lose: { [self] reason in core.bury(from: from, to: self, reason) })
     }
 
+    /// Forms a reference of another vocabulary; the translation happens at the sender, so that it costs no hop.
+    func adapter<Other: Message>(
+        _ tag: String, _ translate: @escaping @Sendable (Other) -> M
+    ) -> Ref<Other> {
+        let address = Address(node: address.node, name: "\(address.name)#\(tag)")
+        let outlet = Outlet<Other>(address: address) { [self] message in tell(translate(message)) }
+        if !adapters.contains(address) { adapters.append(address) }
+        core.adapters[address] = outlet
+        return outlet.ref
+    }
+
     // MARK: Timers
 
     @inlinable
@@ -163,17 +174,18 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
     }
 
     /// Forms the code that handles this place's events; called where `M` is known.
+    @inline(__always)
     @inlinable
     func install(_ box: BehaviorBox<M>, options: SpawnOptions) {
         self.box = box
         self.options = options
-        // Safety: the world keeps the place alive while an event of it is pending.
-        step = { [unowned(unsafe) self] slot in
-            guard let queued = take(slot), let behavior = box.current else { return }
+        // Safety: the world keeps the place alive while an event of it is pending, and the core while it runs.
+        step = { [unowned(unsafe) self, unowned(unsafe) core] slot in
+            guard let queued = take(slot), let receive = box.receive else { return }
             core.begin(self, from: queued.from)
             if core.detailsTrace { core.traceContent(queued.message, from: queued.from, to: self) }
             do {
-                try behavior.receive(queued.message)
+                try receive(queued.message)
             } catch {
                 core.bury(from: queued.from, to: self, .failed)
                 fail(error)
@@ -193,7 +205,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
     }
 
     override func dropComponent() {
-        box?.current = nil
+        box?.receive = nil
         isUp = false
     }
 

@@ -78,7 +78,7 @@ extension SimulatedCore {
         cell.incarnation += 1
         statistics.spawned += 1
         let behavior = try box.make()
-        box.current = behavior
+        box.receive = behavior.receive
         if let journal, isRecording {
             journal.record(
                 JournalRecord(
@@ -120,6 +120,7 @@ extension SimulatedCore {
                     messageName: place.messageName, bytes: []))
         }
         tellWatchers(of: place, reason)
+        for address in place.adapters { adapters[address] = nil }
         if directory[place.address] === place { directory[place.address] = nil }
         if place.pendingCount == 0 { retire(place) }
     }
@@ -157,6 +158,7 @@ extension SimulatedCore {
                         return .rejected(.notUnderstood)
                     }))
         }
+        if let outlet = adapters[address] as? Outlet<M> { return outlet.ref }
         guard let index = nodeIndices[address.node], index < nodes.count else {
             return Ref(.outlet(Outlet(address: address) { _ in .rejected(.noRecipient) }))
         }

@@ -5,6 +5,7 @@ extension SimulatedCore {
     func kill(_ node: SimulatedNode) {
         guard node.isUp else { return }
         node.isUp = false
+        if node.isPaused { pausedCount -= 1 }
         node.isPaused = false
         network.nodeKilled(node)
         for place in node.places where place.isUp {
@@ -25,9 +26,16 @@ extension SimulatedCore {
         try node.boot?(node)
     }
 
+    func pause(_ node: SimulatedNode) {
+        guard node.isUp, !node.isPaused else { return }
+        node.isPaused = true
+        pausedCount += 1
+    }
+
     func resume(_ node: SimulatedNode) {
         guard node.isPaused else { return }
         node.isPaused = false
+        pausedCount -= 1
         releaseHeld(node)
     }
 

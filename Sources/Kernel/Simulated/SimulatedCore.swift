@@ -18,36 +18,55 @@ struct ReadyEntry {
 ///
 /// Entries of one mailbox are interchangeable (each says "take your head"), so any order of draws keeps the order of
 /// messages between two components.
+// Safety: the buffer is this object's own; `mask + 1` entries are allocated and every index is masked. Only the
+// thread that runs the world touches it.
 @usableFromInline
-struct ReadyQueue {
-    @usableFromInline var entries: ContiguousArray<ReadyEntry> = []
+final class ReadyQueue: @unchecked Sendable {
+    @usableFromInline var ring: UnsafeMutablePointer<ReadyEntry>
+    @usableFromInline var mask: Int
     @usableFromInline var head = 0
+    @usableFromInline var count = 0
+
+    @usableFromInline
+    init() {
+        ring = .allocate(capacity: 64)
+        mask = 63
+    }
+
+    deinit { ring.deallocate() }
 
     @inlinable
-    init() {}
-
-    @inlinable var isEmpty: Bool { head == entries.count }
+    func append(_ entry: ReadyEntry) {
+        if count > mask { grow() }
+        (ring + ((head + count) & mask)).initialize(to: entry)
+        count += 1
+    }
 
     @inlinable
-    mutating func append(_ entry: ReadyEntry) { entries.append(entry) }
-
-    @inlinable
-    mutating func take(drawingFrom random: inout RandomStream, seeded: Bool) -> ReadyEntry {
-        let waiting = entries.count - head
-        if seeded && waiting > 1 {
-            let offset = Int((UInt64(waiting) &* (random.next() >> 32)) >> 32)
-            entries.swapAt(head, head + offset)
+    func take(drawingFrom random: inout RandomStream, seeded: Bool) -> ReadyEntry {
+        if seeded && count > 1 {
+            let offset = Int((UInt64(count) &* (random.next() >> 32)) >> 32)
+            swap(&ring[head & mask], &ring[(head + offset) & mask])
         }
-        let entry = entries[head]
-        head += 1
-        if head == entries.count {
-            entries.removeAll(keepingCapacity: true)
-            head = 0
-        } else if head > 4096 && head * 2 > entries.count {
-            entries.removeFirst(head)
-            head = 0
-        }
+        let entry = ring[head & mask]
+        head = (head + 1) & mask
+        count -= 1
         return entry
+    }
+
+    @usableFromInline
+    func grow() {
+        let bigger = UnsafeMutablePointer<ReadyEntry>.allocate(capacity: (mask + 1) * 2)
+        for offset in 0..<count { (bigger + offset).initialize(to: ring[(head + offset) & mask]) }
+        ring.deallocate()
+        ring = bigger
+        mask = mask * 2 + 1
+        head = 0
+    }
+
+    func removeAll() {
+        head = 0
+        count = 0
     }
 }
 
@@ -84,9 +103,10 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
 
     @usableFromInline var now: Int64 = 0
     @usableFromInline var heap = EventHeap()
-    @usableFromInline var ready = ReadyQueue()
+    @usableFromInline let ready = ReadyQueue()
     @usableFromInline var random: RandomStream
-    @usableFromInline var currentNode: SimulatedNode?
+    // Safety: set only while one of the node's components runs; the core keeps its nodes.
+    @usableFromInline unowned(unsafe) var currentNode: SimulatedNode?
     @usableFromInline var currentIndex: UInt32 = SimulatedCore.outsideIndex
     @usableFromInline var sequence: UInt64 = 0
     @usableFromInline var places: ContiguousArray<SimulatedPlace?> = []
@@ -95,12 +115,14 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     @usableFromInline var detailsTrace: Bool
     @usableFromInline var isRecording = false
     @usableFromInline var cancelledCount = 0
+    var pausedCount = 0
     @usableFromInline let options: SimulatedWorld.Options
     let log: Logger
     let metrics = Metrics()
     var deadLetters = DeadLetterLog()
     var freeIndices: [UInt32] = []
     var directory: [Address: SimulatedPlace] = [:]
+    var adapters: [Address: AnyObject] = [:]
     var nodes: [SimulatedNode] = []
     var nodeIndices: [String: Int] = [:]
     var journal: (any JournalSink)?
@@ -164,7 +186,7 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
         let seeded = options.tieBreak == .seeded
         while handled < eventCountMax {
             if !jobs.isEmpty { runJobs() }
-            if ready.isEmpty {
+            if ready.count == 0 {
                 guard let next = heap.first, next.time <= limit else { break }
                 now = next.time
                 while let event = heap.first, event.time == now {
@@ -174,7 +196,7 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
             }
             let entry = ready.take(drawingFrom: &random, seeded: seeded)
             guard let place = places[Int(entry.place)] else { continue }
-            if place.node.isPaused {
+            if pausedCount > 0 && place.node.isPaused {
                 place.node.held.append(entry)
                 continue
             }
@@ -276,11 +298,12 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
         }
         places = []
         directory = [:]
+        adapters = [:]
         nodes = []
         networkStorage = nil
         journal = nil
         isRecording = false
-        ready = ReadyQueue()
+        ready.removeAll()
         heap = EventHeap()
     }
 }

@@ -21,6 +21,7 @@ extension Node {
     /// Starts a component with default options.
     ///
     /// - Throws: ``KernelError`` with `nameTaken` or `startFailed`.
+    @inlinable
     @discardableResult
     public func spawn<C: Component>(
         _ name: String, _ make: @escaping @Sendable (Home) throws -> C

@@ -20,6 +20,7 @@ public class SimulatedPlace: @unchecked Sendable {
     @usableFromInline var stopRequested = false
     @usableFromInline var step: (UInt32) -> Void = { _ in }
     var watchers: [SimulatedWatch] = []
+    var adapters: [Address] = []
     var children: [SimulatedPlace] = []
     weak var parent: SimulatedPlace?
 

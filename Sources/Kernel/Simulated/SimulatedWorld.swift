@@ -94,7 +94,7 @@ public final class SimulatedWorld {
     public func restart(_ node: SimulatedNode) throws { try core.restart(node) }
 
     /// Holds back all that happens on a node, as SIGSTOP does.
-    public func pause(_ node: SimulatedNode) { node.isPaused = true }
+    public func pause(_ node: SimulatedNode) { core.pause(node) }
 
     /// Ends a pause; what was held back happens now, in its old order.
     public func resume(_ node: SimulatedNode) { core.resume(node) }
@@ -171,7 +171,7 @@ public final class SimulatedWorld {
 
     /// The time of the next event, or `nil` where nothing is left to happen.
     public var nextEvent: Instant? {
-        core.ready.isEmpty ? core.heap.first.map { Instant(nanoseconds: $0.time) } : now
+        core.ready.count == 0 ? core.heap.first.map { Instant(nanoseconds: $0.time) } : now
     }
 
     /// Runs `action` at `time`, outside all components: for ports, faults and tests.
@@ -233,7 +233,7 @@ public final class SimulatedWorld {
     /// Counters and gauges of the components.
     public var metrics: Metrics { core.metrics }
     /// Events that lie in the future, cancelled ones included.
-    public var pendingEventCount: Int { core.heap.count + core.ready.entries.count - core.ready.head }
+    public var pendingEventCount: Int { core.heap.count + core.ready.count }
 
     /// Records every delivery and every message sent into `journal`; `nil` ends the recording.
     public func record(into journal: (any JournalSink)?) {
