@@ -14,6 +14,7 @@ struct HostTopologyTests {
         #expect(host.processingUnits.count == sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         #expect(host.memoryBytes > 0)
         #expect(!host.numaNodes.isEmpty)
+        #expect(try #require(host.systemMemoryBytes) > 0)
         try checkCoherence(host)
 
         let affinity = try kernelAffinity()
@@ -25,9 +26,9 @@ struct HostTopologyTests {
         for (ours, theirs) in zip(host.numaNodes, numa.nodes) {
             #expect(ours.freeMemoryBytes == theirs.freeBytes)
             #expect(theirs.freeBytes <= theirs.memoryBytes)
-            // Two readings of one counter by two libraries: they agree but for what rounding does.
+            // Two readings of one counter, a moment apart: a virtual machine's memory may change between.
             let difference = Double(ours.memoryBytes) - Double(theirs.memoryBytes)
-            #expect(abs(difference) <= 0.01 * Double(theirs.memoryBytes))
+            #expect(abs(difference) <= 0.1 * Double(theirs.memoryBytes))
         }
     }
 
@@ -63,7 +64,7 @@ struct HostTopologyTests {
         let core = try #require(host.cores.last)
         #expect(core.cpus.description == "30-31")
         #expect(core.packageIndex == 1 && core.numaNodeIndex == 1 && core.cacheGroupIndex == 3)
-        #expect(host.numa == nil && host.boundUnits == nil)
+        #expect(host.numa == nil && host.boundUnits == nil && host.systemMemoryBytes == nil)
     }
 
     @Test("a machine without a level 3 cache has cores and no groups")
@@ -109,6 +110,7 @@ struct HostTopologyTests {
             HostTopology.HugePagePool(pageBytes: 1 << 30, pageCount: 32, freePageCount: 30)
         ]
         host.allowedUnits = try HostCPUSet(text: "0-15")
+        host.systemMemoryBytes = 256 << 30
         #expect(
             host.rendered() == """
                 machine: 2 packages, 2 NUMA nodes, 16 cores, 32 processing units, 128 GiB
@@ -122,6 +124,8 @@ struct HostTopologyTests {
                 node 1: CPUs 16-31, 64 GiB
                   L3 group 2: 16 MiB, CPUs 16-23, cores 8-11
                   L3 group 3: 16 MiB, CPUs 24-31, cores 12-15
+                memory: 256 GiB in all, of which the nodes count only 128 GiB; is this a virtual machine \
+                whose memory changes?
                 libnuma: this kernel has no NUMA support
 
                 """)

@@ -30,6 +30,11 @@ extension HostTopology {
         for node in numaNodes {
             lines += rendered(node)
         }
+        if let systemMemoryBytes, systemMemoryBytes / 10 * 9 > memoryBytes {
+            lines.append(
+                "memory: \(HostText.bytes(systemMemoryBytes)) in all, of which the nodes count only "
+                    + "\(HostText.bytes(memoryBytes)); is this a virtual machine whose memory changes?")
+        }
         if numa == nil {
             lines.append("libnuma: this kernel has no NUMA support")
         }

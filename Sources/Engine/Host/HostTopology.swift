@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 
 /// The parts of one machine that decide where sealing work should run: who shares a cache, who is near
 /// which memory, and how much of that memory is in huge pages.
@@ -84,6 +85,11 @@ package struct HostTopology: Codable, Sendable, Equatable {
     /// What libnuma knows; `nil` if the kernel has no NUMA support.
     package var numa: HostNUMA?
 
+    /// Memory as the kernel counts it for the machine as a whole; `nil` for a synthetic machine.
+    ///
+    /// In a virtual machine whose memory grows and shrinks it can be far from the sum over the nodes.
+    package var systemMemoryBytes: UInt64?
+
     /// The sum over the nodes.
     package var memoryBytes: UInt64 {
         numaNodes.reduce(0) { $0 &+ $1.memoryBytes }
@@ -151,6 +157,14 @@ extension HostTopology {
         return HostTopology(
             packages: packages, numaNodes: nodes, cacheGroups: cacheGroups, cores: cores,
             processingUnits: units, allowedUnits: try handle.allowedUnits(),
-            boundUnits: sysRoot == nil ? nil : try handle.boundUnits(), numa: numa)
+            boundUnits: sysRoot == nil ? nil : try handle.boundUnits(), numa: numa,
+            systemMemoryBytes: sysRoot == nil ? nil : systemMemoryBytesNow())
+    }
+
+    private static func systemMemoryBytesNow() -> UInt64? {
+        let pages = sysconf(Int32(_SC_PHYS_PAGES))
+        let pageBytes = sysconf(Int32(_SC_PAGESIZE))
+        guard pages > 0, pageBytes > 0 else { return nil }
+        return UInt64(pages) * UInt64(pageBytes)
     }
 }
