@@ -59,4 +59,39 @@ struct ScenarioShippedTests {
         #expect(scenario.faults.last?.target == .store("disk"))
         #expect(scenario.faults.map(\.factor) == [1, 1, 1, 20, 1])
     }
+
+    @Test("the normalized form says all and reads back as the same scenario", arguments: names)
+    func normalized(_ name: String) throws {
+        let scenario = try ShippedScenarios.load(name)
+        let json = scenario.normalized.json
+        #expect(try Scenario.parse(text: json, fileName: "normalized.json") == scenario)
+        #expect(scenario.normalized.json == json)
+        // The text is JSON in the eyes of another reader, and the encoder agrees with it.
+        let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? NSDictionary
+        let encoded = try JSONEncoder().encode(scenario.normalized)
+        #expect(try JSONSerialization.jsonObject(with: encoded) as? NSDictionary == object)
+        #expect(json.contains("\"packingMax\": \(scenario.workload.pledge.packingMax)"))
+    }
+
+    @Test("every shipped file bears its own name and says where each duration is from", arguments: names)
+    func honest(_ name: String) throws {
+        let scenario = try ShippedScenarios.load(name)
+        #expect(scenario.name == name)
+        #expect(scenario.tasks.allSatisfy { !$0.source.isEmpty })
+        #expect(!scenario.description.isEmpty)
+    }
+
+    static let names: [String] = {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: ShippedScenarios.folder.path)
+                .filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }.sorted()
+        } catch {
+            return []
+        }
+    }()
+
+    @Test("the shipped files are there")
+    func present() {
+        #expect(Self.names.contains("devnet") && Self.names.contains("handbook-f0494733"))
+    }
 }

@@ -142,7 +142,9 @@ struct ConfigCursor {
     func number(atLeast low: Double, atMost high: Double) -> Double? {
         guard let value = quantity("a number such as 0.35", Quantity.number) else { return nil }
         guard value >= low, value <= high else {
-            report("\(node.kindName) is out of range; allowed are \(low) to \(high)")
+            report(
+                "\(node.kindName) is out of range; allowed are \(ScenarioDocument.decimalText(low)) to "
+                    + ScenarioDocument.decimalText(high))
             return nil
         }
         return value

@@ -92,7 +92,7 @@ package enum Quantity {
         guard scanner.atEnd, number.mantissa <= scale * number.divisor else {
             throw QuantityError(message: "\(scanner.quoted) must lie within 0 and 1 (or 0% and 100%)")
         }
-        return Double(number.mantissa) / Double(scale * number.divisor)
+        return try ratio(number, scale: scale, scanner.quoted)
     }
 
     /// Reads a plain number without unit, such as `0.35`.
@@ -107,7 +107,19 @@ package enum Quantity {
         guard number.mantissa <= 1_000_000 * number.divisor else {
             throw QuantityError(message: "\(scanner.quoted) must lie within 0 and 1000000")
         }
-        return Double(number.mantissa) / Double(number.divisor)
+        return try ratio(number, scale: 1, scanner.quoted)
+    }
+
+    /// The nearest `Double`: both parts are exact and there is one rounding, in the division. With at most 15
+    /// digits and 12 decimals the number can be printed and read back without a change.
+    private static func ratio(
+        _ number: Decimal, scale: Int128, _ quoted: String
+    ) throws(QuantityError) -> Double {
+        let divisor = number.divisor * scale
+        guard number.mantissa < 1_000_000_000_000_000, divisor <= 1_000_000_000_000 else {
+            throw QuantityError(message: "\(quoted) has more than 15 digits or 12 decimals (10 with %)")
+        }
+        return Double(number.mantissa) / Double(divisor)
     }
 
     /// Reads an amount of money such as `12500` or `0.12`, exact to a millionth.
@@ -190,7 +202,9 @@ extension Quantity {
         var atEnd: Bool { rest.isEmpty }
         var quoted: String { "\"\(shown(text))\"" }
 
-        /// Reads digits with an optional fraction: at most 18 digits before the point, 9 behind it.
+        /// Reads digits with an optional fraction: at most 19 digits in all, 12 of them behind the point.
+        ///
+        /// Nineteen digits times the largest unit (2^60) stay well below 2^127.
         mutating func number() throws(QuantityError) -> Decimal {
             if rest.first == UInt8(ascii: "-") {
                 throw QuantityError(message: "\(quoted) is negative; \(noun) is never less than zero")
@@ -200,9 +214,7 @@ extension Quantity {
             while let digit = nextDigit() {
                 mantissa = mantissa * 10 + Int128(digit)
                 digits += 1
-                guard digits <= 18 else {
-                    throw QuantityError(message: "\(quoted) has more than 18 digits")
-                }
+                try checkDigits(mantissa)
             }
             guard digits > 0 else {
                 throw QuantityError(message: "\(quoted) is not \(noun); write it such as \(example)")
@@ -215,8 +227,9 @@ extension Quantity {
                     mantissa = mantissa * 10 + Int128(digit)
                     divisor *= 10
                     decimals += 1
-                    guard decimals <= 9 else {
-                        throw QuantityError(message: "\(quoted) has more than 9 decimals")
+                    try checkDigits(mantissa)
+                    guard decimals <= 12 else {
+                        throw QuantityError(message: "\(quoted) has more than 12 decimals")
                     }
                 }
                 guard decimals > 0 else {
@@ -241,7 +254,9 @@ extension Quantity {
                         + "(units: \(allowed))")
             }
             guard let unit = units.first(where: { $0.symbol == name }) else {
-                let nearest = units.first { $0.symbol.lowercased() == name.lowercased() }
+                let nearest =
+                    units.first { $0.symbol.lowercased() == name.lowercased() }
+                    ?? units.first { $0.symbol == name + "/s" }
                 let hint = nearest.map { "; did you mean \($0.symbol)?" } ?? ""
                 throw QuantityError(
                     message: "unknown unit \"\(shown(name))\" in \(quoted)\(hint) (units: \(allowed))")
@@ -249,6 +264,12 @@ extension Quantity {
             rest = rest[run.endIndex...]
             skipSpaces()
             return unit
+        }
+
+        private func checkDigits(_ mantissa: Int128) throws(QuantityError) {
+            guard mantissa < 10_000_000_000_000_000_000 else {
+                throw QuantityError(message: "\(quoted) has more than 19 digits")
+            }
         }
 
         private mutating func nextDigit() -> Int? {

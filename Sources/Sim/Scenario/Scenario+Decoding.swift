@@ -111,7 +111,13 @@ extension Scenario.Network {
         if let sizes = fields["sectorSizes"]?.list("sizes", count: 1...allSectorSizes.count) {
             network.sectorSizes = sizes.compactMap { $0.bytes() }.sorted()
         }
-        if network != base { network.name = "custom" }
+        guard network != base else { return base }
+        var unnamed = network
+        let same = presets.first { preset in
+            unnamed.name = preset.name
+            return unnamed == preset.value
+        }
+        network.name = same?.name ?? "custom"
         return network
     }
 }

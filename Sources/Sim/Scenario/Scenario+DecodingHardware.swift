@@ -195,7 +195,8 @@ extension Scenario.Fault.Target {
     /// A lone name is read as a group; the check of the whole scenario turns it into a store where it is one.
     static func decode(_ cursor: ConfigCursor) -> Scenario.Fault.Target? {
         guard let text = cursor.scalar("a target such as p1/3") else { return nil }
-        let parts = text.split(separator: "/", maxSplits: 4, omittingEmptySubsequences: false).map(String.init)
+        let parts = text.split(separator: "/", maxSplits: 4, omittingEmptySubsequences: false)
+            .map(String.init)
         switch parts.count {
         case 1 where text == "chain": return .chain
         case 1 where text == "miner": return .miner
