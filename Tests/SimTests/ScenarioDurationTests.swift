@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import Testing
-
 import Sim
+import Testing
 
 @Suite("Deterministic math and duration models")
 struct ScenarioDurationTests {
@@ -23,8 +22,11 @@ struct ScenarioDurationTests {
         }
         #expect(DeterministicMath.log(1) == 0)
         expectClose(
-            DeterministicMath.log(.leastNonzeroMagnitude), Foundation.log(.leastNonzeroMagnitude), 1e-14,
-            "least")
+            DeterministicMath.log(.leastNonzeroMagnitude),
+            Foundation.log(.leastNonzeroMagnitude),
+            1e-14,
+            "least"
+        )
     }
 
     @Test("the exponential agrees with the platform")
@@ -58,7 +60,8 @@ struct ScenarioDurationTests {
         arguments: [
             (0.5, 0.0), (0.975, 1.959_963_984_540_054_2), (0.25, -0.674_489_750_196_081_7),
             (0.001, -3.090_232_306_167_813_5), (1e-20, -9.262_340_089_798_408),
-        ])
+        ]
+    )
     func percentagePoints(_ p: Double, _ x: Double) {
         expectClose(DeterministicMath.inverseNormalCDF(p), x, 1e-14, "inverse \(p)")
     }
@@ -71,7 +74,10 @@ struct ScenarioDurationTests {
             let back = DeterministicMath.inverseNormalCDF(DeterministicMath.normalCDF(x))
             // Above the middle the probability itself keeps only so many digits of the distance to 1.
             let slack = x > 0 ? 1e-15 / DeterministicMath.normalDensity(x) : 0
-            #expect((back - x).magnitude <= x.magnitude * 1e-12 + slack, "\(x) came back as \(back)")
+            #expect(
+                (back - x).magnitude <= x.magnitude * 1e-12 + slack,
+                "\(x) came back as \(back)"
+            )
         }
     }
 
@@ -95,9 +101,16 @@ struct ScenarioDurationTests {
         DurationModel(.constant(.seconds(90))),
         DurationModel(.uniform(low: .seconds(19_800), high: .seconds(21_600))),
         DurationModel(
-            .normal(mean: .seconds(100), deviation: .seconds(20), low: .seconds(90), high: .seconds(170))),
+            .normal(
+                mean: .seconds(100),
+                deviation: .seconds(20),
+                low: .seconds(90),
+                high: .seconds(170)
+            )
+        ),
         DurationModel(
-            .normal(mean: .seconds(10), deviation: .seconds(10), low: .zero, high: .seconds(1000))),
+            .normal(mean: .seconds(10), deviation: .seconds(10), low: .zero, high: .seconds(1000))
+        ),
         DurationModel(.lognormal(median: .seconds(30), sigma: 0.5)),
         DurationModel(.exponential(mean: .seconds(7))),
         DurationModel(.triangular(low: .seconds(1), mode: .seconds(2), high: .seconds(9))),
@@ -117,10 +130,15 @@ struct ScenarioDurationTests {
         }
         let mean = sum / Double(count)
         #expect(
-            (mean - model.meanSeconds).magnitude <= model.meanSeconds * 1e-3, "\(mean) \(model.meanSeconds)")
+            (mean - model.meanSeconds).magnitude <= model.meanSeconds * 1e-3,
+            "\(mean) \(model.meanSeconds)"
+        )
     }
 
-    @Test("a larger draw never gives a shorter duration, and the ends stay in range", arguments: models)
+    @Test(
+        "a larger draw never gives a shorter duration, and the ends stay in range",
+        arguments: models
+    )
     func monotone(_ model: DurationModel) {
         var last = Duration.zero
         for index in 0...5_000 {
@@ -144,7 +162,13 @@ struct ScenarioDurationTests {
     func spread() {
         // Half a normal distribution above its mean: mean σ√(2/π), variance σ²(1 − 2/π).
         let model = DurationModel(
-            .normal(mean: .seconds(50), deviation: .seconds(10), low: .seconds(50), high: .seconds(500)))
+            .normal(
+                mean: .seconds(50),
+                deviation: .seconds(10),
+                low: .seconds(50),
+                high: .seconds(500)
+            )
+        )
         var sum = 0.0
         var squares = 0.0
         let count = 50_000
@@ -160,7 +184,10 @@ struct ScenarioDurationTests {
     }
 
     private func expectClose(
-        _ value: Double, _ expected: Double, _ tolerance: Double, _ what: String,
+        _ value: Double,
+        _ expected: Double,
+        _ tolerance: Double,
+        _ what: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         // Below the normal range there are fewer digits to agree on.

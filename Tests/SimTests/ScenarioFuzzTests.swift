@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import Testing
-
 import Sim
+import Testing
 
 @Suite("Hostile scenario files")
 struct ScenarioFuzzTests {
@@ -38,13 +37,18 @@ struct ScenarioFuzzTests {
                 #expect(error.diagnostics.allSatisfy { $0.line >= 0 && !$0.message.isEmpty })
             }
         }
-        #expect(accepted > 10 && refused > 100, "accepted \(accepted), refused \(refused), SIM_SEED=\(seed)")
+        #expect(
+            accepted > 10 && refused > 100,
+            "accepted \(accepted), refused \(refused), SIM_SEED=\(seed)"
+        )
     }
 
     private func mutate(_ text: inout [Unicode.Scalar], _ generator: inout SeededGenerator) {
         let pieces = [
-            "-1", "99999999999999999999", "0", ": ", "- ", "[", "]", "{", "}", "&a ", "*a", "? ", "|", ">",
-            "\"", "'", "\n", "  ", "#", "!!binary ", "%", "~", "null", "1e999", "\u{0}", "é", "\u{1F600}",
+            "-1", "99999999999999999999", "0", ": ", "- ", "[", "]", "{", "}", "&a ", "*a", "? ",
+            "|", ">",
+            "\"", "'", "\n", "  ", "#", "!!binary ", "%", "~", "null", "1e999", "\u{0}", "é",
+            "\u{1F600}",
             "64GiB", "1PB", "5h", "any", "true", "<<: ", "---\n", "...\n", "\t", "p1/99", ".inf",
         ]
         guard !text.isEmpty else { return }
@@ -61,14 +65,20 @@ struct ScenarioFuzzTests {
             text.insert(contentsOf: Array(text[start..<end]), at: place)
         default:
             // A digit becomes another one: most of these stay valid, and reach the checks of the whole.
-            guard let digit = text[start...].firstIndex(where: { ("0"..."9").contains($0) }) else { return }
+            guard let digit = text[start...].firstIndex(where: { ("0"..."9").contains($0) }) else {
+                return
+            }
             text[digit] = Unicode.Scalar(UInt8.random(in: 48...57, using: &generator))
         }
     }
 
     @Test("a file that is too large is refused before it is parsed")
     func tooLarge() {
-        expect(.unreadable, "at most 1048576 are read", String(repeating: "# comment\n", count: 110_000))
+        expect(
+            .unreadable,
+            "at most 1048576 are read",
+            String(repeating: "# comment\n", count: 110_000)
+        )
     }
 
     @Test("an alias bomb is refused quickly")
@@ -89,9 +99,16 @@ struct ScenarioFuzzTests {
     @Test("deep nesting is refused", arguments: [30, 900, 5_000, 200_000])
     func deep(_ depth: Int) {
         let text = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
-        expect(.malformed, depth < 1000 ? "nested deeper than 24 levels" : "not YAML", "name: " + text)
-        expect(.malformed, depth < 1000 ? "nested deeper than 24 levels" : "not YAML",
-               String(repeating: "- ", count: depth) + "x")
+        expect(
+            .malformed,
+            depth < 1000 ? "nested deeper than 24 levels" : "not YAML",
+            "name: " + text
+        )
+        expect(
+            .malformed,
+            depth < 1000 ? "nested deeper than 24 levels" : "not YAML",
+            String(repeating: "- ", count: depth) + "x"
+        )
     }
 
     @Test("an empty file, a second document and broken YAML say so")
@@ -123,7 +140,9 @@ struct ScenarioFuzzTests {
     }
 
     private func expect(
-        _ code: ScenarioError.Code, _ fragment: String, _ text: String,
+        _ code: ScenarioError.Code,
+        _ fragment: String,
+        _ text: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         do {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import Testing
-
 import Sim
+import Testing
 
 /// A small generator with a printed seed; `SIM_SEED` replays a run.
 struct SeededGenerator: RandomNumberGenerator {
@@ -33,10 +32,12 @@ struct ScenarioQuantityTests {
     @Test(
         "sizes are exact",
         arguments: [
-            ("0B", 0), ("1B", 1), ("2KiB", 2048), ("64GiB", 68_719_476_736), ("1TB", 1_000_000_000_000),
+            ("0B", 0), ("1B", 1), ("2KiB", 2048), ("64GiB", 68_719_476_736),
+            ("1TB", 1_000_000_000_000),
             ("1.5 TiB", 1_649_267_441_664), (" 30TB ", 30_000_000_000_000), ("0.5KiB", 512),
             ("64.15GiB", 68_880_538_010), ("4EiB", 1 << 62), ("4.000EiB", 1 << 62),
-        ])
+        ]
+    )
     func sizes(_ text: String, _ bytes: Int) throws {
         #expect(try Quantity.byteCount(text).bytes == bytes)
     }
@@ -46,7 +47,8 @@ struct ScenarioQuantityTests {
         arguments: [
             ("25Gbps", 25_000_000_000), ("3GB/s", 24_000_000_000), ("1GiB/s", 8_589_934_592),
             ("1bps", 1), ("2.5Gbps", 2_500_000_000), ("100 Mbps", 100_000_000),
-        ])
+        ]
+    )
     func bandwidths(_ text: String, _ bits: Int) throws {
         #expect(try Quantity.bandwidth(text).bitsPerSecond == bits)
     }
@@ -54,10 +56,13 @@ struct ScenarioQuantityTests {
     @Test(
         "durations add their parts",
         arguments: [
-            ("5h45m", 20_700_000_000_000), ("30d", 2_592_000_000_000_000), ("240s", 240_000_000_000),
-            ("1.5h", 5_400_000_000_000), ("88.567s", 88_567_000_000), ("1d 2h 3m 4.5s", 93_784_500_000_000),
+            ("5h45m", 20_700_000_000_000), ("30d", 2_592_000_000_000_000),
+            ("240s", 240_000_000_000),
+            ("1.5h", 5_400_000_000_000), ("88.567s", 88_567_000_000),
+            ("1d 2h 3m 4.5s", 93_784_500_000_000),
             ("200us", 200_000), ("0s", 0), ("7ns", 7), ("36500d", 3_153_600_000_000_000_000),
-        ])
+        ]
+    )
     func durations(_ text: String, _ nanoseconds: Int) throws {
         #expect(try Quantity.duration(text).nanosecondsValue == nanoseconds)
     }
@@ -82,13 +87,17 @@ struct ScenarioQuantityTests {
             ("64gib", "unknown unit \"gib\" in \"64gib\"; did you mean GiB?"),
             ("64Gibs", "unknown unit \"Gibs\" in \"64Gibs\" (units: B, KB, KiB"),
             ("-1GiB", "\"-1GiB\" is negative; a size is never less than zero"),
-            ("1.GiB", "has no digit behind the decimal point"), ("5EiB", "\"5EiB\" is too large for a size"),
-            ("1GiB2MiB", "write one number and one unit"), ("", "a size is missing"), ("   ", "is missing"),
+            ("1.GiB", "has no digit behind the decimal point"),
+            ("5EiB", "\"5EiB\" is too large for a size"),
+            ("1GiB2MiB", "write one number and one unit"), ("", "a size is missing"),
+            ("   ", "is missing"),
             ("99999999999999999999B", "has more than 19 digits"),
             ("9999999999999999999EiB", "is too large for a size"),
             ("1.1234567890123GiB", "has more than 12 decimals"),
-            (String(repeating: "9", count: 100_000), "is too long for a size"), ("64GiB!", "unknown unit"),
-        ])
+            (String(repeating: "9", count: 100_000), "is too long for a size"),
+            ("64GiB!", "unknown unit"),
+        ]
+    )
     func wrongSizes(_ text: String, _ fragment: String) {
         expectError(fragment) { () throws(QuantityError) in _ = try Quantity.byteCount(text) }
     }
@@ -96,12 +105,17 @@ struct ScenarioQuantityTests {
     @Test(
         "a wrong duration says what is wrong",
         arguments: [
-            ("5", "\"5\" has no unit; write a duration such as 5h45m (units: ns, us, ms, s, m, h, d)"),
+            (
+                "5",
+                "\"5\" has no unit; write a duration such as 5h45m (units: ns, us, ms, s, m, h, d)"
+            ),
             ("5h5h", "must name each unit once, from d down to ns"),
             ("5m1h", "must name each unit once"), ("5H", "did you mean h?"),
-            ("36501d", "is longer than 100 years"), ("999999999999999999d", "is longer than 100 years"),
+            ("36501d", "is longer than 100 years"),
+            ("999999999999999999d", "is longer than 100 years"),
             ("one hour", "is not a duration"), ("-5s", "is negative"), ("5y", "unknown unit \"y\""),
-        ])
+        ]
+    )
     func wrongDurations(_ text: String, _ fragment: String) {
         expectError(fragment) { () throws(QuantityError) in _ = try Quantity.duration(text) }
     }
@@ -113,7 +127,9 @@ struct ScenarioQuantityTests {
                 _ = try Quantity.eventRate(text)
             }
         }
-        expectError("longer than zero") { () throws(QuantityError) in _ = try Quantity.eventRate("2/0s") }
+        expectError("longer than zero") { () throws(QuantityError) in
+            _ = try Quantity.eventRate("2/0s")
+        }
         for text in ["1.01", "101%", "2"] {
             expectError("must lie within 0 and 1") { () throws(QuantityError) in
                 _ = try Quantity.fraction(text)
@@ -123,7 +139,9 @@ struct ScenarioQuantityTests {
         expectError("decimals (10 with %)") { () throws(QuantityError) in
             _ = try Quantity.fraction("0.00000000001%")
         }
-        expectError("not a plain number") { () throws(QuantityError) in _ = try Quantity.number("1.5x") }
+        expectError("not a plain number") { () throws(QuantityError) in
+            _ = try Quantity.number("1.5x")
+        }
         expectError("within 0 and 1000000") { () throws(QuantityError) in
             _ = try Quantity.number("1000001")
         }
@@ -131,7 +149,8 @@ struct ScenarioQuantityTests {
         expectError("is more than") { () throws(QuantityError) in
             _ = try Quantity.money("1000000000001")
         }
-        expectError("such as 25Gbps") { () throws(QuantityError) in _ = try Quantity.bandwidth("25") }
+        expectError("such as 25Gbps") { () throws(QuantityError) in _ = try Quantity.bandwidth("25")
+        }
         expectError("did you mean Gbps?") { () throws(QuantityError) in
             _ = try Quantity.bandwidth("25gbps")
         }
@@ -169,7 +188,9 @@ struct ScenarioQuantityTests {
         var accepted = 0
         for _ in 0..<20_000 {
             let count = Int.random(in: 0...24, using: &generator)
-            let text = String((0..<count).map { _ in alphabet.randomElement(using: &generator) ?? "0" })
+            let text = String(
+                (0..<count).map { _ in alphabet.randomElement(using: &generator) ?? "0" }
+            )
             do { accepted += try Quantity.byteCount(text).bytes >= 0 ? 1 : 0 } catch {}
             do { accepted += try Quantity.duration(text) >= .zero ? 1 : 0 } catch {}
             do { accepted += try Quantity.bandwidth(text).bitsPerSecond >= 0 ? 1 : 0 } catch {}
@@ -181,14 +202,19 @@ struct ScenarioQuantityTests {
     }
 
     private func expectError(
-        _ fragment: String, sourceLocation: SourceLocation = #_sourceLocation,
+        _ fragment: String,
+        sourceLocation: SourceLocation = #_sourceLocation,
         _ body: () throws(QuantityError) -> Void
     ) {
         do {
             try body()
             Issue.record("no error, expected \(fragment)", sourceLocation: sourceLocation)
         } catch {
-            #expect(error.message.contains(fragment), "\(error.message)", sourceLocation: sourceLocation)
+            #expect(
+                error.message.contains(fragment),
+                "\(error.message)",
+                sourceLocation: sourceLocation
+            )
         }
     }
 }

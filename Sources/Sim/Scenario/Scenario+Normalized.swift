@@ -17,7 +17,8 @@ extension Scenario {
                 "tasks",
                 .object { section in
                     for task in tasks { section.add(task.kind.rawValue, task.normalized) }
-                })
+                }
+            )
             object.add("workload", workload.normalized)
             object.add("miner", miner.normalized)
             object.add("policy", .text(policy))
@@ -28,7 +29,8 @@ extension Scenario {
                 .object { section in
                     section.add("warmUp", .text(report.warmUp.scenarioText))
                     section.add("until", .text(report.until.scenarioText))
-                })
+                }
+            )
         }
     }
 }
@@ -93,7 +95,8 @@ extension Scenario.HostGroup {
                     section.add("sockets", cpu.sockets)
                     section.add("cores", cpu.coresPerSocket)
                     section.add("threadsPerCore", cpu.threadsPerCore)
-                })
+                }
+            )
             object.add("numaNodes", numaNodes)
             object.add("memory", memory)
             object.add("hugepages", hugepages)
@@ -105,7 +108,9 @@ extension Scenario.HostGroup {
                             section.add("model", gpu.model)
                             section.add("count", gpu.count)
                         }
-                    }))
+                    }
+                )
+            )
             object.add("disks", .list(disks.map(\.normalized)))
             object.add("nic", nic)
             object.add("workers", .list(workers.map(\.normalized)))
@@ -137,7 +142,8 @@ extension Scenario.WorkerGroup {
                 "slots",
                 .object { section in
                     for slot in slots { section.add(slot.kind.rawValue, slot.count) }
-                })
+                }
+            )
         }
     }
 }
@@ -169,7 +175,9 @@ extension Scenario.Links {
                             section.add("latency", link.latency)
                             section.add("bandwidth", link.bandwidth)
                         }
-                    }))
+                    }
+                )
+            )
         }
     }
 }
@@ -198,7 +206,8 @@ extension DurationModel {
                     .object { family in
                         family.add("min", low)
                         family.add("max", high)
-                    })
+                    }
+                )
             case .normal(let mean, let deviation, let low, let high):
                 object.add(
                     "normal",
@@ -207,14 +216,16 @@ extension DurationModel {
                         family.add("deviation", deviation)
                         family.add("min", low)
                         family.add("max", high)
-                    })
+                    }
+                )
             case .lognormal(let median, let sigma):
                 object.add(
                     "lognormal",
                     .object { family in
                         family.add("median", median)
                         family.add("sigma", .number(sigma))
-                    })
+                    }
+                )
             case .exponential(let mean):
                 object.add("exponential", .object { $0.add("mean", mean) })
             case .triangular(let low, let mode, let high):
@@ -224,7 +235,8 @@ extension DurationModel {
                         family.add("min", low)
                         family.add("mode", mode)
                         family.add("max", high)
-                    })
+                    }
+                )
             case .empirical(let values):
                 object.add("empirical", .list(values.map { .text($0.scenarioText) }))
             }
@@ -241,8 +253,11 @@ extension Scenario.Workload {
                     section.add("every", pledge.every)
                     section.add("packingMax", pledge.packingMax)
                     section.add("initialPerHost", pledge.initialPerHost)
-                    if let limit = pledge.sealingMaxPerHost { section.add("sealingMaxPerHost", limit) }
-                })
+                    if let limit = pledge.sealingMaxPerHost {
+                        section.add("sealingMaxPerHost", limit)
+                    }
+                }
+            )
             object.add("provingAtStart", provingAtStart)
             object.add(
                 "tickets",
@@ -253,9 +268,11 @@ extension Scenario.Workload {
                             .object { rule in
                                 rule.add("rate", ticket.rate.description)
                                 rule.add("per", ticket.scope.rawValue)
-                            })
+                            }
+                        )
                     }
-                })
+                }
+            )
             if let sectorsTarget { object.add("sectorsTarget", sectorsTarget) }
             if let sectorsMax { object.add("sectorsMax", sectorsMax) }
         }
@@ -312,9 +329,11 @@ extension Scenario.Costs {
                             .object { cost in
                                 cost.add("price", host.price)
                                 cost.add("power", host.powerWatts)
-                            })
+                            }
+                        )
                     }
-                })
+                }
+            )
         }
     }
 }

@@ -52,11 +52,17 @@ package enum ScenarioDocument: Sendable, Hashable, Encodable {
         case .number(let value): text += Self.decimalText(value)
         case .text(let value): Self.quote(value, to: &text)
         case .list(let items):
-            Self.writeLines(items.count, "[", "]", to: &text, indent: indent) { index, text, inner in
+            Self.writeLines(items.count, "[", "]", to: &text, indent: indent) {
+                index,
+                text,
+                inner in
                 items[index].write(to: &text, indent: inner)
             }
         case .object(let entries):
-            Self.writeLines(entries.count, "{", "}", to: &text, indent: indent) { index, text, inner in
+            Self.writeLines(entries.count, "{", "}", to: &text, indent: indent) {
+                index,
+                text,
+                inner in
                 Self.quote(entries[index].key, to: &text)
                 text += ": "
                 entries[index].value.write(to: &text, indent: inner)
@@ -65,7 +71,11 @@ package enum ScenarioDocument: Sendable, Hashable, Encodable {
     }
 
     private static func writeLines(
-        _ count: Int, _ open: String, _ close: String, to text: inout String, indent: String,
+        _ count: Int,
+        _ open: String,
+        _ close: String,
+        to text: inout String,
+        indent: String,
         _ body: (Int, inout String, String) -> Void
     ) {
         text += open
