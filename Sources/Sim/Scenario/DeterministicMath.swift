@@ -13,8 +13,8 @@ package enum DeterministicMath {
 
     /// The natural logarithm of a finite number above zero.
     ///
-    /// Within 2 ulp of the true value. With x = 2^k · m and m within √½ and √2, ln m = 2 artanh(s) for s = (m − 1)/(m + 1), |s| < 0.172, whose
-    /// odd series ends at 1e-17 after eleven terms.
+    /// Within 2 ulp of the true value. With x = 2^k · m and m within √½ and √2, ln m = 2 artanh(s) for
+    /// s = (m − 1)/(m + 1), |s| < 0.172, whose odd series ends at 1e-17 after eleven terms.
     package static func log(_ x: Double) -> Double {
         precondition(x > 0 && x.isFinite, "the logarithm needs a finite number above zero")
         var exponent = Double(x.exponent)
