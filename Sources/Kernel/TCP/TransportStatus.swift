@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import OrderedCollections
+internal import OrderedCollections
 
 /// What a transport tells about itself: who is connected, and what was refused.
 package struct TransportStatus: Sendable {
@@ -15,18 +15,18 @@ package struct TransportStatus: Sendable {
     }
 
     /// The peers with a session, in the order in which the sessions began.
-    package private(set) var connected: OrderedSet<String> = []
-    /// Connections that ended or never became sessions, by the reason's name.
-    package private(set) var endingCounts: OrderedDictionary<String, Int> = [:]
+    package var connected: [String] { Array(sessions) }
+    private var sessions: OrderedSet<String> = []
+    private var endingCounts: OrderedDictionary<String, Int> = [:]
     /// The latest of them, oldest first.
     package private(set) var latestEndings: [Ending] = []
 
     /// Connections that ended for that reason.
     package func endingCount(_ code: Refusal.Code) -> Int { endingCounts[code.rawValue] ?? 0 }
 
-    mutating func begin(_ peer: String) { connected.append(peer) }
+    mutating func begin(_ peer: String) { sessions.append(peer) }
 
-    mutating func end(_ peer: String) { connected.remove(peer) }
+    mutating func end(_ peer: String) { sessions.remove(peer) }
 
     mutating func count(_ refusal: Refusal, _ peer: String) {
         // Codes that a peer made up share one counter, so that it cannot make this table grow.
