@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "CSealing.h"
+#include "internal/sha256.h"
+
+#include <string.h>
+
+/* Labels of the stacked graph. A label hashes a header block and 37 parent labels, which are the
+ * node's 6 or 14 parents over and over:
+ *
+ *     layer 1     header | 3 distinct blocks x 6 | slot 0 and padding      20 compressions
+ *     layer >= 2  header | 7 distinct blocks x 2, 4 of them | slot 8 and padding     20
+ *     node 0      header | padding                                          2
+ *
+ * so the parents are gathered once and the message is never laid out whole. */
+
+#define MESSAGE_BITS (1248 * 8)
+
+typedef struct label_state {
+    uint8_t header[64];
+    uint8_t parents[14 * 32];
+    uint8_t tail[64];
+    uint8_t padding[64];
+} label_state;
+
+static void label_begin(label_state *s, const uint8_t replica_id[32], uint32_t layer) {
+    memset(s, 0, sizeof *s);
+    memcpy(s->header, replica_id, 32);
+    csealing_store32be(s->header + 32, layer);
+    s->tail[32] = 0x80;
+    csealing_store64be(s->tail + 56, MESSAGE_BITS);
+    s->padding[0] = 0x80;
+    csealing_store64be(s->padding + 56, 64 * 8);
+}
+
+/* The label of `node` whose `parent_count` parents lie in s->parents. */
+static void label_end(label_state *s, csealing_blocks_function blocks, uint64_t node,
+                      size_t parent_count, uint8_t label[32]) {
+    uint32_t hash[8];
+    memcpy(hash, csealing_sha256_start, sizeof hash);
+    csealing_store64be(s->header + 36, node);
+    blocks(hash, s->header, 1);
+    if (parent_count == 0) {
+        blocks(hash, s->padding, 1);
+    } else if (parent_count == CSEALING_BASE_DEGREE) {
+        for (int i = 0; i < 6; i++) {
+            blocks(hash, s->parents, 3);
+        }
+        memcpy(s->tail, s->parents, 32);
+        blocks(hash, s->tail, 1);
+    } else {
+        blocks(hash, s->parents, 7);
+        blocks(hash, s->parents, 7);
+        blocks(hash, s->parents, 4);
+        memcpy(s->tail, s->parents + 8 * 32, 32);
+        blocks(hash, s->tail, 1);
+    }
+    csealing_store_trunc254(label, hash);
+}
+
+csealing_status csealing_sdr_labels(csealing_isa isa, const uint8_t replica_id[32],
+                                    uint32_t layer, uint64_t nodes, const uint32_t *parents,
+                                    uint64_t first, size_t count, const uint8_t *previous,
+                                    uint8_t *current) {
+    if (layer < 1 || first > nodes || count > nodes - first) {
+        return CSEALING_INVALID_ARGUMENT;
+    }
+    const csealing_blocks_function blocks = csealing_blocks_for(isa);
+    label_state s;
+    label_begin(&s, replica_id, layer);
+    for (size_t i = 0; i < count; i++, parents += CSEALING_DEGREE) {
+        const uint64_t v = first + i;
+        if (v == 0) {
+            label_end(&s, blocks, 0, 0, current);
+            continue;
+        }
+        for (int j = 0; j < CSEALING_BASE_DEGREE; j++) {
+            if (parents[j] >= v) {
+                return CSEALING_INVALID_ARGUMENT;
+            }
+            memcpy(s.parents + 32 * j, current + 32 * (uint64_t)parents[j], 32);
+        }
+        if (layer == 1) {
+            label_end(&s, blocks, v, CSEALING_BASE_DEGREE, current + 32 * v);
+            continue;
+        }
+        for (int j = CSEALING_BASE_DEGREE; j < CSEALING_DEGREE; j++) {
+            if (parents[j] >= nodes) {
+                return CSEALING_INVALID_ARGUMENT;
+            }
+            memcpy(s.parents + 32 * j, previous + 32 * (uint64_t)parents[j], 32);
+            if (i + 8 < count) {
+                const uint32_t ahead = parents[8 * CSEALING_DEGREE + j];
+                __builtin_prefetch(previous + 32 * (uint64_t)(ahead < nodes ? ahead : 0));
+            }
+        }
+        label_end(&s, blocks, v, CSEALING_DEGREE, current + 32 * v);
+    }
+    return CSEALING_OK;
+}
+
+csealing_status csealing_sdr_label(csealing_isa isa, const uint8_t replica_id[32],
+                                   uint32_t layer, uint64_t node, const uint8_t *parent_labels,
+                                   size_t parent_count, uint8_t label[32]) {
+    const size_t wanted = node == 0 ? 0 : layer == 1 ? CSEALING_BASE_DEGREE : CSEALING_DEGREE;
+    if (layer < 1 || parent_count != wanted) {
+        return CSEALING_INVALID_ARGUMENT;
+    }
+    label_state s;
+    label_begin(&s, replica_id, layer);
+    memcpy(s.parents, parent_labels, 32 * parent_count);
+    label_end(&s, csealing_blocks_for(isa), node, parent_count, label);
+    return CSEALING_OK;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+import COpenCL
+
+/// A processor that OpenCL offers.
+package struct OpenCLDevice: Hashable, Sendable, Codable {
+    /// What sort of processor it is.
+    package enum Kind: String, Hashable, Sendable, Codable {
+        case cpu, gpu, accelerator, other
+    }
+
+    package let platform: String
+    package let name: String
+    package let vendor: String
+    package let kind: Kind
+    package let driverVersion: String
+    /// Bytes of its global memory.
+    package let memoryBytes: UInt64
+    package let computeUnitCount: UInt32
+}
+
+/// The processors that OpenCL offers on this machine.
+package enum OpenCLDevices {
+    private static let countMax: UInt32 = 64
+    private static let textBytesMax = 1 << 16
+    /// The loader's answer when no driver is installed (CL_PLATFORM_NOT_FOUND_KHR).
+    private static let noPlatform: cl_int = -1001
+
+    /// All devices of all platforms, in the loader's order; empty when there is none.
+    ///
+    /// - Throws: ``SealingError`` `.device` when a driver answers with an error.
+    package static func list() throws(SealingError) -> [OpenCLDevice] {
+        var platformCount: cl_uint = 0
+        let found = clGetPlatformIDs(0, nil, &platformCount)
+        guard found != noPlatform, platformCount > 0 else {
+            return []
+        }
+        try check(found, "count platforms")
+        var platforms = [cl_platform_id?](
+            repeating: nil, count: Int(min(platformCount, countMax)))
+        try check(
+            clGetPlatformIDs(cl_uint(platforms.count), &platforms, nil), "list platforms")
+        var devices: [OpenCLDevice] = []
+        for platform in platforms {
+            let name = try text("platform name") {
+                clGetPlatformInfo(platform, cl_platform_info(CL_PLATFORM_NAME), $0, $1, $2)
+            }
+            for device in try self.devices(of: platform) {
+                devices.append(try describe(device, platform: name))
+            }
+        }
+        return devices
+    }
+
+    private static func devices(
+        of platform: cl_platform_id?
+    ) throws(SealingError) -> [cl_device_id?] {
+        let all = cl_device_type(CL_DEVICE_TYPE_ALL)
+        var count: cl_uint = 0
+        let status = clGetDeviceIDs(platform, all, 0, nil, &count)
+        guard status != CL_DEVICE_NOT_FOUND, count > 0 else {
+            return []
+        }
+        try check(status, "count devices")
+        var devices = [cl_device_id?](repeating: nil, count: Int(min(count, countMax)))
+        try check(
+            clGetDeviceIDs(platform, all, cl_uint(devices.count), &devices, nil), "list devices")
+        return devices
+    }
+
+    private static func describe(
+        _ device: cl_device_id?, platform: String
+    ) throws(SealingError) -> OpenCLDevice {
+        func string(_ key: Int32, _ what: String) throws(SealingError) -> String {
+            try text(what) { clGetDeviceInfo(device, cl_device_info(key), $0, $1, $2) }
+        }
+        var type: cl_device_type = 0
+        try check(
+            clGetDeviceInfo(
+                device, cl_device_info(CL_DEVICE_TYPE), MemoryLayout.size(ofValue: type), &type, nil),
+            "device type")
+        var memory: cl_ulong = 0
+        try check(
+            clGetDeviceInfo(
+                device, cl_device_info(CL_DEVICE_GLOBAL_MEM_SIZE),
+                MemoryLayout.size(ofValue: memory), &memory, nil),
+            "device memory")
+        var units: cl_uint = 0
+        try check(
+            clGetDeviceInfo(
+                device, cl_device_info(CL_DEVICE_MAX_COMPUTE_UNITS),
+                MemoryLayout.size(ofValue: units), &units, nil),
+            "compute units")
+        return OpenCLDevice(
+            platform: platform, name: try string(CL_DEVICE_NAME, "device name"),
+            vendor: try string(CL_DEVICE_VENDOR, "device vendor"), kind: kind(type),
+            driverVersion: try string(CL_DRIVER_VERSION, "driver version"), memoryBytes: memory,
+            computeUnitCount: units)
+    }
+
+    private static func kind(_ type: cl_device_type) -> OpenCLDevice.Kind {
+        if type & cl_device_type(CL_DEVICE_TYPE_GPU) != 0 { return .gpu }
+        if type & cl_device_type(CL_DEVICE_TYPE_CPU) != 0 { return .cpu }
+        if type & cl_device_type(CL_DEVICE_TYPE_ACCELERATOR) != 0 { return .accelerator }
+        return .other
+    }
+
+    /// A text of which the driver tells the length first.
+    private static func text(
+        _ what: String,
+        // Safety: the pointers live for one call of the driver, which gets their sizes.
+        _ query: (Int, UnsafeMutableRawPointer?, UnsafeMutablePointer<Int>?) -> cl_int
+    ) throws(SealingError) -> String {
+        var count = 0
+        try check(query(0, nil, &count), what)
+        guard count <= textBytesMax else {
+            throw SealingError(.device, "OpenCL: the \(what) has \(count) bytes")
+        }
+        var bytes = [UInt8](repeating: 0, count: count)
+        try check(query(count, &bytes, nil), what)
+        return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    private static func check(_ status: cl_int, _ what: String) throws(SealingError) {
+        guard status == CL_SUCCESS else {
+            throw SealingError(.device, "OpenCL could not give the \(what): error \(status)")
+        }
+    }
+}

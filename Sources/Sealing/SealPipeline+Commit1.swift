@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension SealPipeline {
+    /// Opens what the challenges ask for: the vanilla proof.
+    ///
+    /// - Parameters:
+    ///   - ticket: the sealing randomness of pre-commit 1.
+    ///   - seed: the interactive randomness; non-interactive proofs ignore it.
+    ///   - commitments: what pre-commit 2 gave.
+    /// - Throws: ``SealingError`` `.missingFile`, `.wrongFileSize`, `.commitmentMismatch` when the
+    ///   files are not those of the commitments, `.inputOutput`, `.cancelled`.
+    package func commit1(
+        ticket: Commitment, seed: Commitment, commitments: PreCommit2Output
+    ) throws(SealingError) -> VanillaProofs {
+        let aux = try PersistentAux(file: paths.persistentAux)
+        let opener = try SectorOpener(self)
+        guard try aux.commR() == commitments.commR, opener.commC == aux.commC,
+            opener.commRLast == aux.commRLast
+        else {
+            throw SealingError(
+                .commitmentMismatch, "the trees in \(paths.cache) are not those of CommR "
+                    + "\(commitments.commR); run pre-commit 2 again")
+        }
+        guard opener.commD == commitments.commD else {
+            throw SealingError(
+                .commitmentMismatch,
+                "\(paths.treeD) has the root \(opener.commD), not \(commitments.commD)")
+        }
+        let replicaID = replicaID(ticket: ticket, commD: commitments.commD)
+        let total = UInt64(parameters.partitionCount * parameters.challengesPerPartition)
+        var done: UInt64 = 0
+        var partitions: [[ChallengeProof]] = []
+        for partition in 0..<parameters.partitionCount {
+            let challenges = try PoRepChallenges.derive(
+                parameters: parameters, replicaID: replicaID, commR: commitments.commR,
+                seed: seed, partition: partition)
+            var proofs: [ChallengeProof] = []
+            for challenge in challenges {
+                try observer.step("vanilla proofs", done, total)
+                proofs.append(try opener.proof(challenge))
+                done += 1
+            }
+            partitions.append(proofs)
+        }
+        return VanillaProofs(
+            proofName: parameters.proofName, shapeName: parameters.shapeName,
+            partitions: partitions, commR: commitments.commR, commD: commitments.commD,
+            replicaID: replicaID, seed: seed, ticket: ticket)
+    }
+}
+
+/// Opens nodes of a sealed sector whose cache directory is complete.
+struct SectorOpener {
+    private let inputs: SealInputs
+    private let treeD: TreeReader
+    private let treeC: ColumnTreeReader
+    private let treeR: ReplicaTreeReader
+    private let graph: StackedGraph
+    let commD: Commitment
+
+    init(_ pipeline: SealPipeline) throws(SealingError) {
+        let size = pipeline.size
+        for layer in 1...pipeline.shape.layerCount {
+            try Files.require(pipeline.paths.layer(layer), size: size.bytes, "layer \(layer)")
+        }
+        treeD = try TreeReader(pipeline.paths.treeD, hasher: .sha256, leafCount: size.nodeCount)
+        commD = try treeD.root()
+        treeC = try ColumnTreeReader(pipeline.paths, size: size)
+        treeR = try ReplicaTreeReader(pipeline.paths, size: size)
+        inputs = try SealInputs(pipeline)
+        graph = try StackedGraph(pipeline.parameters)
+    }
+
+    var commC: Commitment {
+        treeC.root
+    }
+
+    var commRLast: Commitment {
+        treeR.root
+    }
+
+    private func column(_ node: UInt64) throws(SealingError) -> ColumnProof {
+        ColumnProof(
+            column: Column(index: node, rows: try inputs.column(node)),
+            inclusionProof: try treeC.proof(node))
+    }
+
+    func proof(_ challenge: UInt64) throws(SealingError) -> ChallengeProof {
+        var columns: [ColumnProof] = []
+        for parent in try graph.parents(first: challenge, count: 1) {
+            columns.append(try column(UInt64(parent)))
+        }
+        let proofs = ReplicaColumnProofs(
+            challenged: try column(challenge), drgParents: Array(columns[..<6]),
+            expanderParents: Array(columns[6...]))
+        let labels = (1...inputs.layers.count).map { layer in
+            LabelingProof(
+                parents: Label.repeated(proofs.parentLabels(layer: layer)), layerIndex: layer,
+                node: challenge)
+        }
+        let (path, leaf) = try treeD.path(challenge)
+        return ChallengeProof(
+            commDProof: MerkleProof(base: path, root: commD, leaf: leaf),
+            commRLastProof: try treeR.proof(challenge), replicaColumnProofs: proofs,
+            labelingProofs: labels, encodingProof: labels[labels.count - 1])
+    }
+}
+
+extension ReplicaColumnProofs {
+    /// The labels that the challenged node's label in `layer` (1, 2, …) hashes: 6 of the same
+    /// layer, and above layer 1 also 8 of the layer before.
+    func parentLabels(layer: Int) -> [Commitment] {
+        let same = drgParents.map { $0.column.rows[layer - 1] }
+        return layer == 1 ? same : same + expanderParents.map { $0.column.rows[layer - 2] }
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+import CSealing
+
+/// The graph along which labels are computed: 6 parents in the same layer and 8 in the one before.
+///
+/// It depends on the kind of proof only, so all sectors of one kind share it.
+package struct StackedGraph: Sendable {
+    /// Parents of one node: 6 of the same layer, then 8 of the layer before.
+    package static let degree = 14
+    /// Parents in the same layer.
+    package static let baseDegree = 6
+
+    private let graph: csealing_graph
+    package let nodeCount: UInt64
+
+    /// - Throws: ``SealingError`` `.invalidArgument` unless there are 4 to 2^31 nodes.
+    package init(
+        porepID: Commitment, nodeCount: UInt64, apiVersion: ProofAPIVersion
+    ) throws(SealingError) {
+        guard (4...(1 << 31)).contains(nodeCount) else {
+            throw SealingError(
+                .invalidArgument, "a graph has 4 to 2^31 nodes, not \(nodeCount)")
+        }
+        var graph = csealing_graph()
+        try Kernels.check(
+            csealing_graph_init(&graph, porepID.bytes, nodeCount, apiVersion == .v1_0 ? 1 : 0),
+            "graph")
+        self.graph = graph
+        self.nodeCount = nodeCount
+    }
+
+    package init(_ parameters: SealParameters) throws(SealingError) {
+        try self.init(
+            porepID: parameters.porepID, nodeCount: parameters.sectorSize.nodeCount,
+            apiVersion: parameters.apiVersion)
+    }
+
+    /// The parents of `count` nodes from `first` on, 14 numbers each.
+    ///
+    /// - Throws: ``SealingError`` `.invalidArgument` when the range leaves the graph.
+    package func parents(first: UInt64, count: Int) throws(SealingError) -> [UInt32] {
+        guard count >= 0, first <= nodeCount, UInt64(count) <= nodeCount - first else {
+            throw SealingError(
+                .invalidArgument, "nodes \(first) + \(count) leave a graph of \(nodeCount)")
+        }
+        var result = [UInt32](repeating: 0, count: count * StackedGraph.degree)
+        var copy = graph
+        try Kernels.check(csealing_graph_parents(&copy, first, count, &result), "parents")
+        return result
+    }
+
+    /// First 28 bytes of the seed of every node's draws.
+    package var drgSeed: [UInt8] {
+        withUnsafeBytes(of: graph.drg_seed) { Array($0.prefix(28)) }
+    }
+
+    /// The four keys of the expander's permutation; the fourth only names the cache file.
+    package var feistelKeys: [UInt64] {
+        let keys = graph.feistel_keys
+        return [keys.0, keys.1, keys.2, keys.3]
+    }
+
+    /// Bits in each half of the expander's permutation.
+    package var halfBitCount: Int {
+        Int(graph.half_bits)
+    }
+
+    /// Name of the file in which the reference keeps this graph's parents.
+    package var cacheFileName: String {
+        let identity =
+            "stacked_graph::StackedGraph{expansion_degree: 8 base_graph: drgraph::BucketGraph{"
+            + "size: \(nodeCount); degree: 6; hasher: poseidon_hasher} }"
+        var hasher = SHA256()
+        hasher.update(Array("poseidon_hasher".utf8) + Array(identity.utf8))
+        for key in feistelKeys {
+            hasher.update(key.littleEndianBytes)
+        }
+        hasher.update(UInt32(truncatingIfNeeded: nodeCount).littleEndianBytes)
+        return "v28-sdr-parent-\(hasher.finalize().hex).cache"
+    }
+}
+
+/// Where the parents come from while a layer is labeled.
+struct ParentSource {
+    /// 14 numbers of 4 bytes for each of 2^20 nodes are 56 MiB: kept in memory up to there.
+    private static let heldNodeCountMax: UInt64 = 1 << 20
+
+    private let graph: StackedGraph
+    private let held: [UInt32]
+    private let file: InputFile?
+
+    /// Takes the parents from a cache file in `cacheDirectory` (made when missing), from memory
+    /// for small graphs, or else computes them anew for every layer.
+    init(
+        graph: StackedGraph, cacheDirectory: String?, observer: SealObserver
+    ) throws(SealingError) {
+        self.graph = graph
+        if let cacheDirectory {
+            let path = try ParentCache.ensure(
+                graph: graph, directory: cacheDirectory, observer: observer)
+            file = try InputFile(path)
+            held = []
+        } else if graph.nodeCount <= ParentSource.heldNodeCountMax {
+            file = nil
+            held = try graph.parents(first: 0, count: Int(graph.nodeCount))
+        } else {
+            file = nil
+            held = []
+        }
+    }
+
+    func parents(first: UInt64, count: Int) throws(SealingError) -> [UInt32] {
+        if !held.isEmpty {
+            let start = Int(first) * StackedGraph.degree
+            return Array(held[start..<start + count * StackedGraph.degree])
+        }
+        guard let file else {
+            return try graph.parents(first: first, count: count)
+        }
+        let entry = UInt64(4 * StackedGraph.degree)
+        let bytes = try file.read(at: first * entry, count: count * Int(entry))
+        return LittleEndian.words(bytes)
+    }
+}
+
+/// The file of a graph's parents, as the reference names and lays it out.
+package enum ParentCache {
+    private static let chunkNodeCount = 1 << 15
+
+    /// Makes the file unless it is there in full size.
+    ///
+    /// - Returns: the path of the file.
+    /// - Throws: ``SealingError`` `.inputOutput`, `.cancelled`.
+    package static func ensure(
+        graph: StackedGraph, directory: String, observer: SealObserver = .none
+    ) throws(SealingError) -> String {
+        let path = "\(directory)/\(graph.cacheFileName)"
+        if try Files.size(path) == graph.nodeCount * 56 {
+            return path
+        }
+        try Files.makeDirectory(directory)
+        let file = try OutputFile(path)
+        var first: UInt64 = 0
+        while first < graph.nodeCount {
+            try observer.step("parent cache", first, graph.nodeCount)
+            let count = Int(min(UInt64(chunkNodeCount), graph.nodeCount - first))
+            let parents = try graph.parents(first: first, count: count)
+            try file.append(LittleEndian.bytes(parents))
+            first += UInt64(count)
+        }
+        try file.commit()
+        return path
+    }
+}
