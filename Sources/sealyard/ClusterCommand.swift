@@ -30,7 +30,7 @@ struct ClusterUp: AsyncParsableCommand {
     @Option(help: "A file that fills the first sector; the others hold committed capacity.") var file: String?
     @Option(help: "Kill a worker with -9 this long after the start, such as 3s.") var killWorkerAt: DurationArgument?
     @Option(help: "Which worker is killed.") var killWorker = 1
-    @Option(help: "Real time of one epoch.") var epoch = DurationArgument(milliseconds: 200)
+    @Option(help: "Real time of one epoch.") var epoch = DurationArgument(milliseconds: 300)
     @Option(help: "Give up after this long.") var timeout = DurationArgument(seconds: 180)
     @Option(help: "Where everything lives; kept afterwards. Without it a temporary directory is used and removed.")
     var data: String?
@@ -51,7 +51,7 @@ struct ClusterUp: AsyncParsableCommand {
     mutating func run() async throws {
         Shutdown.holdSignals()
         let payload = try file.map { try ClusterPayload(path: $0, size: size) }
-        let directory = data ?? "\(NSTemporaryDirectory())/sealyard-\(ProcessInfo.processInfo.processIdentifier)"
+        let directory = data ?? "\(FileManager.default.temporaryDirectory.path)/sealyard-\(ProcessInfo.processInfo.processIdentifier)"
         let isTemporary = data == nil
         defer { if isTemporary { removeTree(directory) } }
         let options = LocalCluster.Options(
