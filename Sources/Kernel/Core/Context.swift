@@ -44,7 +44,7 @@ public final class Context<M: Message>: @unchecked Sendable {
     @inlinable public var now: Instant {
         switch target {
         case .simulated(let cell): Instant(nanoseconds: cell.core.now)
-        case .live(let cell): cell.world.now
+        case .live(let cell): cell.now
         case .outlet: .zero
         }
     }
@@ -130,8 +130,9 @@ public final class Context<M: Message>: @unchecked Sendable {
         case .simulated(let cell):
             cell.core.watch(ref.address, by: cell) { [weak cell] reason in _ = cell?.tellSelf(tell(reason)) }
         case .live(let cell):
+            cell.hasWatched = true
             cell.world.watch(ref.address, by: cell.address) { [weak cell] reason in
-                _ = cell?.tell(tell(reason))
+                _ = cell?.post(tell(reason), records: false)
             }
         case .outlet: break
         }

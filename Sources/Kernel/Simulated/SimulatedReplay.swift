@@ -73,7 +73,6 @@ package final class SimulatedReplay<C: Component> {
             core.stop(cell, because: .stopped)
         }
         node.incarnation = incarnation >> 16
-        _ = core.ref(at: address, as: C.Inbox.self)
         if cell == nil {
             let made: SimulatedCell<C.Inbox> = core.makeCell(address, on: node)
             made.incarnation = (incarnation & 0xffff) &- 1
