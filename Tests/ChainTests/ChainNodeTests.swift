@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chain
 import Kernel
+import Sealing
 import Testing
 
 @Suite struct ChainNodeTests {

@@ -47,7 +47,9 @@ private final class MoodyStore: ChainStore {
     private func expectRefused(
         _ code: ChainError.Code, _ words: String, _ start: () throws -> Void
     ) {
-        #expect(performing: start) { error in
+        #expect {
+            try start()
+        } throws: { error in
             let text = "\(error)"
             return (error as? KernelError)?.code == .startFailed && text.contains(code.rawValue)
                 && text.contains(words)
