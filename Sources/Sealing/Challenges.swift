@@ -2,9 +2,6 @@
 
 /// Which nodes a proof of replication opens: numbers from 1 to the last node.
 package enum PoRepChallenges {
-    /// The largest set from which synthetic challenges are chosen.
-    private static let syntheticCountMax: UInt64 = 1 << 18
-
     /// The challenges of one partition, by the rule of the proof's family.
     ///
     /// - Parameters:
@@ -69,29 +66,30 @@ package enum PoRepChallenges {
         }
         return rest + 1
     }
-
-    static func syntheticCount(nodeCount: UInt64) -> UInt64 {
-        min(nodeCount, syntheticCountMax)
-    }
 }
 
 /// The set of challenges that a replica fixes, from which a seed later chooses.
 package struct SyntheticChallenges: Sendable {
+    private static let countMax: UInt64 = 1 << 18
     private static let nonce = Array("synth-porep".utf8) + [0]
 
     let replicaID: Commitment
     let commR: Commitment
     let nodeCount: UInt64
 
-    package init(replicaID: Commitment, commR: Commitment, nodeCount: UInt64) {
+    /// Size of the set.
+    package let count: Int
+
+    /// - Parameter count: size of the set; nil takes the protocol's, one for each node up to 2^18.
+    package init(
+        replicaID: Commitment, commR: Commitment, nodeCount: UInt64, count: Int? = nil
+    ) {
+        let most = Int(min(nodeCount, SyntheticChallenges.countMax))
+        precondition((1...most).contains(count ?? most), "the set has 1 to \(most) challenges")
         self.replicaID = replicaID
         self.commR = commR
         self.nodeCount = nodeCount
-    }
-
-    /// Size of the set.
-    package var count: Int {
-        Int(PoRepChallenges.syntheticCount(nodeCount: nodeCount))
+        self.count = count ?? most
     }
 
     /// The first `count` challenges of the set.

@@ -13,6 +13,18 @@ package struct PreCommit1Output: Hashable, Sendable {
     package let commD: Commitment
     /// The sealing randomness that the labels were made with.
     package let ticket: Commitment
+
+    package init(
+        proofName: String, shapeName: String, labels: [StoreConfig], treeD: StoreConfig,
+        commD: Commitment, ticket: Commitment
+    ) {
+        self.proofName = proofName
+        self.shapeName = shapeName
+        self.labels = labels
+        self.treeD = treeD
+        self.commD = commD
+        self.ticket = ticket
+    }
 }
 
 extension SealPipeline {

@@ -6,6 +6,13 @@ package struct PreCommit2Output: Hashable, Sendable, Codable {
     package let commR: Commitment
     package let commC: Commitment
     package let commRLast: Commitment
+
+    package init(commD: Commitment, commR: Commitment, commC: Commitment, commRLast: Commitment) {
+        self.commD = commD
+        self.commR = commR
+        self.commC = commC
+        self.commRLast = commRLast
+    }
 }
 
 extension SealPipeline {

@@ -81,6 +81,15 @@ package struct AddedPiece: Hashable, Sendable, Codable {
     package let pieces: [PieceInfo]
     /// Whether the sector is full; only then the unsealed file has its final name.
     package let isSectorFull: Bool
+
+    package init(
+        piece: PieceInfo, padding: [PieceInfo], pieces: [PieceInfo], isSectorFull: Bool
+    ) {
+        self.piece = piece
+        self.padding = padding
+        self.pieces = pieces
+        self.isSectorFull = isSectorFull
+    }
 }
 
 extension SealPipeline {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
-import Testing
-
 import Sim
+import Testing
 
 /// The folder of the shipped scenarios, found from this file's own place.
 enum ShippedScenarios {
@@ -58,5 +57,61 @@ struct ScenarioShippedTests {
         #expect(scenario.faults.count == 5)
         #expect(scenario.faults.last?.target == .store("disk"))
         #expect(scenario.faults.map(\.factor) == [1, 1, 1, 20, 1])
+    }
+
+    @Test("the normalized form says all and reads back as the same scenario", arguments: names)
+    func normalized(_ name: String) throws {
+        let scenario = try ShippedScenarios.load(name)
+        let json = scenario.normalized.json
+        #expect(try Scenario.parse(text: json, fileName: "normalized.json") == scenario)
+        #expect(scenario.normalized.json == json)
+        // The text is JSON in the eyes of another reader, and the encoder agrees with it.
+        let object = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? NSDictionary
+        let encoded = try JSONEncoder().encode(scenario.normalized)
+        #expect(try JSONSerialization.jsonObject(with: encoded) as? NSDictionary == object)
+        #expect(json.contains("\"packingMax\": \(scenario.workload.pledge.packingMax)"))
+    }
+
+    @Test(
+        "every shipped file bears its own name and says where each duration is from",
+        arguments: names
+    )
+    func honest(_ name: String) throws {
+        let scenario = try ShippedScenarios.load(name)
+        #expect(scenario.name == name)
+        #expect(scenario.tasks.allSatisfy { !$0.source.isEmpty })
+        #expect(!scenario.description.isEmpty)
+    }
+
+    static let names: [String] = {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: ShippedScenarios.folder.path)
+                .filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }.sorted()
+        } catch {
+            return []
+        }
+    }()
+
+    @Test(
+        "all nine clusters of the handbook are shipped with their hosts",
+        arguments: [
+            ("f0494733", 24, 3, 14), ("f0822818", 0, 0, 14), ("f0822441", 0, 0, 14),
+            ("f0730670", 32, 4, 14), ("f01021773", 8, 1, 14), ("f01038389", 26, 3, 14),
+            ("f0469055", 26, 3, 14), ("f0806904", 0, 0, 14), ("f01089422", 1, 1, 24),
+        ]
+    )
+    func nine(_ miner: String, _ p1Hosts: Int, _ c2Hosts: Int, _ slotsPerHost: Int) throws {
+        let scenario = try ShippedScenarios.load("handbook-" + miner)
+        #expect(scenario.slotCount(of: .preCommit1) == p1Hosts * slotsPerHost)
+        #expect(scenario.slotCount(of: .commit2) == c2Hosts * 4)
+        #expect(scenario.sectorSize.bytes == (slotsPerHost == 24 ? 32 << 30 : 64 << 30))
+        #expect(scenario.workload.provesOnly == (p1Hosts == 0))
+        #expect(scenario.slotCount(of: .windowPoSt) == 1)
+    }
+
+    @Test("the folder holds the nine clusters and the devnet")
+    func present() {
+        #expect(Self.names.contains("devnet"))
+        #expect(Self.names.count { $0.hasPrefix("handbook-") } == 9)
     }
 }

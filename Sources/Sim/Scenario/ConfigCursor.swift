@@ -15,7 +15,13 @@ final class ConfigSink {
     func report(at mark: ConfigMark, path: String, _ message: String) {
         diagnostics.append(
             ScenarioDiagnostic(
-                file: fileName, line: mark.line, column: mark.column, path: path, message: message))
+                file: fileName,
+                line: mark.line,
+                column: mark.column,
+                path: path,
+                message: message
+            )
+        )
     }
 
     func remember(_ path: String, _ mark: ConfigMark) {
@@ -65,7 +71,9 @@ struct ConfigCursor {
     func text(_ expected: String = "a text") -> String? {
         guard let text = scalar(expected) else { return nil }
         guard text.count <= sink.limits.textCharactersMax else {
-            report("the text has \(text.count) characters; at most \(sink.limits.textCharactersMax) are kept")
+            report(
+                "the text has \(text.count) characters; at most \(sink.limits.textCharactersMax) are kept"
+            )
             return nil
         }
         return text
@@ -76,11 +84,13 @@ struct ConfigCursor {
         guard let text = scalar("a name") else { return nil }
         let allowed = text.utf8.allSatisfy { byte in
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || "-_.".utf8.contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || "-_.".utf8.contains(byte)
         }
         guard allowed, (1...64).contains(text.utf8.count) else {
             report(
-                "\(node.kindName) is not a name; use 1 to 64 of the characters A-Z a-z 0-9 - _ .")
+                "\(node.kindName) is not a name; use 1 to 64 of the characters A-Z a-z 0-9 - _ ."
+            )
             return nil
         }
         return text
@@ -91,11 +101,14 @@ struct ConfigCursor {
         guard let value = Int(text) else {
             report(
                 "\(node.kindName) is not a whole number; "
-                    + "write one from \(range.lowerBound) to \(range.upperBound)")
+                    + "write one from \(range.lowerBound) to \(range.upperBound)"
+            )
             return nil
         }
         guard range.contains(value) else {
-            report("\(value) is out of range; allowed are \(range.lowerBound) to \(range.upperBound)")
+            report(
+                "\(value) is out of range; allowed are \(range.lowerBound) to \(range.upperBound)"
+            )
             return nil
         }
         return value
@@ -124,12 +137,16 @@ struct ConfigCursor {
         }
     }
 
-    func duration(atLeast low: Duration = .zero, atMost high: Duration = .scenarioMax) -> Duration? {
-        guard let value = quantity("a duration such as 5h45m", Quantity.duration) else { return nil }
+    func duration(atLeast low: Duration = .zero, atMost high: Duration = .scenarioMax) -> Duration?
+    {
+        guard let value = quantity("a duration such as 5h45m", Quantity.duration) else {
+            return nil
+        }
         guard value >= low, value <= high else {
             report(
                 "\(node.kindName) is out of range; allowed are \(low.scenarioText) to "
-                    + "\(high.scenarioText)")
+                    + "\(high.scenarioText)"
+            )
             return nil
         }
         return value
@@ -142,7 +159,10 @@ struct ConfigCursor {
     func number(atLeast low: Double, atMost high: Double) -> Double? {
         guard let value = quantity("a number such as 0.35", Quantity.number) else { return nil }
         guard value >= low, value <= high else {
-            report("\(node.kindName) is out of range; allowed are \(low) to \(high)")
+            report(
+                "\(node.kindName) is out of range; allowed are \(ScenarioDocument.decimalText(low)) to "
+                    + ScenarioDocument.decimalText(high)
+            )
             return nil
         }
         return value
@@ -166,7 +186,8 @@ struct ConfigCursor {
         guard range.contains(items.count) else {
             report(
                 "the list has \(items.count) \(noun); allowed are \(range.lowerBound) to "
-                    + "\(range.upperBound)")
+                    + "\(range.upperBound)"
+            )
             return nil
         }
         return items.enumerated().map { index, item in
@@ -182,15 +203,19 @@ struct ConfigCursor {
         }
         for entry in entries where !known.contains(entry.key) {
             sink.report(
-                at: entry.keyMark, path: path,
+                at: entry.keyMark,
+                path: path,
                 "unknown key \"\(Quantity.shown(entry.key))\""
-                    + Suggestion.hint(for: entry.key, among: known))
+                    + Suggestion.hint(for: entry.key, among: known)
+            )
         }
         return ConfigFields(entries: entries, cursor: self)
     }
 
     private func bounded<Value: Comparable & CustomStringConvertible>(
-        from low: Value, _ expected: String, _ parse: (String) throws(QuantityError) -> Value
+        from low: Value,
+        _ expected: String,
+        _ parse: (String) throws(QuantityError) -> Value
     ) -> Value? {
         guard let value = quantity(expected, parse) else { return nil }
         guard value >= low else {
@@ -201,7 +226,8 @@ struct ConfigCursor {
     }
 
     private func quantity<Value>(
-        _ expected: String, _ parse: (String) throws(QuantityError) -> Value
+        _ expected: String,
+        _ parse: (String) throws(QuantityError) -> Value
     ) -> Value? {
         guard let text = scalar(expected) else { return nil }
         do {

@@ -59,12 +59,17 @@ struct ConfigReader {
     mutating func read(_ text: String) throws(ScenarioError) -> ConfigNode {
         guard text.utf8.count <= limits.fileBytesMax else {
             throw failure(
-                .unreadable, at: ConfigMark(line: 1, column: 1),
-                "the file has \(text.utf8.count) bytes; at most \(limits.fileBytesMax) are read")
+                .unreadable,
+                at: ConfigMark(line: 1, column: 1),
+                "the file has \(text.utf8.count) bytes; at most \(limits.fileBytesMax) are read"
+            )
         }
         if let mark = Self.mark(ofAlias: limits.aliasCountMax + 1, in: text) {
             throw failure(
-                .malformed, at: mark, "more than \(limits.aliasCountMax) aliases (*name); spell them out")
+                .malformed,
+                at: mark,
+                "more than \(limits.aliasCountMax) aliases (*name); spell them out"
+            )
         }
         let root: Node?
         do {
@@ -76,21 +81,28 @@ struct ConfigReader {
         }
         guard let root else {
             throw failure(
-                .malformed, at: ConfigMark(line: 1, column: 1), "the file is empty; a scenario is a mapping")
+                .malformed,
+                at: ConfigMark(line: 1, column: 1),
+                "the file is empty; a scenario is a mapping"
+            )
         }
         nodeCount = 0
         return try convert(root, depth: 0, parent: ConfigMark(line: 1, column: 1))
     }
 
     private mutating func convert(
-        _ node: Node, depth: Int, parent: ConfigMark
+        _ node: Node,
+        depth: Int,
+        parent: ConfigMark
     ) throws(ScenarioError) -> ConfigNode {
         let mark = node.mark.map { ConfigMark(line: $0.line, column: $0.column) } ?? parent
         nodeCount += 1
         guard nodeCount <= limits.nodeCountMax else {
             throw failure(
-                .malformed, at: mark,
-                "more than \(limits.nodeCountMax) values, aliases counted at each use")
+                .malformed,
+                at: mark,
+                "more than \(limits.nodeCountMax) values, aliases counted at each use"
+            )
         }
         guard depth <= limits.depthMax else {
             throw failure(.malformed, at: mark, "nested deeper than \(limits.depthMax) levels")
@@ -113,7 +125,10 @@ struct ConfigReader {
                 let keyNode = try convert(key, depth: depth + 1, parent: mark)
                 guard case .scalar(let name) = keyNode.content else {
                     throw failure(
-                        .malformed, at: keyNode.mark, "a key must be a word, not \(keyNode.kindName)")
+                        .malformed,
+                        at: keyNode.mark,
+                        "a key must be a word, not \(keyNode.kindName)"
+                    )
                 }
                 let converted = try convert(value, depth: depth + 1, parent: keyNode.mark)
                 entries.append(.init(key: name, keyMark: keyNode.mark, value: converted))
@@ -125,14 +140,22 @@ struct ConfigReader {
     }
 
     private func failure(
-        _ code: ScenarioError.Code, at mark: ConfigMark, _ message: String
+        _ code: ScenarioError.Code,
+        at mark: ConfigMark,
+        _ message: String
     ) -> ScenarioError {
         ScenarioError(
             code: code,
             diagnostics: [
                 ScenarioDiagnostic(
-                    file: fileName, line: mark.line, column: mark.column, path: "", message: message)
-            ])
+                    file: fileName,
+                    line: mark.line,
+                    column: mark.column,
+                    path: "",
+                    message: message
+                )
+            ]
+        )
     }
 
     private func failure(of error: YamlError) -> ScenarioError {
@@ -142,17 +165,25 @@ struct ConfigReader {
             .composer(let context, let problem, let mark, _):
             let around = context.map { " (\($0.text.trimmingSpaces))" } ?? ""
             return failure(
-                .malformed, at: ConfigMark(line: mark.line, column: mark.column),
-                "not YAML: \(problem.trimmingSpaces)\(around)")
+                .malformed,
+                at: ConfigMark(line: mark.line, column: mark.column),
+                "not YAML: \(problem.trimmingSpaces)\(around)"
+            )
         case .duplicatedKeysInMapping(let duplicates, let context):
-            let names = duplicates.prefix(5).map { "\"\(Quantity.shown($0))\"" }.joined(separator: ", ")
+            let names = duplicates.prefix(5).map { "\"\(Quantity.shown($0))\"" }.joined(
+                separator: ", "
+            )
             return failure(
-                .malformed, at: ConfigMark(line: context.mark.line, column: context.mark.column),
-                "the key \(names) stands twice in one mapping")
+                .malformed,
+                at: ConfigMark(line: context.mark.line, column: context.mark.column),
+                "the key \(names) stands twice in one mapping"
+            )
         case .reader(let problem, let offset, _, _):
             return failure(
-                .malformed, at: ConfigMark(line: 1, column: 1),
-                "not YAML: \(problem) at byte \(offset ?? 0)")
+                .malformed,
+                at: ConfigMark(line: 1, column: 1),
+                "not YAML: \(problem) at byte \(offset ?? 0)"
+            )
         default:
             return failure(.malformed, at: ConfigMark(line: 1, column: 1), "not YAML: \(error)")
         }
@@ -166,8 +197,10 @@ struct ConfigReader {
         var before: Unicode.Scalar = "\n"
         var starMark: ConfigMark?
         for scalar in text.unicodeScalars {
-            if let mark = starMark, scalar.isASCII, scalar.properties.isAlphabetic || scalar == "_"
-                || ("0"..."9").contains(scalar) || scalar == "-" {
+            if let mark = starMark, scalar.isASCII,
+                scalar.properties.isAlphabetic || scalar == "_"
+                    || ("0"..."9").contains(scalar) || scalar == "-"
+            {
                 found += 1
                 if found == ordinal { return mark }
             }

@@ -11,10 +11,10 @@ package enum DeterministicMath {
     private static let ln2High = 0x1.62e42feep-1
     private static let ln2Low = 0x1.a39ef35793c76p-33
 
-    /// The natural logarithm; within 2 ulp of the true value. Needs a finite number above zero.
+    /// The natural logarithm of a finite number above zero.
     ///
-    /// With x = 2^k · m and m within √½ and √2, ln m = 2 artanh(s) for s = (m − 1)/(m + 1), |s| < 0.172, whose
-    /// odd series ends at 1e-17 after eleven terms.
+    /// Within 2 ulp of the true value. With x = 2^k · m and m within √½ and √2, ln m = 2 artanh(s) for
+    /// s = (m − 1)/(m + 1), |s| < 0.172, whose odd series ends at 1e-17 after eleven terms.
     package static func log(_ x: Double) -> Double {
         precondition(x > 0 && x.isFinite, "the logarithm needs a finite number above zero")
         var exponent = Double(x.exponent)
@@ -34,7 +34,9 @@ package enum DeterministicMath {
         return exponent * ln2High + (exponent * ln2Low + (2 * s + 2 * s * series))
     }
 
-    /// The exponential; within 2 ulp of the true value. Overflows to infinity, underflows to zero.
+    /// The exponential.
+    ///
+    /// Within 2 ulp of the true value; overflows to infinity, underflows to zero.
     package static func exp(_ x: Double) -> Double {
         if x.isNaN { return x }
         if x > 709.79 { return .infinity }
@@ -90,7 +92,9 @@ package enum DeterministicMath {
         return x < 0 ? tail : 1 - tail
     }
 
-    /// The `x` with ``normalCDF(_:)`` = `p`; needs 0 < p < 1. Relative error about 1e-15.
+    /// The number below which a share `p` of the normal distribution lies, for 0 < p < 1.
+    ///
+    /// The relative error is about 1e-15.
     ///
     /// - SeeAlso: M. J. Wichura, "Algorithm AS 241: The Percentage Points of the Normal Distribution",
     ///   Applied Statistics 37 (1988): three rational functions of degree 7.
@@ -137,7 +141,8 @@ package enum DeterministicMath {
         2.272_384_498_926_918_458_33e-2, 7.745_450_142_783_414_076_40e-4,
     ]
     private static let middleLower = [
-        1.0, 2.053_191_626_637_758_821_87, 1.676_384_830_183_803_849_40, 6.897_673_349_851_000_045_50e-1,
+        1.0, 2.053_191_626_637_758_821_87, 1.676_384_830_183_803_849_40,
+        6.897_673_349_851_000_045_50e-1,
         1.481_039_764_274_800_745_90e-1, 1.519_866_656_361_645_719_66e-2,
         5.475_938_084_995_344_946_00e-4, 1.050_750_071_644_416_843_24e-9,
     ]

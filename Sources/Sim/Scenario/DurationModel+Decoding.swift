@@ -62,11 +62,14 @@ extension DurationModel {
         guard low < mean + deviation * 4, high > mean - deviation * 4 else {
             cursor.report(
                 "\(low.scenarioText) to \(high.scenarioText) lies more than 4 deviations from the mean "
-                    + "\(mean.scenarioText)")
+                    + "\(mean.scenarioText)"
+            )
             return nil
         }
         guard (high - low).secondsValue > deviation.secondsValue * 0.01 else {
-            cursor.report("min and max are less than a hundredth of a deviation apart; use constant")
+            cursor.report(
+                "min and max are less than a hundredth of a deviation apart; use constant"
+            )
             return nil
         }
         return .normal(mean: mean, deviation: deviation, low: low, high: high)
@@ -98,7 +101,8 @@ extension DurationModel {
         guard low <= mode, mode <= high, low < high else {
             cursor.report(
                 "needs min <= mode <= max and min < max, found \(low.scenarioText), "
-                    + "\(mode.scenarioText), \(high.scenarioText)")
+                    + "\(mode.scenarioText), \(high.scenarioText)"
+            )
             return nil
         }
         return .triangular(low: low, mode: mode, high: high)

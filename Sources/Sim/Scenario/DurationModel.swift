@@ -50,7 +50,10 @@ package struct DurationModel: Sendable, Hashable {
             offset = low.secondsValue
             scale = (high - low).secondsValue
         case .normal(let mean, let deviation, let low, let high):
-            precondition(low >= .zero && low < high && deviation > .zero, "a normal model needs a range")
+            precondition(
+                low >= .zero && low < high && deviation > .zero,
+                "a normal model needs a range"
+            )
             offset = mean.secondsValue
             scale = deviation.secondsValue
             probabilityLow = DeterministicMath.normalCDF((low.secondsValue - offset) / scale)
@@ -58,7 +61,10 @@ package struct DurationModel: Sendable, Hashable {
                 DeterministicMath.normalCDF((high.secondsValue - offset) / scale) - probabilityLow
             precondition(probabilityWidth > 1e-6, "a normal model keeps some of its mass")
         case .lognormal(let median, let sigma):
-            precondition(median > .zero && sigma > 0, "a lognormal model needs a median and a sigma")
+            precondition(
+                median > .zero && sigma > 0,
+                "a lognormal model needs a median and a sigma"
+            )
             offset = median.secondsValue
             scale = sigma
         case .exponential(let mean):
@@ -67,7 +73,8 @@ package struct DurationModel: Sendable, Hashable {
         case .triangular(let low, let mode, let high):
             precondition(
                 low >= .zero && low <= mode && mode <= high && low < high,
-                "a triangular model needs low <= mode <= high and low < high")
+                "a triangular model needs low <= mode <= high and low < high"
+            )
             offset = low.secondsValue
             scale = (high - low).secondsValue
             probabilityLow = (mode - low).secondsValue / scale
@@ -84,6 +91,7 @@ package struct DurationModel: Sendable, Hashable {
     /// The duration at which a share `u` of all durations is shorter, rounded to a nanosecond.
     ///
     /// - Parameter u: the draw; moved to the nearest number strictly between 0 and 1.
+    /// - Returns: never a negative duration, and never one outside the model's own limits.
     /// - Complexity: O(1).
     package func sample(u: Double) -> Duration {
         let draw = min(max(u, 0x1p-60), 1 - 0x1p-53)
@@ -131,7 +139,8 @@ package struct DurationModel: Sendable, Hashable {
 
     private func clamped(_ seconds: Double, _ low: Duration, _ high: Duration) -> Duration {
         let value = Duration.nanoseconds(
-            Int64(min(seconds, Duration.scenarioMax.secondsValue) * 1e9 + 0.5))
+            Int64(min(seconds, Duration.scenarioMax.secondsValue) * 1e9 + 0.5)
+        )
         return min(max(value, low), high)
     }
 

@@ -29,7 +29,8 @@ package struct Bandwidth: Sendable, Hashable, Comparable {
     package init(bitsPerSecond: Int) {
         precondition(
             bitsPerSecond >= 0 && bitsPerSecond <= Self.bitsPerSecondMax,
-            "a bandwidth lies within 0 and 1 Ebps")
+            "a bandwidth lies within 0 and 1 Ebps"
+        )
         self.bitsPerSecond = bitsPerSecond
     }
 
@@ -108,7 +109,8 @@ extension ByteCount: CustomStringConvertible {
 extension Bandwidth: CustomStringConvertible {
     package var description: String {
         guard bitsPerSecond > 0 else { return "0bps" }
-        for unit in QuantityUnit.bitRates.reversed() where bitsPerSecond.isMultiple(of: unit.scale) {
+        for unit in QuantityUnit.bitRates.reversed() where bitsPerSecond.isMultiple(of: unit.scale)
+        {
             return "\(bitsPerSecond / unit.scale)\(unit.symbol)"
         }
         return "\(bitsPerSecond)bps"

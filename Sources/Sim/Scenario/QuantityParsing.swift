@@ -17,7 +17,12 @@ package enum Quantity {
     /// - Throws: ``QuantityError`` when the number, the unit or the range is wrong.
     package static func byteCount(_ text: String) throws(QuantityError) -> ByteCount {
         let value = try single(
-            text, units: QuantityUnit.sizes, noun: "a size", example: "64GiB", max: ByteCount.bytesMax)
+            text,
+            units: QuantityUnit.sizes,
+            noun: "a size",
+            example: "64GiB",
+            max: ByteCount.bytesMax
+        )
         return ByteCount(bytes: value)
     }
 
@@ -26,8 +31,12 @@ package enum Quantity {
     /// - Throws: ``QuantityError`` when the number, the unit or the range is wrong.
     package static func bandwidth(_ text: String) throws(QuantityError) -> Bandwidth {
         let value = try single(
-            text, units: QuantityUnit.bitRates + QuantityUnit.byteRates, noun: "a bandwidth",
-            example: "25Gbps or 3GB/s", max: Bandwidth.bitsPerSecondMax)
+            text,
+            units: QuantityUnit.bitRates + QuantityUnit.byteRates,
+            noun: "a bandwidth",
+            example: "25Gbps or 3GB/s",
+            max: Bandwidth.bitsPerSecondMax
+        )
         return Bandwidth(bitsPerSecond: value)
     }
 
@@ -46,7 +55,8 @@ package enum Quantity {
             guard unit.scale < scaleLast else {
                 throw QuantityError(
                     message: "\(scanner.quoted) must name each unit once, from d down to ns, "
-                        + "such as \(example)")
+                        + "such as \(example)"
+                )
             }
             scaleLast = unit.scale
             total += number.scaled(by: unit.scale)
@@ -63,13 +73,17 @@ package enum Quantity {
     package static func eventRate(_ text: String) throws(QuantityError) -> EventRate {
         let quoted = "\"\(shown(text))\""
         let parts = text.utf8.prefix(charactersMax + 1).split(
-            separator: UInt8(ascii: "/"), maxSplits: 1, omittingEmptySubsequences: false)
+            separator: UInt8(ascii: "/"),
+            maxSplits: 1,
+            omittingEmptySubsequences: false
+        )
         guard parts.count == 2, let count = Int(String(Substring(parts[0])).trimmed), count >= 1,
             count <= 1_000_000
         else {
             throw QuantityError(
                 message: "\(quoted) is not a rate; write a count from 1 to 1000000, a slash and a "
-                    + "period, such as 2/4m")
+                    + "period, such as 2/4m"
+            )
         }
         let period = try duration(String(Substring(parts[1])).trimmed)
         guard period > .zero else {
@@ -90,9 +104,11 @@ package enum Quantity {
             scale = 100
         }
         guard scanner.atEnd, number.mantissa <= scale * number.divisor else {
-            throw QuantityError(message: "\(scanner.quoted) must lie within 0 and 1 (or 0% and 100%)")
+            throw QuantityError(
+                message: "\(scanner.quoted) must lie within 0 and 1 (or 0% and 100%)"
+            )
         }
-        return Double(number.mantissa) / Double(scale * number.divisor)
+        return try ratio(number, scale: scale, scanner.quoted)
     }
 
     /// Reads a plain number without unit, such as `0.35`.
@@ -107,7 +123,25 @@ package enum Quantity {
         guard number.mantissa <= 1_000_000 * number.divisor else {
             throw QuantityError(message: "\(scanner.quoted) must lie within 0 and 1000000")
         }
-        return Double(number.mantissa) / Double(number.divisor)
+        return try ratio(number, scale: 1, scanner.quoted)
+    }
+
+    /// The nearest `Double` of a decimal number.
+    ///
+    /// Both parts are exact and there is one rounding, in the division. With at most 15
+    /// digits and 12 decimals the number can be printed and read back without a change.
+    private static func ratio(
+        _ number: Decimal,
+        scale: Int128,
+        _ quoted: String
+    ) throws(QuantityError) -> Double {
+        let divisor = number.divisor * scale
+        guard number.mantissa < 1_000_000_000_000_000, divisor <= 1_000_000_000_000 else {
+            throw QuantityError(
+                message: "\(quoted) has more than 15 digits or 12 decimals (10 with %)"
+            )
+        }
+        return Double(number.mantissa) / Double(divisor)
     }
 
     /// Reads an amount of money such as `12500` or `0.12`, exact to a millionth.
@@ -118,8 +152,10 @@ package enum Quantity {
         let number = try scanner.number()
         guard scanner.atEnd else {
             throw QuantityError(
-                message: "\(scanner.quoted) is not a plain amount such as 0.12; the currency is named "
-                    + "once, in costs.currency")
+                message:
+                    "\(scanner.quoted) is not a plain amount such as 0.12; the currency is named "
+                    + "once, in costs.currency"
+            )
         }
         let micros = number.scaled(by: 1_000_000)
         guard micros <= Int128(Money.microsMax) else {
@@ -135,7 +171,11 @@ package enum Quantity {
     }
 
     private static func single(
-        _ text: String, units: [QuantityUnit], noun: String, example: String, max: Int
+        _ text: String,
+        units: [QuantityUnit],
+        noun: String,
+        example: String,
+        max: Int
     ) throws(QuantityError) -> Int {
         var scanner = try Scanner(text, noun: noun, example: example)
         let number = try scanner.number()
@@ -143,7 +183,8 @@ package enum Quantity {
         guard scanner.atEnd else {
             throw QuantityError(
                 message: "\(scanner.quoted) is not \(noun); write one number and one unit, "
-                    + "such as \(example)")
+                    + "such as \(example)"
+            )
         }
         let value = number.scaled(by: unit.scale)
         guard value <= Int128(max) else {
@@ -179,7 +220,9 @@ extension Quantity {
             rest = Substring(text).utf8
             guard text.utf8.count <= charactersMax else {
                 throw QuantityError(
-                    message: "\"\(shown(text))\" is too long for \(noun); write it such as \(example)")
+                    message:
+                        "\"\(shown(text))\" is too long for \(noun); write it such as \(example)"
+                )
             }
             skipSpaces()
             guard !rest.isEmpty else {
@@ -190,22 +233,26 @@ extension Quantity {
         var atEnd: Bool { rest.isEmpty }
         var quoted: String { "\"\(shown(text))\"" }
 
-        /// Reads digits with an optional fraction: at most 18 digits before the point, 9 behind it.
+        /// Reads digits with an optional fraction: at most 19 digits in all, 12 of them behind the point.
+        ///
+        /// Nineteen digits times the largest unit (2^60) stay well below 2^127.
         mutating func number() throws(QuantityError) -> Decimal {
             if rest.first == UInt8(ascii: "-") {
-                throw QuantityError(message: "\(quoted) is negative; \(noun) is never less than zero")
+                throw QuantityError(
+                    message: "\(quoted) is negative; \(noun) is never less than zero"
+                )
             }
             var mantissa: Int128 = 0
             var digits = 0
             while let digit = nextDigit() {
                 mantissa = mantissa * 10 + Int128(digit)
                 digits += 1
-                guard digits <= 18 else {
-                    throw QuantityError(message: "\(quoted) has more than 18 digits")
-                }
+                try checkDigits(mantissa)
             }
             guard digits > 0 else {
-                throw QuantityError(message: "\(quoted) is not \(noun); write it such as \(example)")
+                throw QuantityError(
+                    message: "\(quoted) is not \(noun); write it such as \(example)"
+                )
             }
             var divisor: Int128 = 1
             if rest.first == UInt8(ascii: ".") {
@@ -215,8 +262,9 @@ extension Quantity {
                     mantissa = mantissa * 10 + Int128(digit)
                     divisor *= 10
                     decimals += 1
-                    guard decimals <= 9 else {
-                        throw QuantityError(message: "\(quoted) has more than 9 decimals")
+                    try checkDigits(mantissa)
+                    guard decimals <= 12 else {
+                        throw QuantityError(message: "\(quoted) has more than 12 decimals")
                     }
                 }
                 guard decimals > 0 else {
@@ -238,21 +286,33 @@ extension Quantity {
             guard !name.isEmpty else {
                 throw QuantityError(
                     message: "\(quoted) has no unit; write \(noun) such as \(example) "
-                        + "(units: \(allowed))")
+                        + "(units: \(allowed))"
+                )
             }
             guard let unit = units.first(where: { $0.symbol == name }) else {
-                let nearest = units.first { $0.symbol.lowercased() == name.lowercased() }
+                let nearest =
+                    units.first { $0.symbol.lowercased() == name.lowercased() }
+                    ?? units.first { $0.symbol == name + "/s" }
                 let hint = nearest.map { "; did you mean \($0.symbol)?" } ?? ""
                 throw QuantityError(
-                    message: "unknown unit \"\(shown(name))\" in \(quoted)\(hint) (units: \(allowed))")
+                    message:
+                        "unknown unit \"\(shown(name))\" in \(quoted)\(hint) (units: \(allowed))"
+                )
             }
             rest = rest[run.endIndex...]
             skipSpaces()
             return unit
         }
 
+        private func checkDigits(_ mantissa: Int128) throws(QuantityError) {
+            guard mantissa < 10_000_000_000_000_000_000 else {
+                throw QuantityError(message: "\(quoted) has more than 19 digits")
+            }
+        }
+
         private mutating func nextDigit() -> Int? {
-            guard let byte = rest.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else {
+            guard let byte = rest.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            else {
                 return nil
             }
             rest.removeFirst()

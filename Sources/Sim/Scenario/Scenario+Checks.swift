@@ -38,7 +38,8 @@ extension Scenario {
         func check(_ name: String, _ path: String) {
             if seen.contains(name) {
                 findings.append(
-                    Finding(path: path, message: "the name \"\(name)\" is taken; names must differ"))
+                    Finding(path: path, message: "the name \"\(name)\" is taken; names must differ")
+                )
             }
             seen.append(name)
         }
@@ -56,7 +57,10 @@ extension Scenario {
         for (index, name) in names.enumerated() where names[..<index].contains(name) {
             findings.append(
                 Finding(
-                    path: "\(path)[\(index)]", message: "the name \"\(name)\" is taken; names must differ"))
+                    path: "\(path)[\(index)]",
+                    message: "the name \"\(name)\" is taken; names must differ"
+                )
+            )
         }
     }
 
@@ -66,39 +70,55 @@ extension Scenario {
             findings.append(
                 Finding(
                     path: "sectorSize",
-                    message: "the network \(network.name) takes no sectors of \(sectorSize), only \(sizes)"))
+                    message:
+                        "the network \(network.name) takes no sectors of \(sectorSize), only \(sizes)"
+                )
+            )
         }
         if network.deadlines * network.challengeWindow != network.provingPeriod {
             findings.append(
                 Finding(
                     path: "network",
-                    message: "\(network.deadlines) deadlines of \(network.challengeWindow) epochs do not "
-                        + "fill a proving period of \(network.provingPeriod) epochs"))
+                    message:
+                        "\(network.deadlines) deadlines of \(network.challengeWindow) epochs do not "
+                        + "fill a proving period of \(network.provingPeriod) epochs"
+                )
+            )
         }
         if network.maxPreCommitRandomnessLookback <= network.sealRandomnessLookback {
             findings.append(
                 Finding(
                     path: "network",
-                    message: "a ticket is \(network.sealRandomnessLookback) epochs old when drawn and would "
-                        + "be too old at \(network.maxPreCommitRandomnessLookback)"))
+                    message:
+                        "a ticket is \(network.sealRandomnessLookback) epochs old when drawn and would "
+                        + "be too old at \(network.maxPreCommitRandomnessLookback)"
+                )
+            )
         }
     }
 
     private func checkSizes(_ findings: inout [Finding], _ limits: ScenarioLimits) {
         // Counts are bounded one by one on reading; here their products are.
         let workers = hosts.reduce(into: 0) { sum, host in
-            sum = Self.saturatingSum(sum, host.count.multipliedReportingOverflow(by: host.workersPerHost))
+            sum = Self.saturatingSum(
+                sum,
+                host.count.multipliedReportingOverflow(by: host.workersPerHost)
+            )
         }
         if workers > limits.workerCountMax {
             findings.append(
                 Finding(
                     path: "hosts",
-                    message: "\(workers) worker processes in all; at most \(limits.workerCountMax) are run"))
+                    message:
+                        "\(workers) worker processes in all; at most \(limits.workerCountMax) are run"
+                )
+            )
         }
     }
 
     private static func saturatingSum(
-        _ sum: Int, _ product: (partialValue: Int, overflow: Bool)
+        _ sum: Int,
+        _ product: (partialValue: Int, overflow: Bool)
     ) -> Int {
         guard !product.overflow else { return .max }
         let total = sum.addingReportingOverflow(product.partialValue)
@@ -111,18 +131,26 @@ extension Scenario {
             findings.append(
                 Finding(
                     path: "hosts",
-                    message: "no worker has a slot for \(kind.rawValue), which every sector needs"))
+                    message: "no worker has a slot for \(kind.rawValue), which every sector needs"
+                )
+            )
         }
         for kind in TaskKind.allCases where !TaskKind.sealing.contains(kind) && task(kind) == nil {
             for (index, host) in hosts.enumerated() where host.slotsPerHost(of: kind) > 0 {
-                guard host.workers.contains(where: { !$0.roles.contains(.any) && $0.slots(of: kind) > 0 }),
+                guard
+                    host.workers.contains(where: {
+                        !$0.roles.contains(.any) && $0.slots(of: kind) > 0
+                    }),
                     kind != .fetch
                 else { continue }
                 findings.append(
                     Finding(
                         path: "hosts[\(index)].workers",
-                        message: "there are slots for \(kind.rawValue) but tasks.\(kind.rawValue) gives no "
-                            + "duration"))
+                        message:
+                            "there are slots for \(kind.rawValue) but tasks.\(kind.rawValue) gives no "
+                            + "duration"
+                    )
+                )
             }
         }
     }
@@ -134,7 +162,10 @@ extension Scenario {
                 findings.append(
                     Finding(
                         path: "\(path).hugepages",
-                        message: "\(host.hugepages) of huge pages do not fit in \(host.memory) of memory"))
+                        message:
+                            "\(host.hugepages) of huge pages do not fit in \(host.memory) of memory"
+                    )
+                )
             }
             let layers = host.slotsPerHost(of: .preCommit1)
                 .multipliedReportingOverflow(by: preCommit1MemoryBytes.bytes)
@@ -144,7 +175,9 @@ extension Scenario {
                     Finding(
                         path: "\(path).\(host.hugepages.bytes > 0 ? "hugepages" : "memory")",
                         message: "\(host.slotsPerHost(of: .preCommit1)) PreCommit1 slots need "
-                            + "\(preCommit1MemoryBytes) each for two layers, more than \(pool)"))
+                            + "\(preCommit1MemoryBytes) each for two layers, more than \(pool)"
+                    )
+                )
             }
             let needsDisk = [TaskKind.addPiece, .preCommit1, .preCommit2, .commit1].contains {
                 host.slotsPerHost(of: $0) > 0
@@ -160,15 +193,22 @@ extension Scenario {
         let disks = host.disks.filter(\.sealing)
         guard let largest = disks.map(\.capacity).max() else {
             findings.append(
-                Finding(path: path, message: "sectors are sealed on these hosts, but no disk is for sealing"))
+                Finding(
+                    path: path,
+                    message: "sectors are sealed on these hosts, but no disk is for sealing"
+                )
+            )
             return
         }
         if largest < sealingFootprint {
             findings.append(
                 Finding(
                     path: "\(path).disks",
-                    message: "one \(sectorSize) sector needs \(sealingFootprint) while it is sealed; the "
-                        + "largest sealing disk has \(largest)"))
+                    message:
+                        "one \(sectorSize) sector needs \(sealingFootprint) while it is sealed; the "
+                        + "largest sealing disk has \(largest)"
+                )
+            )
         }
     }
 
@@ -186,8 +226,11 @@ extension Scenario {
                 findings.append(
                     Finding(
                         path: "\(path).workers",
-                        message: "sectors added on these hosts stay there, but no worker that serves them "
-                            + "has a slot for \(kind.rawValue)"))
+                        message:
+                            "sectors added on these hosts stay there, but no worker that serves them "
+                            + "has a slot for \(kind.rawValue)"
+                    )
+                )
             }
         }
     }
@@ -197,7 +240,9 @@ extension Scenario {
             findings.append(
                 Finding(
                     path: "stores[\(index)].capacity",
-                    message: "not one sector of \(sectorSize) fits in \(store.capacity)"))
+                    message: "not one sector of \(sectorSize) fits in \(store.capacity)"
+                )
+            )
         }
     }
 
@@ -209,7 +254,9 @@ extension Scenario {
                     Finding(
                         path: "links.exceptions[\(index)].\(key)",
                         message: "no host group or store is called \"\(name)\""
-                            + Suggestion.hint(for: name, among: names)))
+                            + Suggestion.hint(for: name, among: names)
+                    )
+                )
             }
         }
         if let costs {
@@ -219,7 +266,9 @@ extension Scenario {
                     Finding(
                         path: "costs.hosts.\(cost.group)",
                         message: "no host group is called \"\(cost.group)\""
-                            + Suggestion.hint(for: cost.group, among: groups)))
+                            + Suggestion.hint(for: cost.group, among: groups)
+                    )
+                )
             }
         }
     }
@@ -266,15 +315,19 @@ extension Scenario {
     private func mismatch(of fault: Fault) -> String? {
         let kind = fault.kind.rawValue
         switch (fault.kind, fault.target) {
-        case (.storeDown, .store), (.storeSlow, .store), (.chainDown, .chain), (.minerKilled, .miner),
-            (.workerKilled, .worker), (.partition, .group), (.partition, .host), (.partition, .store),
-            (.partition, .chain), (.networkSlow, .group), (.networkSlow, .host), (.networkSlow, .store):
+        case (.storeDown, .store), (.storeSlow, .store), (.chainDown, .chain),
+            (.minerKilled, .miner),
+            (.workerKilled, .worker), (.partition, .group), (.partition, .host),
+            (.partition, .store),
+            (.partition, .chain), (.networkSlow, .group), (.networkSlow, .host),
+            (.networkSlow, .store):
             return nil
         case (.storeDown, _), (.storeSlow, _): return "\(kind) needs a store as its target"
         case (.chainDown, _): return "\(kind) needs the target chain"
         case (.minerKilled, _): return "\(kind) needs the target miner"
         case (.workerKilled, _): return "\(kind) needs a process such as p1/0/P1/0 as its target"
-        case (.partition, _), (.networkSlow, _): return "\(kind) needs hosts or a store as its target"
+        case (.partition, _), (.networkSlow, _):
+            return "\(kind) needs hosts or a store as its target"
         case (.hostDown, .group), (.hostDown, .host), (.gpuLost, .group), (.gpuLost, .host),
             (.diskLost, .group), (.diskLost, .host), (.diskSlow, .group), (.diskSlow, .host):
             return nil
@@ -287,21 +340,30 @@ extension Scenario {
             findings.append(
                 Finding(
                     path: "miner.minCommitBatch",
-                    message: "\(miner.minCommitBatch) is more than maxCommitBatch \(miner.maxCommitBatch)"))
+                    message:
+                        "\(miner.minCommitBatch) is more than maxCommitBatch \(miner.maxCommitBatch)"
+                )
+            )
         }
-        if workload.pledge.packingMax == 0, workload.pledge.initialPerHost == 0, !workload.provesOnly {
+        if workload.pledge.packingMax == 0, workload.pledge.initialPerHost == 0,
+            !workload.provesOnly
+        {
             findings.append(
                 Finding(
                     path: "workload.pledge.packingMax",
                     message: "nothing would ever be pledged; set packingMax or initialPerHost, "
-                        + "or provingAtStart for a cluster that only proves"))
+                        + "or provingAtStart for a cluster that only proves"
+                )
+            )
         }
         if report.warmUp >= report.until {
             findings.append(
                 Finding(
                     path: "report.warmUp",
                     message: "the warm-up of \(report.warmUp.scenarioText) leaves nothing of "
-                        + "\(report.until.scenarioText) to report"))
+                        + "\(report.until.scenarioText) to report"
+                )
+            )
         }
     }
 }

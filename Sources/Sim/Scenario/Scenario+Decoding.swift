@@ -10,7 +10,8 @@ extension Scenario {
         static let network = [
             "base", "epochDuration", "propagationDelay", "preCommitChallengeDelay",
             "interactivePoRepConfidence", "messageConfidence", "sealRandomnessLookback",
-            "maxPreCommitRandomnessLookback", "maxProveCommitDuration", "provingPeriod", "deadlines",
+            "maxPreCommitRandomnessLookback", "maxProveCommitDuration", "provingPeriod",
+            "deadlines",
             "challengeWindow", "challengeLookback", "faultDeclarationCutoff", "expectedLeaders",
             "sectorSizes",
         ]
@@ -27,25 +28,31 @@ extension Scenario {
             "maxCommitBatch", "commitBatchWait",
         ]
         static let costs = [
-            "currency", "electricityPerKilowattHour", "depreciation", "storePerTebibyteMonth", "hosts",
+            "currency", "electricityPerKilowattHour", "depreciation", "storePerTebibyteMonth",
+            "hosts",
         ]
         static let hostCost = ["price", "power"]
         static let report = ["warmUp", "until"]
     }
 
-    /// Decodes the whole file; complaints go to the root's sink. `nil` only when the root is no mapping.
+    /// Decodes the whole file; complaints go to the root's sink.
+    ///
+    /// `nil` only when the root is no mapping.
     static func decode(_ root: ConfigCursor) -> Scenario? {
         guard let fields = root.fields(Keys.scenario) else { return nil }
         let limits = root.sink.limits
         let sizes = Network.allSectorSizes
         let sectorSize = fields.required(
-            "sectorSize", "one of \(sizes.map(\.description).joined(separator: ", "))")
+            "sectorSize",
+            "one of \(sizes.map(\.description).joined(separator: ", "))"
+        )
         let size = sectorSize.flatMap { cursor -> ByteCount? in
             guard let size = cursor.bytes() else { return nil }
             guard sizes.contains(size) else {
                 cursor.report(
                     "\(size) is not a sector size; allowed are "
-                        + sizes.map(\.description).joined(separator: ", "))
+                        + sizes.map(\.description).joined(separator: ", ")
+                )
                 return nil
             }
             return size
@@ -57,14 +64,16 @@ extension Scenario {
             .list("stores", count: 1...limits.listCountMax)?
             .compactMap { Store.decode($0) }
         return Scenario(
-            name: fields.required("name", "what reports call the scenario")?.identifier() ?? "unnamed",
+            name: fields.required("name", "what reports call the scenario")?.identifier()
+                ?? "unnamed",
             description: fields["description"]?.text() ?? "",
             sectorSize: size ?? ByteCount(bytes: 32 << 30),
             network: fields["network"].map(Network.decode) ?? Defaults.network,
             hosts: hosts ?? [],
             stores: stores ?? [],
             links: fields["links"].map(Links.decode) ?? Defaults.links,
-            tasks: fields.required("tasks", "how long each task takes").map(TaskModel.decodeAll) ?? [],
+            tasks: fields.required("tasks", "how long each task takes").map(TaskModel.decodeAll)
+                ?? [],
             workload: fields.required("workload", "what is pledged, and when").map(Workload.decode)
                 ?? Defaults.workload,
             miner: fields["miner"].map(Miner.decode) ?? Defaults.miner,
@@ -72,7 +81,8 @@ extension Scenario {
             faults: fields["faults"]?.list("faults", count: 0...limits.listCountMax)?
                 .compactMap { Fault.decode($0) } ?? [],
             costs: fields["costs"].flatMap(Costs.decode),
-            report: fields["report"].map(Report.decode) ?? Defaults.report)
+            report: fields["report"].map(Report.decode) ?? Defaults.report
+        )
     }
 }
 
@@ -82,15 +92,24 @@ extension Scenario.Network {
         if case .scalar = cursor.node.content {
             return cursor.choice("network", of: presets) ?? Scenario.Defaults.network
         }
-        guard let fields = cursor.fields(Scenario.Keys.network) else { return Scenario.Defaults.network }
+        guard let fields = cursor.fields(Scenario.Keys.network) else {
+            return Scenario.Defaults.network
+        }
         let base = fields["base"]?.choice("network", of: presets) ?? Scenario.Defaults.network
         var network = base
-        func epochs(_ key: String, _ field: WritableKeyPath<Scenario.Network, Int>, from low: Int = 0) {
+        func epochs(
+            _ key: String,
+            _ field: WritableKeyPath<Scenario.Network, Int>,
+            from low: Int = 0
+        ) {
             guard let value = fields[key]?.integer(in: low...10_000_000) else { return }
             network[keyPath: field] = value
         }
         let second = Duration.seconds(1)
-        if let value = fields["epochDuration"]?.duration(atLeast: second / 1000, atMost: second * 3600) {
+        if let value = fields["epochDuration"]?.duration(
+            atLeast: second / 1000,
+            atMost: second * 3600
+        ) {
             network.epochDuration = value
         }
         if let value = fields["propagationDelay"]?.duration(atMost: second * 3600) {
@@ -111,7 +130,13 @@ extension Scenario.Network {
         if let sizes = fields["sectorSizes"]?.list("sizes", count: 1...allSectorSizes.count) {
             network.sectorSizes = sizes.compactMap { $0.bytes() }.sorted()
         }
-        if network != base { network.name = "custom" }
+        guard network != base else { return base }
+        var unnamed = network
+        let same = presets.first { preset in
+            unnamed.name = preset.name
+            return unnamed == preset.value
+        }
+        network.name = same?.name ?? "custom"
         return network
     }
 }
@@ -130,30 +155,41 @@ extension Scenario.TaskModel {
     }
 
     private static func decode(
-        _ cursor: ConfigCursor, _ kind: Scenario.TaskKind
+        _ cursor: ConfigCursor,
+        _ kind: Scenario.TaskKind
     ) -> Scenario.TaskModel? {
         let defaults = Scenario.Defaults.self
         if case .scalar = cursor.node.content {
             guard let duration = DurationModel.decode(cursor) else { return nil }
             return Scenario.TaskModel(
-                kind: kind, duration: duration, transfer: defaults.transfer,
-                failureRate: defaults.failureRate, provenance: defaults.provenance, source: "")
+                kind: kind,
+                duration: duration,
+                transfer: defaults.transfer,
+                failureRate: defaults.failureRate,
+                provenance: defaults.provenance,
+                source: ""
+            )
         }
         guard let fields = cursor.fields(Scenario.Keys.task) else { return nil }
-        let provenance = fields["provenance"]?.choice("provenance", of: Scenario.names()) as
-            Scenario.Provenance?
+        let provenance =
+            fields["provenance"]?.choice("provenance", of: Scenario.names()) as Scenario.Provenance?
         let rate = fields["failureRate"]
         let failureRate = rate?.fraction() ?? defaults.failureRate
-        if let rate, failureRate >= 1 { rate.report("a task that always fails never ends; stay below 1") }
+        if let rate, failureRate >= 1 {
+            rate.report("a task that always fails never ends; stay below 1")
+        }
         guard
             let duration = fields.required("duration", "how long the task takes")
                 .flatMap(DurationModel.decode)
         else { return nil }
         return Scenario.TaskModel(
-            kind: kind, duration: duration,
+            kind: kind,
+            duration: duration,
             transfer: fields["transfer"]?.bytes(atLeast: ByteCount(bytes: 0)) ?? defaults.transfer,
-            failureRate: failureRate, provenance: provenance ?? defaults.provenance,
-            source: fields["source"]?.text() ?? "")
+            failureRate: failureRate,
+            provenance: provenance ?? defaults.provenance,
+            source: fields["source"]?.text() ?? ""
+        )
     }
 }
 
@@ -164,14 +200,18 @@ extension Scenario.Workload {
         let count = 1...1_000_000_000
         if let pledge = fields["pledge"], let rule = pledge.fields(Scenario.Keys.pledge) {
             let shortest = Duration.milliseconds(100)
-            if let value = rule["every"]?.duration(atLeast: shortest) { workload.pledge.every = value }
+            if let value = rule["every"]?.duration(atLeast: shortest) {
+                workload.pledge.every = value
+            }
             if let value = rule["packingMax"]?.integer(in: 0...1_000_000) {
                 workload.pledge.packingMax = value
             }
             if let value = rule["initialPerHost"]?.integer(in: 0...100_000) {
                 workload.pledge.initialPerHost = value
             }
-            workload.pledge.sealingMaxPerHost = rule["sealingMaxPerHost"]?.integer(in: 1...1_000_000)
+            workload.pledge.sealingMaxPerHost = rule["sealingMaxPerHost"]?.integer(
+                in: 1...1_000_000
+            )
         }
         if let tickets = fields["tickets"] {
             let kinds = Scenario.TaskKind.allCases
@@ -192,15 +232,20 @@ extension Scenario.Workload {
 
 extension Scenario.TicketRule {
     fileprivate static func decode(
-        _ cursor: ConfigCursor, _ kind: Scenario.TaskKind
+        _ cursor: ConfigCursor,
+        _ kind: Scenario.TaskKind
     ) -> Scenario.TicketRule? {
         let scope = Scenario.Defaults.ticketScope(of: kind)
         if case .scalar = cursor.node.content {
-            return cursor.eventRate().map { Scenario.TicketRule(task: kind, rate: $0, scope: scope) }
+            return cursor.eventRate().map {
+                Scenario.TicketRule(task: kind, rate: $0, scope: scope)
+            }
         }
         guard let fields = cursor.fields(Scenario.Keys.ticket) else { return nil }
         let per = fields["per"]?.choice("scope", of: Scenario.names()) as Scope?
-        guard let rate = fields.required("rate", "a rate such as 2/4m")?.eventRate() else { return nil }
+        guard let rate = fields.required("rate", "a rate such as 2/4m")?.eventRate() else {
+            return nil
+        }
         return Scenario.TicketRule(task: kind, rate: rate, scope: per ?? scope)
     }
 }
@@ -209,7 +254,11 @@ extension Scenario.Miner {
     static func decode(_ cursor: ConfigCursor) -> Scenario.Miner {
         var miner = Scenario.Defaults.miner
         guard let fields = cursor.fields(Scenario.Keys.miner) else { return miner }
-        func count(_ key: String, _ field: WritableKeyPath<Scenario.Miner, Int>, _ range: ClosedRange<Int>) {
+        func count(
+            _ key: String,
+            _ field: WritableKeyPath<Scenario.Miner, Int>,
+            _ range: ClosedRange<Int>
+        ) {
             if let value = fields[key]?.integer(in: range) { miner[keyPath: field] = value }
         }
         func flag(_ key: String, _ field: WritableKeyPath<Scenario.Miner, Bool>) {
@@ -244,7 +293,9 @@ extension Scenario.Costs {
             guard case .mapping(let entries) = section.node.content,
                 let groups = section.fields(entries.map(\.key))
             else {
-                section.report("expected a mapping from host group to costs, found \(section.node.kindName)")
+                section.report(
+                    "expected a mapping from host group to costs, found \(section.node.kindName)"
+                )
                 return nil
             }
             for (group, value) in groups.all {
@@ -255,7 +306,9 @@ extension Scenario.Costs {
                         price: cost.required("price", "the price of one host")?.money()
                             ?? Money(micros: 0),
                         powerWatts: cost.required("power", "the mean power of one host in watts")?
-                            .integer(in: 0...1_000_000) ?? 0))
+                            .integer(in: 0...1_000_000) ?? 0
+                    )
+                )
             }
         }
         let day = Duration.seconds(86_400)
@@ -265,7 +318,8 @@ extension Scenario.Costs {
                 ?? Money(micros: 0),
             depreciation: fields["depreciation"]?.duration(atLeast: day) ?? defaults.depreciation,
             storePerTebibyteMonth: fields["storePerTebibyteMonth"]?.money() ?? Money(micros: 0),
-            hosts: hosts)
+            hosts: hosts
+        )
     }
 }
 
@@ -281,7 +335,9 @@ extension Scenario.Report {
 
 extension Scenario {
     /// The words for the cases of an enum, for ``ConfigCursor/choice(_:of:)``.
-    static func names<Value: RawRepresentable<String> & CaseIterable>() -> [(name: String, value: Value)] {
+    static func names<Value: RawRepresentable<String> & CaseIterable>() -> [(
+        name: String, value: Value
+    )] {
         Value.allCases.map { ($0.rawValue, $0) }
     }
 }

@@ -2,7 +2,8 @@
 
 extension Scenario.Keys {
     static let host = [
-        "name", "count", "cpu", "numaNodes", "memory", "hugepages", "gpus", "disks", "nic", "workers",
+        "name", "count", "cpu", "numaNodes", "memory", "hugepages", "gpus", "disks", "nic",
+        "workers",
     ]
     static let cpu = ["model", "sockets", "cores", "threadsPerCore"]
     static let gpu = ["model", "count"]
@@ -33,10 +34,13 @@ extension Scenario.HostGroup {
             cpu: fields["cpu"].map(Scenario.CPU.decode) ?? defaults.cpu,
             numaNodes: fields["numaNodes"]?.integer(in: 1...1024) ?? defaults.numaNodes,
             memory: memory ?? ByteCount(bytes: ByteCount.bytesMax),
-            hugepages: fields["hugepages"]?.bytes(atLeast: ByteCount(bytes: 0)) ?? defaults.hugepages,
-            gpus: gpus ?? [], disks: disks ?? [],
+            hugepages: fields["hugepages"]?.bytes(atLeast: ByteCount(bytes: 0))
+                ?? defaults.hugepages,
+            gpus: gpus ?? [],
+            disks: disks ?? [],
             nic: fields["nic"]?.bandwidth() ?? defaults.nic,
-            workers: workers ?? [])
+            workers: workers ?? []
+        )
     }
 }
 
@@ -58,7 +62,9 @@ extension Scenario.GPU {
             return Scenario.GPU(model: model, count: Scenario.Defaults.gpuCount)
         }
         guard let fields = cursor.fields(Scenario.Keys.gpu) else { return nil }
-        guard let model = fields.required("model", "the name of the GPU")?.text() else { return nil }
+        guard let model = fields.required("model", "the name of the GPU")?.text() else {
+            return nil
+        }
         let count = fields["count"]?.integer(in: 1...64) ?? Scenario.Defaults.gpuCount
         return Scenario.GPU(model: model, count: count)
     }
@@ -75,8 +81,13 @@ extension Scenario.Disk {
         let maxSealing = fields["maxSealing"]?.integer(in: 1...1_000_000)
         guard let name, let capacity, let read, let write else { return nil }
         return Scenario.Disk(
-            name: name, capacity: capacity, read: read, write: write, sealing: sealing,
-            maxSealing: maxSealing)
+            name: name,
+            capacity: capacity,
+            read: read,
+            write: write,
+            sealing: sealing,
+            maxSealing: maxSealing
+        )
     }
 }
 
@@ -85,12 +96,17 @@ extension Scenario.WorkerGroup {
         guard let fields = cursor.fields(Scenario.Keys.worker) else { return nil }
         let limits = cursor.sink.limits
         let defaults = Scenario.Defaults.self
-        guard let role = fields.required("role", "what the workers are for"), let roles = decodeRoles(role)
+        guard let role = fields.required("role", "what the workers are for"),
+            let roles = decodeRoles(role)
         else { return nil }
-        let allowed = Scenario.TaskKind.allCases.filter { kind in roles.contains { $0.kinds.contains(kind) } }
+        let allowed = Scenario.TaskKind.allCases.filter { kind in
+            roles.contains { $0.kinds.contains(kind) }
+        }
         var slots: [Scenario.Slot] = []
         if let section = fields["slots"] {
-            guard let counts = section.fields(Scenario.TaskKind.allCases.map(\.rawValue)) else { return nil }
+            guard let counts = section.fields(Scenario.TaskKind.allCases.map(\.rawValue)) else {
+                return nil
+            }
             for kind in Scenario.TaskKind.allCases {
                 guard let value = counts[kind.rawValue],
                     let count = value.integer(in: 0...limits.slotsPerWorkerMax)
@@ -98,7 +114,8 @@ extension Scenario.WorkerGroup {
                 guard allowed.contains(kind) else {
                     value.report(
                         "role \(roles.map(\.rawValue).joined(separator: ", ")) has no \(kind.rawValue); "
-                            + "allowed are \(Suggestion.list(allowed.map(\.rawValue)))")
+                            + "allowed are \(Suggestion.list(allowed.map(\.rawValue)))"
+                    )
                     continue
                 }
                 if count > 0 { slots.append(Scenario.Slot(kind: kind, count: count)) }
@@ -110,9 +127,11 @@ extension Scenario.WorkerGroup {
         return Scenario.WorkerGroup(
             name: fields["name"]?.identifier() ?? roles.map(\.rawValue).joined(separator: "-"),
             roles: roles,
-            count: fields["count"]?.integer(in: 1...limits.workersPerHostMax) ?? defaults.workerCount,
+            count: fields["count"]?.integer(in: 1...limits.workersPerHostMax)
+                ?? defaults.workerCount,
             group: group ?? defaults.workerGroup,
-            slots: slots)
+            slots: slots
+        )
     }
 
     private static func decodeRoles(_ cursor: ConfigCursor) -> [Scenario.Role]? {
@@ -155,7 +174,8 @@ extension Scenario.Links {
         let most = Duration.seconds(3600)
         if let value = fields["latency"]?.duration(atMost: most) { links.latency = value }
         if let value = fields["bandwidth"]?.bandwidth() { links.bandwidth = value }
-        let items = fields["exceptions"]?.list("links", count: 0...cursor.sink.limits.listCountMax) ?? []
+        let items =
+            fields["exceptions"]?.list("links", count: 0...cursor.sink.limits.listCountMax) ?? []
         for item in items {
             guard let link = item.fields(Scenario.Keys.link) else { continue }
             let from = link.required("from", "a host group, a store or chain")?.identifier()
@@ -164,7 +184,8 @@ extension Scenario.Links {
             let bandwidth = link["bandwidth"]?.bandwidth() ?? links.bandwidth
             guard let from, let to else { continue }
             links.exceptions.append(
-                Scenario.Link(from: from, to: to, latency: latency, bandwidth: bandwidth))
+                Scenario.Link(from: from, to: to, latency: latency, bandwidth: bandwidth)
+            )
         }
         return links
     }
@@ -174,7 +195,8 @@ extension Scenario.Fault {
     static func decode(_ cursor: ConfigCursor) -> Scenario.Fault? {
         guard let fields = cursor.fields(Scenario.Keys.fault) else { return nil }
         let at = fields.required("at", "when it happens, from the start")?.duration()
-        let kind = fields.required("kind", "what happens")?.choice("kind", of: Scenario.names()) as Kind?
+        let kind =
+            fields.required("kind", "what happens")?.choice("kind", of: Scenario.names()) as Kind?
         let target = fields.required("target", "whom it hits").flatMap { Target.decode($0) }
         let duration = fields["duration"]?.duration(atLeast: .milliseconds(1))
         let slows = kind.map { [.diskSlow, .networkSlow, .storeSlow].contains($0) } ?? true
@@ -184,8 +206,12 @@ extension Scenario.Fault {
         let factor = fields["factor"]?.number(atLeast: 1, atMost: 1_000_000)
         guard let at, let kind, let target else { return nil }
         return Scenario.Fault(
-            at: at, kind: kind, target: target, duration: duration,
-            factor: slows ? factor ?? Scenario.Defaults.faultFactor : 1)
+            at: at,
+            kind: kind,
+            target: target,
+            duration: duration,
+            factor: slows ? factor ?? Scenario.Defaults.faultFactor : 1
+        )
     }
 }
 
@@ -195,7 +221,8 @@ extension Scenario.Fault.Target {
     /// A lone name is read as a group; the check of the whole scenario turns it into a store where it is one.
     static func decode(_ cursor: ConfigCursor) -> Scenario.Fault.Target? {
         guard let text = cursor.scalar("a target such as p1/3") else { return nil }
-        let parts = text.split(separator: "/", maxSplits: 4, omittingEmptySubsequences: false).map(String.init)
+        let parts = text.split(separator: "/", maxSplits: 4, omittingEmptySubsequences: false)
+            .map(String.init)
         switch parts.count {
         case 1 where text == "chain": return .chain
         case 1 where text == "miner": return .miner
@@ -210,7 +237,8 @@ extension Scenario.Fault.Target {
         }
         cursor.report(
             "\(cursor.node.kindName) is not a target; write chain, miner, a store, a host group, "
-                + "group/0 for a host or group/0/worker/0 for a process")
+                + "group/0 for a host or group/0/worker/0 for a process"
+        )
         return nil
     }
 }

@@ -8,9 +8,11 @@ extension Scenario {
     /// - Parameters:
     ///   - path: the file's path; errors name it as it is given.
     ///   - limits: what the file may ask for.
+    /// - Returns: a scenario that has passed every check.
     /// - Throws: ``ScenarioError``; `.unreadable` when the file cannot be read or is larger than the limit.
     package static func load(
-        path: String, limits: ScenarioLimits = ScenarioLimits()
+        path: String,
+        limits: ScenarioLimits = ScenarioLimits()
     ) throws(ScenarioError) -> Scenario {
         let data: Data
         do {
@@ -20,7 +22,9 @@ extension Scenario {
             data = try handle.read(upToCount: limits.fileBytesMax + 1) ?? Data()
         } catch {
             throw ScenarioError.unreadable(
-                path, "cannot be read (\(error.localizedDescription)); give the path of a scenario file")
+                path,
+                "cannot be read (\(error.localizedDescription)); give the path of a scenario file"
+            )
         }
         guard data.count <= limits.fileBytesMax else {
             throw ScenarioError.unreadable(path, "is larger than \(limits.fileBytesMax) bytes")
@@ -37,9 +41,12 @@ extension Scenario {
     ///   - text: the YAML text; JSON is YAML, too.
     ///   - fileName: what errors call the text.
     ///   - limits: what the text may ask for.
+    /// - Returns: a scenario that has passed every check.
     /// - Throws: ``ScenarioError`` with the place of each finding.
     package static func parse(
-        text: String, fileName: String, limits: ScenarioLimits = ScenarioLimits()
+        text: String,
+        fileName: String,
+        limits: ScenarioLimits = ScenarioLimits()
     ) throws(ScenarioError) -> Scenario {
         var reader = ConfigReader(fileName: fileName, limits: limits)
         let root = try reader.read(text)
@@ -68,15 +75,23 @@ extension Scenario {
             throw ScenarioError(
                 code: .impossible,
                 diagnostics: findings.map {
-                    ScenarioDiagnostic(file: name, line: 0, column: 0, path: $0.path, message: $0.message)
-                })
+                    ScenarioDiagnostic(
+                        file: name,
+                        line: 0,
+                        column: 0,
+                        path: $0.path,
+                        message: $0.message
+                    )
+                }
+            )
         }
     }
 
     /// A lone name as a fault's target is a store's when a store has it.
     private mutating func resolveTargets() {
         for index in faults.indices {
-            guard case .group(let name) = faults[index].target, stores.contains(where: { $0.name == name })
+            guard case .group(let name) = faults[index].target,
+                stores.contains(where: { $0.name == name })
             else { continue }
             faults[index].target = .store(name)
         }
@@ -89,6 +104,7 @@ extension ScenarioError {
             code: .unreadable,
             diagnostics: [
                 ScenarioDiagnostic(file: path, line: 1, column: 1, path: "", message: message)
-            ])
+            ]
+        )
     }
 }

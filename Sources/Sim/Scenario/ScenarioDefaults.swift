@@ -10,7 +10,12 @@ extension Scenario {
         package static let policy = "sealyard"
 
         package static let hostCount = 1
-        package static let cpu = CPU(model: "unnamed", sockets: 1, coresPerSocket: 1, threadsPerCore: 1)
+        package static let cpu = CPU(
+            model: "unnamed",
+            sockets: 1,
+            coresPerSocket: 1,
+            threadsPerCore: 1
+        )
         package static let numaNodes = 1
         package static let hugepages = ByteCount(bytes: 0)
         package static let gpuCount = 1
@@ -21,8 +26,10 @@ extension Scenario {
         package static let workerGroup = WorkerGroup.Group.none
 
         package static let links = Links(
-            latency: .microseconds(200), bandwidth: Bandwidth(bitsPerSecond: 10_000_000_000),
-            exceptions: [])
+            latency: .microseconds(200),
+            bandwidth: Bandwidth(bitsPerSecond: 10_000_000_000),
+            exceptions: []
+        )
 
         package static let transfer = ByteCount(bytes: 0)
         package static let failureRate = 0.0
@@ -30,7 +37,11 @@ extension Scenario {
 
         /// The handbook's rule: every four minutes up to fourteen in Packing.
         package static let pledge = PledgeRule(
-            every: .seconds(240), packingMax: 14, initialPerHost: 0, sealingMaxPerHost: nil)
+            every: .seconds(240),
+            packingMax: 14,
+            initialPerHost: 0,
+            sealingMaxPerHost: nil
+        )
 
         package static let workload = Workload(pledge: pledge, provingAtStart: 0, tickets: [])
 
@@ -42,11 +53,20 @@ extension Scenario {
 
         /// The reference miner's own defaults, except that messages go out one by one.
         package static let miner = Miner(
-            maxSealingSectors: 0, maxSealingSectorsForDeals: 0, maxWaitDealsSectors: 2,
-            alwaysKeepUnsealedCopy: true, finalizeEarly: false, dataTemplate: true,
-            batchPreCommits: false, maxPreCommitBatch: 256, preCommitBatchWait: .seconds(24 * 3600),
-            aggregateCommits: false, minCommitBatch: 4, maxCommitBatch: 819,
-            commitBatchWait: .seconds(24 * 3600))
+            maxSealingSectors: 0,
+            maxSealingSectorsForDeals: 0,
+            maxWaitDealsSectors: 2,
+            alwaysKeepUnsealedCopy: true,
+            finalizeEarly: false,
+            dataTemplate: true,
+            batchPreCommits: false,
+            maxPreCommitBatch: 256,
+            preCommitBatchWait: .seconds(24 * 3600),
+            aggregateCommits: false,
+            minCommitBatch: 4,
+            maxCommitBatch: 819,
+            commitBatchWait: .seconds(24 * 3600)
+        )
 
         package static let faultFactor = 10.0
 

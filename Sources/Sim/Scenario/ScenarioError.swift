@@ -42,7 +42,9 @@ package struct ScenarioError: Error, Sendable, Hashable, CustomStringConvertible
 
     init(code: Code, diagnostics: [ScenarioDiagnostic]) {
         let inOrder = diagnostics.enumerated().sorted {
-            ($0.element.line, $0.element.column, $0.offset) < ($1.element.line, $1.element.column, $1.offset)
+            ($0.element.line, $0.element.column, $0.offset) < (
+                $1.element.line, $1.element.column, $1.offset
+            )
         }.map(\.element)
         self.code = code
         self.diagnostics = Array(inOrder.prefix(ScenarioLimits().diagnosticCountMax))

@@ -56,12 +56,23 @@ extension Scenario.Network {
 
     /// The public network.
     package static let mainnet = Scenario.Network(
-        name: "mainnet", epochDuration: .seconds(30), propagationDelay: .seconds(10),
-        preCommitChallengeDelay: 150, interactivePoRepConfidence: 6, messageConfidence: 5,
-        sealRandomnessLookback: 900, maxPreCommitRandomnessLookback: 3780,
-        maxProveCommitDuration: 86_550, provingPeriod: 2880, deadlines: 48, challengeWindow: 60,
-        challengeLookback: 20, faultDeclarationCutoff: 70, expectedLeaders: 5,
-        sectorSizes: [ByteCount(bytes: 32 << 30), ByteCount(bytes: 64 << 30)])
+        name: "mainnet",
+        epochDuration: .seconds(30),
+        propagationDelay: .seconds(10),
+        preCommitChallengeDelay: 150,
+        interactivePoRepConfidence: 6,
+        messageConfidence: 5,
+        sealRandomnessLookback: 900,
+        maxPreCommitRandomnessLookback: 3780,
+        maxProveCommitDuration: 86_550,
+        provingPeriod: 2880,
+        deadlines: 48,
+        challengeWindow: 60,
+        challengeLookback: 20,
+        faultDeclarationCutoff: 70,
+        expectedLeaders: 5,
+        sectorSizes: [ByteCount(bytes: 32 << 30), ByteCount(bytes: 64 << 30)]
+    )
 
     /// The public test network; its times are those of mainnet.
     package static let calibration: Scenario.Network = {

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A front door for people and for CI; every rule is a few commands that also work by hand.
+# A rule stops at its first failure and make then exits with a non-zero status.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help bootstrap run soundness test test-core determinism bench format clean
+
+# Undeclared imports between targets are errors (the layers of Sources are kept by the build itself).
+IMPORT_CHECK := --explicit-target-dependency-import-check error
+
+help: ## list the rules
+	@echo "usage: make <rule>"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+bootstrap: ## install the system libraries that are missing
+	@Scripts/bootstrap
+
+run: bootstrap ## build the release binary and show a live and a simulated cluster
+	swift build -c release --product sealyard
+	Scripts/demo
+
+soundness: ## check format, licence headers, file sizes and scripts
+	@Scripts/soundness
+
+test: bootstrap soundness ## everything that CI runs
+	swift build --build-tests $(IMPORT_CHECK)
+	swift test --skip-build
+	swift build -c release --product sealyard
+	Scripts/check-determinism
+	@echo "make test: all passed"
+
+test-core: bootstrap ## test all that needs no network library; builds in a fraction of the time
+	SEALYARD_CORE=1 swift build --build-tests --scratch-path .build-core $(IMPORT_CHECK)
+	SEALYARD_CORE=1 swift test --skip-build --scratch-path .build-core
+	@echo "make test-core: all passed"
+
+determinism: bootstrap ## compare the traces of the debug and the release build
+	swift build --product sealyard
+	swift build -c release --product sealyard
+	Scripts/check-determinism
+
+bench: bootstrap ## print the speeds of this machine
+	swift build -c release --product sealyard
+	.build/release/sealyard bench sealing
+	.build/release/sealyard bench messages
+	.build/release/sealyard bench simulation
+	.build/release/sealyard bench transport
+
+format: ## rewrite the Swift sources in the style of the house
+	swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+clean: ## remove everything that a build makes
+	rm -rf .build .build-*

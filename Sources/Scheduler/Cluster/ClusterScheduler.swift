@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Kernel
+private import Logging
+private import OrderedCollections
+
+/// Places tasks on workers by a policy, and makes sure that each ends: done, failed, or given to another worker.
+///
+/// A running call is a lease of its worker. When the worker is lost the lease runs on for a while: a worker that comes
+/// back says what it runs and the calls are attached again. When the lease ends, its tasks fail with
+/// `infrastructureLost`, its store is declared lost, and the sectors decide how far they must go back.
+package actor ClusterScheduler: Component {
+    /// How the scheduler behaves.
+    package struct Options: Sendable {
+        /// Starts allowed per host and interval.
+        package var pacing: [Pacing]
+        /// The time a lost worker has to come back.
+        package var lease: Duration
+        /// The accounts are checked after every message: for tests and simulation.
+        package var checksInvariants: Bool
+
+        package init(pacing: [Pacing] = [], lease: Duration = .seconds(60), checksInvariants: Bool = false) {
+            self.pacing = pacing
+            self.lease = lease
+            self.checksInvariants = checksInvariants
+        }
+    }
+
+    private struct Worker {
+        var index: Int
+        var info: WorkerInfo
+        var ref: Ref<WorkerMessage>
+        var session: UInt64
+        var isLost = false
+        var calls: OrderedDictionary<CallID, RunningCall> = [:]
+    }
+
+    private struct RunningCall {
+        let request: TaskRequest
+        let since: Instant
+    }
+
+    package nonisolated let home: Home
+    private let options: Options
+    private var policy: any SchedulingPolicy
+    private let policyName: String
+    private let storage: Ref<StorageMessage>
+    private var view: ClusterView
+    private var workers: OrderedDictionary<String, Worker> = [:]
+    private var owners: [TaskID: Ref<TaskEvent>] = [:]
+    private var callOf: [TaskID: (call: CallID, worker: String)] = [:]
+    private var sequence: UInt64 = 0
+    private var callCount: UInt64 = 0
+    private var sessionCount: UInt64 = 0
+    private var paceTimer: (id: TimerID, at: Instant)?
+
+    package init(
+        home: Home, policy: any SchedulingPolicy, storage: Ref<StorageMessage>, options: Options = Options()
+    ) {
+        self.home = home
+        self.policy = policy
+        self.storage = storage
+        self.options = options
+        policyName = type(of: policy).name
+        view = ClusterView(pacing: options.pacing)
+    }
+
+    package func receive(_ message: SchedulerMessage, _ context: Context<SchedulerMessage>) {
+        switch message {
+        case .submit(let request, let host, let owner): submit(request, host: host, owner, context)
+        case .cancel(let id): cancel(id)
+        case .workerJoined(let info, let ref, let running, let finished):
+            join(info, ref, running: running, finished: finished, context)
+        case .workerGone(let name, let session, let reason): gone(name, session, reason, context)
+        case .leaseExpired(let name, let session): expire(name, session, context)
+        case .report(let name, let call, let result): report(name, call, result)
+        case .paceDue: paceTimer = nil
+        case .diagnose(let asker):
+            asker.tell(.diagnosis(diagnosis(context)))
+            return
+        }
+        place(context)
+        if options.checksInvariants { view.checkInvariants() }
+    }
+
+    // MARK: Tasks
+
+    private func submit(
+        _ request: TaskRequest, host: String?, _ owner: Ref<TaskEvent>, _ context: Context<SchedulerMessage>
+    ) {
+        owners[request.id] = owner
+        if let (_, worker) = callOf[request.id] {
+            owner.tell(.started(request.id, worker: worker))
+            return
+        }
+        guard !view.contains(request.id) else { return }
+        sequence += 1
+        view.add(
+            WaitingTask(
+                request: request, host: request.work.type.needsFiles ? host : nil, since: context.now,
+                sequence: sequence))
+    }
+
+    private func cancel(_ id: TaskID) {
+        owners[id] = nil
+        if view.remove(id) != nil { return }
+        guard let (call, name) = callOf.removeValue(forKey: id), let worker = workers[name] else { return }
+        worker.ref.tell(.abort(call))
+        endCall(call, of: name)
+    }
+
+    private func report(_ name: String, _ call: CallID, _ result: TaskResult) {
+        workers[name]?.ref.tell(.confirmed(call))
+        guard callOf[call.task]?.call == call else { return }
+        callOf[call.task] = nil
+        endCall(call, of: name)
+        owners.removeValue(forKey: call.task)?.tell(.finished(call.task, result))
+    }
+
+    private func endCall(_ call: CallID, of name: String) {
+        guard let worker = workers[name], worker.calls[call] != nil else { return }
+        workers[name]?.calls.removeValue(forKey: call)
+        view.vacate(worker.index, call.task.type)
+    }
+
+    // MARK: Workers
+
+    private func join(
+        _ info: WorkerInfo, _ ref: Ref<WorkerMessage>, running: [CallID], finished: [FinishedCall],
+        _ context: Context<SchedulerMessage>
+    ) {
+        sessionCount += 1
+        let session = sessionCount
+        if var known = workers[info.name] {
+            known.ref = ref
+            known.session = session
+            known.isLost = false
+            workers[info.name] = known
+            view.setAvailable(known.index, true)
+        } else {
+            workers[info.name] = Worker(index: view.join(info), info: info, ref: ref, session: session)
+            context.log.info("worker \(info.name) on \(info.host) joined")
+        }
+        let name = info.name
+        context.watch(ref) { .workerGone(name: name, session: session, $0) }
+        for done in finished { report(name, done.call, done.result) }
+        let known = running.filter { callOf[$0.task]?.call == $0 }
+        ref.tell(.welcome(known: known))
+        // Calls that the scheduler counts on and the worker does not know died with an earlier incarnation.
+        let alive = Set(running)
+        let dead = workers[name]?.calls.keys.filter { !alive.contains($0) } ?? []
+        if !dead.isEmpty {
+            let store = info.store
+            context.log.warning("worker \(name) came back without \(dead.count) of its tasks")
+            for call in dead { fail(call, of: name, "worker \(name) was restarted; its store \(store) is still there") }
+        }
+    }
+
+    private func gone(
+        _ name: String, _ session: UInt64, _ reason: Termination, _ context: Context<SchedulerMessage>
+    ) {
+        guard let worker = workers[name], worker.session == session, !worker.isLost else { return }
+        workers[name]?.isLost = true
+        view.setAvailable(worker.index, false)
+        context.log.warning(
+            "worker \(name) is lost (\(reason.rawValue)); \(worker.calls.count) tasks wait \(options.lease) for it")
+        context.schedule(after: options.lease, .leaseExpired(name: name, session: session))
+    }
+
+    private func expire(_ name: String, _ session: UInt64, _ context: Context<SchedulerMessage>) {
+        guard let worker = workers[name], worker.session == session, worker.isLost else { return }
+        context.log.warning("worker \(name) did not come back; its \(worker.calls.count) tasks go elsewhere")
+        let isLastOfStore = !workers.values.contains {
+            $0.info.store == worker.info.store && $0.info.name != name && !$0.isLost
+        }
+        for call in worker.calls.keys { fail(call, of: name, "worker \(name) was lost and did not come back") }
+        view.leave(worker.index)
+        workers[name] = nil
+        if isLastOfStore { storage.tell(.lose(store: worker.info.store)) }
+    }
+
+    private func fail(_ call: CallID, of name: String, _ message: String) {
+        callOf[call.task] = nil
+        endCall(call, of: name)
+        owners.removeValue(forKey: call.task)?.tell(
+            .finished(call.task, .failed(TaskFailure(cause: .infrastructureLost, message: message))))
+    }
+
+    // MARK: Placement
+
+    private func place(_ context: Context<SchedulerMessage>) {
+        let now = context.now
+        while true {
+            var placedCount = 0
+            for case .assign(let id, let index) in policy.decide(view, at: now)
+            where assign(id, to: index, now) { placedCount += 1 }
+            if placedCount == 0 { break }
+        }
+        armPace(now, context)
+    }
+
+    /// Starts a task; `false` where the decision does not fit the cluster.
+    private func assign(_ id: TaskID, to index: Int, _ now: Instant) -> Bool {
+        guard view.workers.indices.contains(index) else { return false }
+        let target = view.workers[index]
+        let name = target.info.name
+        guard target.freeCount(id.type) > 0, let worker = workers[name], worker.index == index,
+            view.paceDelay(id.type, on: target.info.host, at: now) == nil, let task = view.remove(id)
+        else { return false }
+        callCount += 1
+        let call = CallID(task: id, number: callCount)
+        workers[name]?.calls[call] = RunningCall(request: task.request, since: now)
+        callOf[id] = (call, name)
+        view.occupy(index, id.type)
+        view.noteStart(id.type, on: target.info.host, at: now)
+        worker.ref.tell(.assign(call, task.request))
+        owners[id]?.tell(.started(id, worker: name))
+        return true
+    }
+
+    /// Sets an alarm for the first start that a pace limit holds back.
+    private func armPace(_ now: Instant, _ context: Context<SchedulerMessage>) {
+        var first: Instant?
+        for rule in options.pacing where view.waitingCount(rule.type) > 0 && view.freeSlotCount(rule.type) > 0 {
+            for worker in view.workers where worker.freeCount(rule.type) > 0 {
+                guard view.oldest(rule.type, on: worker.info.host) != nil,
+                    let next = view.paceDelay(rule.type, on: worker.info.host, at: now)
+                else { continue }
+                if first.map({ next < $0 }) ?? true { first = next }
+            }
+        }
+        guard let first else { return }
+        if let known = paceTimer {
+            guard first < known.at else { return }
+            context.cancel(known.id)
+        }
+        paceTimer = (context.schedule(at: first, .paceDue), first)
+    }
+
+    // MARK: Diagnosis
+
+    private func diagnosis(_ context: Context<SchedulerMessage>) -> SchedulerDiagnosis {
+        var waiting: [SchedulerDiagnosis.Waiting] = []
+        for type in TaskType.downstreamFirst {
+            for task in view.waiting(type) {
+                waiting.append(
+                    .init(
+                        task: task.request.id, host: task.host, since: task.since,
+                        reason: reason(task, at: context.now)))
+            }
+        }
+        let running = workers.values.flatMap { worker in
+            worker.calls.map {
+                SchedulerDiagnosis.Running(
+                    task: $0.key.task, worker: worker.info.name, since: $0.value.since, isOrphaned: worker.isLost)
+            }
+        }
+        return SchedulerDiagnosis(
+            policy: policyName, workerCount: workers.values.filter { !$0.isLost }.count, waiting: waiting,
+            running: running.sorted { $0.task < $1.task })
+    }
+
+    private func reason(_ task: WaitingTask, at now: Instant) -> String {
+        let type = task.request.id.type
+        let able = view.workers.filter { $0.slotCounts[type.stage] > 0 }
+        guard !able.isEmpty else { return "no worker in the cluster accepts \(type.short)" }
+        let near = able.filter { task.host == nil || $0.info.host == task.host }
+        guard !near.isEmpty else {
+            return "its files are on \(task.host ?? "another host"), where no worker accepts \(type.short)"
+        }
+        guard near.contains(where: \.isAvailable) else { return "the workers that could run it are lost or paused" }
+        guard let open = near.first(where: { $0.freeCount(type) > 0 }) else {
+            return "all \(near.reduce(0) { $0 + $1.slotCounts[type.stage] }) \(type.short) slots it could use are taken"
+        }
+        if let next = view.paceDelay(type, on: open.info.host, at: now) {
+            return "the pace limit of \(open.info.host) allows the next start in \(next - now)"
+        }
+        return "an older task goes first"
+    }
+}

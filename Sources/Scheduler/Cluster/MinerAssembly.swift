@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chain
+package import Kernel
+
+/// Puts the components of a miner together on a node, simulated or live: the same rooms, furnished by the caller.
+package struct MinerAssembly: Sendable {
+    /// Well-known names on a miner's node, by which workers and tools find the components.
+    package static let schedulerName = "scheduler"
+    package static let storageName = "storage"
+    package static let sectorsName = "sectors"
+    /// The chain's well-known name on its node.
+    package static let chainName = "chain"
+
+    package var manager: SectorManager.Options
+    package var scheduler: ClusterScheduler.Options
+    /// A name of ``PolicyCatalog``.
+    package var policy: String
+    package var chain: Ref<ChainMessage>
+    package var store: any SectorStore
+    package var limits: SectorStateMachine.Limits
+    /// Bytes that a sector takes on its sealing store from the first byte to finalize.
+    package var sealingBytes: UInt64
+    package var lifetimeEpochs: Int64
+    package var askAgainAfter: Duration
+    package var observer: (any SectorObserver)?
+
+    package init(
+        manager: SectorManager.Options, scheduler: ClusterScheduler.Options = .init(), policy: String,
+        chain: Ref<ChainMessage>, store: any SectorStore, limits: SectorStateMachine.Limits = .init(),
+        sealingBytes: UInt64, lifetimeEpochs: Int64, askAgainAfter: Duration,
+        observer: (any SectorObserver)? = nil
+    ) {
+        self.manager = manager
+        self.scheduler = scheduler
+        self.policy = policy
+        self.chain = chain
+        self.store = store
+        self.limits = limits
+        self.sealingBytes = sealingBytes
+        self.lifetimeEpochs = lifetimeEpochs
+        self.askAgainAfter = askAgainAfter
+        self.observer = observer
+    }
+
+    /// The running components.
+    package struct Miner: Sendable {
+        package let sectors: Ref<ManagerMessage>
+        package let scheduler: Ref<SchedulerMessage>
+        package let storage: Ref<StorageMessage>
+    }
+
+    /// Spawns storage index, scheduler and sector manager.
+    ///
+    /// - Throws: ``SchedulerError`` with `unknownPolicy`, or ``KernelError``.
+    package func boot<N: Node>(on node: N) throws -> Miner {
+        guard let policy = PolicyCatalog.make(policy) else {
+            throw SchedulerError(
+                code: .unknownPolicy,
+                message: "no policy '\(policy)'; choose one of \(PolicyCatalog.names.joined(separator: ", "))")
+        }
+        let storage = try node.spawn(Self.storageName, options: .init(mailboxCountMax: 1_000_000)) {
+            StorageIndex(home: $0)
+        }
+        let options = scheduler
+        let cluster = try node.spawn(Self.schedulerName, options: .init(mailboxCountMax: 1_000_000)) {
+            ClusterScheduler(home: $0, policy: policy, storage: storage, options: options)
+        }
+        let services = SectorServices(
+            scheduler: cluster, storage: storage, chain: chain, store: store, limits: limits,
+            sealingBytes: sealingBytes, lifetimeEpochs: lifetimeEpochs, askAgainAfter: askAgainAfter)
+        let (managerOptions, observer) = (manager, observer)
+        let sectors = try node.spawn(Self.sectorsName, options: .init(mailboxCountMax: 1_000_000)) {
+            SectorManager(home: $0, options: managerOptions, services: services, observer: observer)
+        }
+        return Miner(sectors: sectors, scheduler: cluster, storage: storage)
+    }
+}
+
+/// A failure of the scheduler module.
+package struct SchedulerError: Error, Sendable, Hashable, CustomStringConvertible {
+    package struct Code: RawRepresentable, Sendable, Hashable {
+        package let rawValue: String
+        package init(rawValue: String) { self.rawValue = rawValue }
+
+        /// No policy of that name is shipped.
+        package static let unknownPolicy = Code(rawValue: "unknownPolicy")
+        /// A sector record could not be written or read.
+        package static let storeFailed = Code(rawValue: "storeFailed")
+    }
+
+    package let code: Code
+    /// What happened and what to do.
+    package let message: String
+
+    package init(code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { "\(message) [\(code.rawValue)]" }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chain
+
+/// A kind of sealing work, by its stable name in journals and on the wire.
+package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
+    case addPiece = "seal/v0/addpiece"
+    case preCommit1 = "seal/v0/precommit/1"
+    case preCommit2 = "seal/v0/precommit/2"
+    case commit1 = "seal/v0/commit/1"
+    case commit2 = "seal/v0/commit/2"
+    case finalize = "seal/v0/finalize"
+
+    /// The short name of tables: AP, PC1, PC2, C1, C2, FIN.
+    package var short: String {
+        switch self {
+        case .addPiece: "AP"
+        case .preCommit1: "PC1"
+        case .preCommit2: "PC2"
+        case .commit1: "C1"
+        case .commit2: "C2"
+        case .finalize: "FIN"
+        }
+    }
+
+    /// The position in the pipeline, from 0.
+    package var stage: Int {
+        switch self {
+        case .addPiece: 0
+        case .preCommit1: 1
+        case .preCommit2: 2
+        case .commit1: 3
+        case .commit2: 4
+        case .finalize: 5
+        }
+    }
+
+    /// The number of kinds; sizes tables indexed by ``stage``.
+    package static let count = 6
+
+    /// All kinds, the last stages first: what drains the pipeline goes before what fills it.
+    package static let downstreamFirst: [TaskType] = TaskType.allCases.sorted { $0.stage > $1.stage }
+
+    /// Tells whether the task needs the sector's own files, so that it runs where they are.
+    package var needsFiles: Bool { self != .commit2 }
+
+    package static func < (lhs: TaskType, rhs: TaskType) -> Bool { lhs.stage < rhs.stage }
+}
+
+/// One piece of work: a sector, a kind, and which try of it this is.
+package struct TaskID: Sendable, Hashable, Codable, Comparable, CustomStringConvertible {
+    package let sector: SectorKey
+    package let type: TaskType
+    /// Counts the sector's tries of this kind from 1.
+    package let attempt: Int
+
+    package init(sector: SectorKey, type: TaskType, attempt: Int) {
+        self.sector = sector
+        self.type = type
+        self.attempt = attempt
+    }
+
+    package var description: String { "\(sector) \(type.short) try \(attempt)" }
+
+    package static func < (lhs: TaskID, rhs: TaskID) -> Bool {
+        (lhs.sector, lhs.type, lhs.attempt) < (rhs.sector, rhs.type, rhs.attempt)
+    }
+}
+
+/// What a worker is to do, with all that it needs to know.
+package enum TaskWork: Sendable, Hashable, Codable {
+    /// Fill the sector: zeros for committed capacity, or the file at `payloadPath`.
+    case addPiece(payloadPath: String?)
+    /// Label the layers. `ticket` has 32 bytes.
+    case preCommit1(ticket: [UInt8])
+    /// Hash the columns and build the trees.
+    case preCommit2
+    /// Open the challenges that follow from `seed`, 32 bytes.
+    case commit1(ticket: [UInt8], seed: [UInt8])
+    /// Turn the openings into a SNARK.
+    case commit2
+    /// Clear what proving does not need and move the sector to long-term storage.
+    case finalize
+
+    package var type: TaskType {
+        switch self {
+        case .addPiece: .addPiece
+        case .preCommit1: .preCommit1
+        case .preCommit2: .preCommit2
+        case .commit1: .commit1
+        case .commit2: .commit2
+        case .finalize: .finalize
+        }
+    }
+}
+
+/// A task as a sector submits it.
+package struct TaskRequest: Sendable, Hashable, Codable {
+    package let id: TaskID
+    /// The registered seal proof's number.
+    package let proof: UInt64
+    package let work: TaskWork
+
+    package init(id: TaskID, proof: UInt64, work: TaskWork) {
+        precondition(id.type == work.type, "a task's id and work are of one kind")
+        self.id = id
+        self.proof = proof
+        self.work = work
+    }
+}
+
+/// What a finished task yields.
+package enum TaskOutcome: Sendable, Hashable, Codable {
+    /// The pieces' commitment, 32 bytes, and the padded size in bytes.
+    case addPiece(unsealedCommitment: [UInt8], paddedBytes: UInt64)
+    case preCommit1(unsealedCommitment: [UInt8])
+    /// 32 bytes each.
+    case preCommit2(unsealedCommitment: [UInt8], sealedCommitment: [UInt8])
+    case commit1(form: ProofForm, proof: [UInt8])
+    case commit2(form: ProofForm, proof: [UInt8])
+    /// The path or name of the long-term store that holds the sector now.
+    case finalize(store: String)
+}
+
+/// Why a task did not finish.
+package struct TaskFailure: Sendable, Hashable, Codable, Error, CustomStringConvertible {
+    /// What kind of trouble it was; decides what is tried next.
+    package enum Cause: String, Sendable, Hashable, Codable {
+        /// The worker, its host or its network is gone: says nothing about the data.
+        case infrastructureLost
+        /// The sector's files are gone or damaged: earlier stages must be repeated.
+        case filesLost
+        /// The computation failed on what seemed good data.
+        case computeFailed
+        /// The request itself is wrong; trying again is useless.
+        case invalidRequest
+        /// It was aborted on purpose.
+        case aborted
+    }
+
+    package let cause: Cause
+    /// What happened, where, and what to do.
+    package let message: String
+
+    package init(cause: Cause, message: String) {
+        self.cause = cause
+        self.message = message
+    }
+
+    package var description: String { "\(cause.rawValue): \(message)" }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Kernel
+private import Logging
+private import OrderedCollections
+
+/// A worker process: registers with the scheduler, runs what it is assigned, and holds results until they are
+/// confirmed.
+///
+/// When the scheduler is lost the work goes on. The worker registers again, says what it runs and what has finished,
+/// and both sides agree on what is still wanted.
+package actor WorkerActor: Component {
+    package nonisolated let home: Home
+    private let info: WorkerInfo
+    private let runner: any TaskRunner
+    private let scheduler: Ref<SchedulerMessage>
+    private let storage: Ref<StorageMessage>
+    private let store: StoreInfo?
+    private let retryInterval: Duration
+    private var running: OrderedDictionary<CallID, TaskRequest> = [:]
+    private var unconfirmed: OrderedDictionary<CallID, TaskResult> = [:]
+    private var isWelcome = false
+    private var timer: TimerID?
+
+    /// Makes a worker that reports to `scheduler`.
+    ///
+    /// - Parameters:
+    ///   - store: the sealing store of its host, attached whenever the worker registers; `nil` where it has none.
+    ///   - retryInterval: the time after which registration and unconfirmed results are said again.
+    package init(
+        home: Home, info: WorkerInfo, store: StoreInfo?, runner: any TaskRunner,
+        scheduler: Ref<SchedulerMessage>, storage: Ref<StorageMessage>, retryInterval: Duration = .seconds(5)
+    ) {
+        self.home = home
+        self.info = info
+        self.runner = runner
+        self.scheduler = scheduler
+        self.storage = storage
+        self.store = store
+        self.retryInterval = retryInterval
+    }
+
+    package func started(_ context: Context<WorkerMessage>) { register(context) }
+
+    package func receive(_ message: WorkerMessage, _ context: Context<WorkerMessage>) {
+        switch message {
+        case .welcome(let known):
+            isWelcome = true
+            let wanted = Set(known)
+            let unwanted = running.keys.filter { !wanted.contains($0) }
+            for call in unwanted { abort(call) }
+        case .assign(let call, let request):
+            guard running[call] == nil, unconfirmed[call] == nil else { return }
+            running[call] = request
+            runner.start(call, request, on: info, reportTo: context.me)
+        case .abort(let call): abort(call)
+        case .confirmed(let call): unconfirmed.removeValue(forKey: call)
+        case .finished(let call, let result):
+            guard running.removeValue(forKey: call) != nil else { return }
+            unconfirmed[call] = result
+            scheduler.tell(.report(worker: info.name, call, result))
+            arm(context)
+        case .schedulerLost:
+            isWelcome = false
+            context.log.warning("the scheduler is out of reach; \(running.count) tasks go on")
+            arm(context)
+        case .sayAgain:
+            timer = nil
+            if !isWelcome {
+                register(context)
+            } else {
+                for (call, result) in unconfirmed {
+                    scheduler.tell(.report(worker: info.name, call, result))
+                }
+                if !unconfirmed.isEmpty { arm(context) }
+            }
+        }
+    }
+
+    private func register(_ context: Context<WorkerMessage>) {
+        context.watch(scheduler) { .schedulerLost($0) }
+        if let store { storage.tell(.attach(store)) }
+        scheduler.tell(
+            .workerJoined(
+                info, context.me, running: Array(running.keys),
+                finished: unconfirmed.map { FinishedCall(call: $0.key, result: $0.value) }))
+        arm(context)
+    }
+
+    private func abort(_ call: CallID) {
+        guard running.removeValue(forKey: call) != nil else { return }
+        runner.abort(call)
+    }
+
+    private func arm(_ context: Context<WorkerMessage>) {
+        guard timer == nil else { return }
+        timer = context.schedule(after: retryInterval, .sayAgain)
+    }
+}

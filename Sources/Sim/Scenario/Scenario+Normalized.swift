@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Scenario {
+    /// The scenario with every default spelled out, in the very form in which a file says it.
+    ///
+    /// Its JSON text, read as a scenario file, gives an equal scenario.
+    package var normalized: ScenarioDocument {
+        .object { object in
+            object.add("name", .text(name))
+            object.add("description", .text(description))
+            object.add("sectorSize", .text(sectorSize.description))
+            object.add("network", network.normalized)
+            object.add("hosts", .list(hosts.map(\.normalized)))
+            object.add("stores", .list(stores.map(\.normalized)))
+            object.add("links", links.normalized)
+            object.add(
+                "tasks",
+                .object { section in
+                    for task in tasks { section.add(task.kind.rawValue, task.normalized) }
+                }
+            )
+            object.add("workload", workload.normalized)
+            object.add("miner", miner.normalized)
+            object.add("policy", .text(policy))
+            object.add("faults", .list(faults.map(\.normalized)))
+            if let costs { object.add("costs", costs.normalized) }
+            object.add(
+                "report",
+                .object { section in
+                    section.add("warmUp", .text(report.warmUp.scenarioText))
+                    section.add("until", .text(report.until.scenarioText))
+                }
+            )
+        }
+    }
+}
+
+extension ScenarioDocument {
+    /// Collects the entries of an object.
+    fileprivate struct Builder {
+        var entries: [Entry] = []
+
+        mutating func add(_ key: String, _ value: ScenarioDocument) {
+            entries.append(Entry(key: key, value: value))
+        }
+        mutating func add(_ key: String, _ value: Duration) { add(key, .text(value.scenarioText)) }
+        mutating func add(_ key: String, _ value: ByteCount) { add(key, .text(value.description)) }
+        mutating func add(_ key: String, _ value: Bandwidth) { add(key, .text(value.description)) }
+        mutating func add(_ key: String, _ value: Money) { add(key, .text(value.description)) }
+        mutating func add(_ key: String, _ value: Int) { add(key, .integer(value)) }
+        mutating func add(_ key: String, _ value: Bool) { add(key, .flag(value)) }
+        mutating func add(_ key: String, _ value: String) { add(key, .text(value)) }
+    }
+
+    fileprivate static func object(_ build: (inout Builder) -> Void) -> ScenarioDocument {
+        var builder = Builder()
+        build(&builder)
+        return .object(builder.entries)
+    }
+}
+
+extension Scenario.Network {
+    fileprivate var normalized: ScenarioDocument {
+        if Self.presets.contains(self) { return .text(name) }
+        return .object { object in
+            object.add("base", "mainnet")
+            object.add("epochDuration", epochDuration)
+            object.add("propagationDelay", propagationDelay)
+            object.add("preCommitChallengeDelay", preCommitChallengeDelay)
+            object.add("interactivePoRepConfidence", interactivePoRepConfidence)
+            object.add("messageConfidence", messageConfidence)
+            object.add("sealRandomnessLookback", sealRandomnessLookback)
+            object.add("maxPreCommitRandomnessLookback", maxPreCommitRandomnessLookback)
+            object.add("maxProveCommitDuration", maxProveCommitDuration)
+            object.add("provingPeriod", provingPeriod)
+            object.add("deadlines", deadlines)
+            object.add("challengeWindow", challengeWindow)
+            object.add("challengeLookback", challengeLookback)
+            object.add("faultDeclarationCutoff", faultDeclarationCutoff)
+            object.add("expectedLeaders", expectedLeaders)
+            object.add("sectorSizes", .list(sectorSizes.map { .text($0.description) }))
+        }
+    }
+}
+
+extension Scenario.HostGroup {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add("name", name)
+            object.add("count", count)
+            object.add(
+                "cpu",
+                .object { section in
+                    section.add("model", cpu.model)
+                    section.add("sockets", cpu.sockets)
+                    section.add("cores", cpu.coresPerSocket)
+                    section.add("threadsPerCore", cpu.threadsPerCore)
+                }
+            )
+            object.add("numaNodes", numaNodes)
+            object.add("memory", memory)
+            object.add("hugepages", hugepages)
+            object.add(
+                "gpus",
+                .list(
+                    gpus.map { gpu in
+                        .object { section in
+                            section.add("model", gpu.model)
+                            section.add("count", gpu.count)
+                        }
+                    }
+                )
+            )
+            object.add("disks", .list(disks.map(\.normalized)))
+            object.add("nic", nic)
+            object.add("workers", .list(workers.map(\.normalized)))
+        }
+    }
+}
+
+extension Scenario.Disk {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add("name", name)
+            object.add("capacity", capacity)
+            object.add("read", read)
+            object.add("write", write)
+            object.add("sealing", sealing)
+            if let maxSealing { object.add("maxSealing", maxSealing) }
+        }
+    }
+}
+
+extension Scenario.WorkerGroup {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add("name", name)
+            object.add("role", .list(roles.map { .text($0.rawValue) }))
+            object.add("count", count)
+            object.add("group", group.rawValue)
+            object.add(
+                "slots",
+                .object { section in
+                    for slot in slots { section.add(slot.kind.rawValue, slot.count) }
+                }
+            )
+        }
+    }
+}
+
+extension Scenario.Store {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add("name", name)
+            object.add("kind", kind.rawValue)
+            object.add("capacity", capacity)
+            object.add("read", read)
+            object.add("write", write)
+        }
+    }
+}
+
+extension Scenario.Links {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add("latency", latency)
+            object.add("bandwidth", bandwidth)
+            object.add(
+                "exceptions",
+                .list(
+                    exceptions.map { link in
+                        .object { section in
+                            section.add("from", link.from)
+                            section.add("to", link.to)
+                            section.add("latency", link.latency)
+                            section.add("bandwidth", link.bandwidth)
+                        }
+                    }
+                )
+            )
+        }
+    }
+}
+
+extension Scenario.TaskModel {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add("duration", duration.normalized)
+            object.add("transfer", transfer)
+            object.add("failureRate", .number(failureRate))
+            object.add("provenance", provenance.rawValue)
+            object.add("source", source)
+        }
+    }
+}
+
+extension DurationModel {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            switch shape {
+            case .constant(let value):
+                object.add("constant", value)
+            case .uniform(let low, let high):
+                object.add(
+                    "uniform",
+                    .object { family in
+                        family.add("min", low)
+                        family.add("max", high)
+                    }
+                )
+            case .normal(let mean, let deviation, let low, let high):
+                object.add(
+                    "normal",
+                    .object { family in
+                        family.add("mean", mean)
+                        family.add("deviation", deviation)
+                        family.add("min", low)
+                        family.add("max", high)
+                    }
+                )
+            case .lognormal(let median, let sigma):
+                object.add(
+                    "lognormal",
+                    .object { family in
+                        family.add("median", median)
+                        family.add("sigma", .number(sigma))
+                    }
+                )
+            case .exponential(let mean):
+                object.add("exponential", .object { $0.add("mean", mean) })
+            case .triangular(let low, let mode, let high):
+                object.add(
+                    "triangular",
+                    .object { family in
+                        family.add("min", low)
+                        family.add("mode", mode)
+                        family.add("max", high)
+                    }
+                )
+            case .empirical(let values):
+                object.add("empirical", .list(values.map { .text($0.scenarioText) }))
+            }
+        }
+    }
+}
+
+extension Scenario.Workload {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add(
+                "pledge",
+                .object { section in
+                    section.add("every", pledge.every)
+                    section.add("packingMax", pledge.packingMax)
+                    section.add("initialPerHost", pledge.initialPerHost)
+                    if let limit = pledge.sealingMaxPerHost {
+                        section.add("sealingMaxPerHost", limit)
+                    }
+                }
+            )
+            object.add("provingAtStart", provingAtStart)
+            object.add(
+                "tickets",
+                .object { section in
+                    for ticket in tickets {
+                        section.add(
+                            ticket.task.rawValue,
+                            .object { rule in
+                                rule.add("rate", ticket.rate.description)
+                                rule.add("per", ticket.scope.rawValue)
+                            }
+                        )
+                    }
+                }
+            )
+            if let sectorsTarget { object.add("sectorsTarget", sectorsTarget) }
+            if let sectorsMax { object.add("sectorsMax", sectorsMax) }
+        }
+    }
+}
+
+extension Scenario.Miner {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add("maxSealingSectors", maxSealingSectors)
+            object.add("maxSealingSectorsForDeals", maxSealingSectorsForDeals)
+            object.add("maxWaitDealsSectors", maxWaitDealsSectors)
+            object.add("alwaysKeepUnsealedCopy", alwaysKeepUnsealedCopy)
+            object.add("finalizeEarly", finalizeEarly)
+            object.add("dataTemplate", dataTemplate)
+            object.add("batchPreCommits", batchPreCommits)
+            object.add("maxPreCommitBatch", maxPreCommitBatch)
+            object.add("preCommitBatchWait", preCommitBatchWait)
+            object.add("aggregateCommits", aggregateCommits)
+            object.add("minCommitBatch", minCommitBatch)
+            object.add("maxCommitBatch", maxCommitBatch)
+            object.add("commitBatchWait", commitBatchWait)
+        }
+    }
+}
+
+extension Scenario.Fault {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add("at", at)
+            object.add("kind", kind.rawValue)
+            object.add("target", target.description)
+            if let duration { object.add("duration", duration) }
+            if [.diskSlow, .networkSlow, .storeSlow].contains(kind) {
+                object.add("factor", .number(factor))
+            }
+        }
+    }
+}
+
+extension Scenario.Costs {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add("currency", currency)
+            object.add("electricityPerKilowattHour", electricityPerKilowattHour)
+            object.add("depreciation", depreciation)
+            object.add("storePerTebibyteMonth", storePerTebibyteMonth)
+            object.add(
+                "hosts",
+                .object { section in
+                    for host in hosts {
+                        section.add(
+                            host.group,
+                            .object { cost in
+                                cost.add("price", host.price)
+                                cost.add("power", host.powerWatts)
+                            }
+                        )
+                    }
+                }
+            )
+        }
+    }
+}

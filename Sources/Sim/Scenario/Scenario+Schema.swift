@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Scenario {
+    /// The JSON Schema (draft 2020-12) of a scenario file, for editors.
+    ///
+    /// It is built from the tables that the reader itself uses: the keys, the units and the words of each
+    /// enum. What it cannot say (whether a cluster could seal at all) only the reader checks.
+    package static var schema: ScenarioDocument {
+        let sizes = Network.allSectorSizes.map(\.description)
+        var schema = Schema.object(
+            Keys.scenario,
+            required: ["name", "sectorSize", "hosts", "stores", "tasks", "workload"],
+            [
+                "name": Schema.name,
+                "description": Schema.text,
+                "sectorSize": Schema.size.described("One of \(sizes.joined(separator: ", "))."),
+                "network": Schema.any([
+                    Schema.words(Network.presets.map(\.name)), networkSchema,
+                ]),
+                "hosts": Schema.list(hostSchema, least: 1),
+                "stores": Schema.list(storeSchema, least: 1),
+                "links": linksSchema,
+                "tasks": tasksSchema,
+                "workload": workloadSchema,
+                "miner": minerSchema,
+                "policy": Schema.name,
+                "faults": Schema.list(faultSchema),
+                "costs": costsSchema,
+                "report": Schema.object(
+                    Keys.report,
+                    ["warmUp": Schema.duration, "until": Schema.duration]
+                ),
+            ]
+        )
+        if case .object(let entries) = schema {
+            schema = .object(
+                [
+                    .init(
+                        key: "$schema",
+                        value: .text("https://json-schema.org/draft/2020-12/schema")
+                    ),
+                    .init(key: "title", value: .text("Sealyard scenario")),
+                ] + entries
+            )
+        }
+        return schema
+    }
+
+    private static var networkSchema: ScenarioDocument {
+        var values: [String: ScenarioDocument] = [
+            "base": Schema.words(Network.presets.map(\.name)),
+            "epochDuration": Schema.duration,
+            "propagationDelay": Schema.duration,
+            "sectorSizes": Schema.list(Schema.size, least: 1),
+        ]
+        for key in Keys.network where values[key] == nil {
+            values[key] = Schema.integer(0, 10_000_000)
+        }
+        return Schema.object(Keys.network, values)
+    }
+
+    private static var hostSchema: ScenarioDocument {
+        let limits = ScenarioLimits()
+        return Schema.object(
+            Keys.host,
+            required: ["name", "memory"],
+            [
+                "name": Schema.name,
+                "count": Schema.integer(1, limits.hostCountMax),
+                "cpu": Schema.object(
+                    Keys.cpu,
+                    [
+                        "model": Schema.text, "sockets": Schema.integer(1, 64),
+                        "cores": Schema.integer(1, 4096), "threadsPerCore": Schema.integer(1, 8),
+                    ]
+                ),
+                "numaNodes": Schema.integer(1, 1024),
+                "memory": Schema.size,
+                "hugepages": Schema.size,
+                "gpus": Schema.list(
+                    Schema.any([
+                        Schema.text,
+                        Schema.object(
+                            Keys.gpu,
+                            required: ["model"],
+                            ["model": Schema.text, "count": Schema.integer(1, 64)]
+                        ),
+                    ])
+                ),
+                "disks": Schema.list(diskSchema),
+                "nic": Schema.bandwidth,
+                "workers": Schema.list(workerSchema),
+            ]
+        )
+    }
+
+    private static var diskSchema: ScenarioDocument {
+        Schema.object(
+            Keys.disk,
+            required: ["name", "capacity", "read", "write"],
+            [
+                "name": Schema.name, "capacity": Schema.size, "read": Schema.bandwidth,
+                "write": Schema.bandwidth, "sealing": Schema.flag,
+                "maxSealing": Schema.integer(1, 1_000_000),
+            ]
+        )
+    }
+
+    private static var workerSchema: ScenarioDocument {
+        let limits = ScenarioLimits()
+        let role = Schema.words(Role.allCases.map(\.rawValue) + ["APx"])
+        let kinds = TaskKind.allCases.map(\.rawValue)
+        let slot = Schema.integer(0, limits.slotsPerWorkerMax)
+        return Schema.object(
+            Keys.worker,
+            required: ["role"],
+            [
+                "name": Schema.name,
+                "role": Schema.any([role, Schema.list(role, least: 1)]),
+                "count": Schema.integer(1, limits.workersPerHostMax),
+                "group": Schema.words(WorkerGroup.Group.allCases.map(\.rawValue)),
+                "slots": Schema.object(kinds, Schema.same(slot, for: kinds)),
+            ]
+        )
+    }
+
+    private static var storeSchema: ScenarioDocument {
+        Schema.object(
+            Keys.store,
+            required: ["name", "capacity", "read", "write"],
+            [
+                "name": Schema.name, "kind": Schema.words(Store.Kind.allCases.map(\.rawValue)),
+                "capacity": Schema.size, "read": Schema.bandwidth, "write": Schema.bandwidth,
+            ]
+        )
+    }
+
+    private static var linksSchema: ScenarioDocument {
+        let link = Schema.object(
+            Keys.link,
+            required: ["from", "to"],
+            [
+                "from": Schema.name, "to": Schema.name, "latency": Schema.duration,
+                "bandwidth": Schema.bandwidth,
+            ]
+        )
+        return Schema.object(
+            Keys.links,
+            [
+                "latency": Schema.duration, "bandwidth": Schema.bandwidth,
+                "exceptions": Schema.list(link),
+            ]
+        )
+    }
+
+    private static var tasksSchema: ScenarioDocument {
+        let task = Schema.any([
+            Schema.duration,
+            Schema.object(
+                Keys.task,
+                required: ["duration"],
+                [
+                    "duration": Schema.any([Schema.duration, durationModelSchema]),
+                    "transfer": Schema.size, "failureRate": Schema.fraction,
+                    "provenance": Schema.words(Provenance.allCases.map(\.rawValue)),
+                    "source": Schema.text,
+                ]
+            ),
+        ])
+        let kinds = TaskKind.allCases.map(\.rawValue)
+        return Schema.object(
+            kinds,
+            required: TaskKind.sealing.map(\.rawValue),
+            Schema.same(task, for: kinds)
+        )
+    }
+
+    private static var durationModelSchema: ScenarioDocument {
+        func family(_ keys: [String], _ required: [String]) -> ScenarioDocument {
+            var values = Schema.same(Schema.duration, for: keys)
+            if keys.contains("sigma") { values["sigma"] = Schema.number(0.000_001, 4) }
+            return Schema.object(keys, required: required, values)
+        }
+        let model = Schema.object(
+            DurationModel.familyKeys,
+            [
+                "constant": Schema.duration,
+                "uniform": family(["min", "max"], ["min", "max"]),
+                "normal": family(["mean", "deviation", "min", "max"], ["mean", "deviation"]),
+                "lognormal": family(["median", "sigma"], ["median", "sigma"]),
+                "exponential": family(["mean"], ["mean"]),
+                "triangular": family(["min", "mode", "max"], ["min", "mode", "max"]),
+                "empirical": Schema.list(Schema.duration, least: 1),
+            ]
+        )
+        guard case .object(let entries) = model else { return model }
+        return .object(
+            entries + [
+                .init(key: "minProperties", value: .integer(1)),
+                .init(key: "maxProperties", value: .integer(1)),
+            ]
+        )
+    }
+
+    private static var workloadSchema: ScenarioDocument {
+        let kinds = TaskKind.allCases.map(\.rawValue)
+        let ticket = Schema.any([
+            Schema.rate,
+            Schema.object(
+                Keys.ticket,
+                required: ["rate"],
+                [
+                    "rate": Schema.rate,
+                    "per": Schema.words(TicketRule.Scope.allCases.map(\.rawValue)),
+                ]
+            ),
+        ])
+        let count = Schema.integer(1, 1_000_000_000)
+        return Schema.object(
+            Keys.workload,
+            [
+                "pledge": Schema.object(
+                    Keys.pledge,
+                    [
+                        "every": Schema.duration, "packingMax": Schema.integer(0, 1_000_000),
+                        "initialPerHost": Schema.integer(0, 100_000),
+                        "sealingMaxPerHost": Schema.integer(1, 1_000_000),
+                    ]
+                ),
+                "provingAtStart": Schema.integer(0, 100_000_000),
+                "tickets": Schema.object(kinds, Schema.same(ticket, for: kinds)),
+                "sectorsTarget": count, "sectorsMax": count,
+            ]
+        )
+    }
+
+    private static var minerSchema: ScenarioDocument {
+        var values: [String: ScenarioDocument] = [
+            "preCommitBatchWait": Schema.duration, "commitBatchWait": Schema.duration,
+            "maxPreCommitBatch": Schema.integer(1, 256), "minCommitBatch": Schema.integer(1, 819),
+            "maxCommitBatch": Schema.integer(1, 819),
+        ]
+        for key in ["maxSealingSectors", "maxSealingSectorsForDeals", "maxWaitDealsSectors"] {
+            values[key] = Schema.integer(0, 10_000_000)
+        }
+        for key in Keys.miner where values[key] == nil { values[key] = Schema.flag }
+        return Schema.object(Keys.miner, values)
+    }
+
+    private static var faultSchema: ScenarioDocument {
+        Schema.object(
+            Keys.fault,
+            required: ["at", "kind", "target"],
+            [
+                "at": Schema.duration, "kind": Schema.words(Fault.Kind.allCases.map(\.rawValue)),
+                "target": Schema.text.described(
+                    "chain, miner, a store, a host group, group/0 or group/0/worker/0"
+                ),
+                "duration": Schema.duration, "factor": Schema.number(1, 1_000_000),
+            ]
+        )
+    }
+
+    private static var costsSchema: ScenarioDocument {
+        let host = Schema.object(
+            Keys.hostCost,
+            required: Keys.hostCost,
+            ["price": Schema.money, "power": Schema.integer(0, 1_000_000)]
+        )
+        return Schema.object(
+            Keys.costs,
+            [
+                "currency": Schema.name, "electricityPerKilowattHour": Schema.money,
+                "depreciation": Schema.duration, "storePerTebibyteMonth": Schema.money,
+                "hosts": .object([
+                    .init(key: "type", value: .text("object")),
+                    .init(key: "additionalProperties", value: host),
+                ]),
+            ]
+        )
+    }
+}
