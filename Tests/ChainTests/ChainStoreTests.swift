@@ -154,7 +154,7 @@ private final class MoodyStore: ChainStore {
         let sector: ChainEvent = try world.ask(chain) { .sector(key, replyTo: $0) }
         #expect(sector == .sector(key, .unknown))
         let landed: ChainEvent = try world.ask(chain) { .preCommit(message, replyTo: $0) }
-        #expect(landed == .preCommitted(key, epoch: 11))
+        #expect(landed == .preCommitted(key, epoch: 1))
         #expect(store.count == 2)
     }
 }
