@@ -13,12 +13,13 @@ import Testing
         run.world.run(until: .zero + .seconds(86_400))
         let told = run.log.events.map { (($0.at - .zero).inSeconds / 30, $0.event) }
         #expect(told.count == 4)
-        // Pre-committed at head 0, it lands at 1 and is told at 6; the seed of 151 is told at 157; the proof lands at
-        // 158 and is told at 163. Messages take a tenth of a millisecond each way.
+        // Pre-committed at head 0, it lands at 1 and is told at 6; the seed of 151 is told at 157; the
+        // proof lands at 158 and is told at 163. Messages take a tenth of a millisecond each way.
         let epochs = told.map { Int($0.0) }
         #expect(epochs == [0, 6, 157, 163])
         #expect(told.allSatisfy { $0.0 - $0.0.rounded(.down) < 0.001 })
-        guard told.count == 4, case .preCommitted(key, 1) = told[1].1, case .seed(key, let seed, 151) = told[2].1,
+        guard told.count == 4, case .preCommitted(key, 1) = told[1].1,
+            case .seed(key, let seed, 151) = told[2].1,
             case .proven(key, 158) = told[3].1
         else {
             Issue.record("unexpected answers: \(told)")
@@ -60,7 +61,9 @@ import Testing
         let unknown = SectorKey(miner: 1, number: 1)
         let nothing: ChainEvent = try run.world.ask(run.chainRef) { .sector(unknown, replyTo: $0) }
         #expect(nothing == .sector(unknown, .unknown))
-        let list: ChainEvent = try run.world.ask(run.chainRef) { .sectors(miner: 1000, limit: 2, replyTo: $0) }
+        let list: ChainEvent = try run.world.ask(run.chainRef) {
+            .sectors(miner: 1000, limit: 2, replyTo: $0)
+        }
         guard case .sectors(let records) = list else {
             Issue.record("\(list)")
             return
@@ -78,7 +81,8 @@ import Testing
     @Test("a lossy network that duplicates and reorders does nothing twice", arguments: 1...8)
     func lossy(_ seed: UInt64) throws {
         let link = LinkModel(
-            latency: .milliseconds(50), jitter: .milliseconds(400), loss: 0.2, duplication: 0.3, reordering: 0.3)
+            latency: .milliseconds(50), jitter: .milliseconds(400), loss: 0.2, duplication: 0.3,
+            reordering: 0.3)
         let run = try ChainWorld(seed: seed, sectorCount: 40, link: link)
         run.world.run(until: .zero + .seconds(2 * 86_400))
         let state = try run.state()

@@ -89,7 +89,9 @@ import Testing
         },
         .init(name: "the greatest ticket epoch", words: "not before the landing") { $0.ticketEpoch = .max },
         .init(name: "a ticket too old", words: "too old at 5001; it lives 3780") { $0.ticketEpoch = 1220 },
-        .init(name: "an end too early", words: "out of bounds; 609811 to 3685641") { $0.expiration = 609_810 },
+        .init(name: "an end too early", words: "out of bounds; 609811 to 3685641") {
+            $0.expiration = 609_810
+        },
         .init(name: "an end too late", words: "out of bounds") { $0.expiration = 3_685_642 },
         .init(name: "the least end", words: "out of bounds") { $0.expiration = .min },
         .init(name: "the greatest end", words: "out of bounds") { $0.expiration = .max },
@@ -113,7 +115,8 @@ import Testing
 
     @Test("the bounds of ticket age and expiration are exact")
     func bounds() throws {
-        for (expiration, lands) in [(609_810, false), (609_811, true), (3_685_641, true), (3_685_642, false)] {
+        for (expiration, lands) in [(609_810, false), (609_811, true), (3_685_641, true), (3_685_642, false)]
+        {
             var state = try fresh()
             let message = try preCommit(key, head: 5000) { $0.expiration = Int64(expiration) }
             #expect(try state.land(message, head: 5000).isNew == lands, "\(expiration)")

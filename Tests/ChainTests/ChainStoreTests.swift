@@ -64,7 +64,8 @@ private final class MoodyStore: ChainStore {
         let message = try preCommit(key, head: 100)
         let landed: ChainEvent = try first.ask(before) { .preCommit(message, replyTo: $0) }
         #expect(landed == .preCommitted(key, epoch: 101))
-        // The second process starts at epoch 200 of the same chain, so its genesis lies 800 s before its zero.
+        // The second process starts at epoch 200 of the same chain, so its genesis lies 800 s before its
+        // zero.
         let (second, after) = try start(store, genesis: Instant(seconds: -800))
         let head: ChainEvent = try second.ask(after) { .head(replyTo: $0) }
         #expect(head == .head(epoch: 200))
@@ -148,7 +149,9 @@ private final class MoodyStore: ChainStore {
         let message = try preCommit(key, head: 0)
         store.fail(times: 1)
         #expect(throws: KernelError.self) {
-            let _: ChainEvent = try world.ask(chain, timeout: .seconds(40)) { .preCommit(message, replyTo: $0) }
+            let _: ChainEvent = try world.ask(chain, timeout: .seconds(40)) {
+                .preCommit(message, replyTo: $0)
+            }
         }
         #expect(store.count == 1 && world.statistics.failures == 1)
         let sector: ChainEvent = try world.ask(chain) { .sector(key, replyTo: $0) }

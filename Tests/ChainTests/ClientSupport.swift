@@ -45,7 +45,8 @@ final class ClientLog: Sendable {
     }
 }
 
-/// Takes one sector from its ticket to its proof, asking again while there is no answer; forgets all in a kill.
+/// Takes one sector from its ticket to its proof, asking again while there is no answer; forgets all in a
+/// kill.
 actor SectorClient: Component {
     nonisolated let home: Home
     private let key: SectorKey
@@ -111,7 +112,8 @@ actor SectorClient: Component {
             let claim = SealClaim(
                 key: key, proof: RegisteredSealProof.all[8], commD: Commitment(in: commitment(key, 2)),
                 commR: Commitment(in: commitment(key, 1)), ticket: ticket, seed: Commitment(in: randomness))
-            let proof = SectorProveCommit(key: key, form: .modelled, proof: ModelProofVerifier.proof(of: claim))
+            let proof = SectorProveCommit(
+                key: key, form: .modelled, proof: ModelProofVerifier.proof(of: claim))
             ask(context) { .proveCommit(proof, replyTo: $0) }
         case .proven(key, _):
             isDone = true

@@ -24,9 +24,12 @@ import Testing
         #expect(try WireDecoder.decode(NetworkParameters.self, from: WireEncoder.encode(demo)) == demo)
     }
 
-    @Test("parameters out of range are refused by name", arguments: [
-        "epochDuration", "maxTicketAge", "seedConfidence", "preCommitChallengeDelay", "lifetime", "sectorSizes",
-    ])
+    @Test(
+        "parameters out of range are refused by name",
+        arguments: [
+            "epochDuration", "maxTicketAge", "seedConfidence", "preCommitChallengeDelay", "lifetime",
+            "sectorSizes",
+        ])
     func invalid(_ field: String) throws {
         var parameters = devnet
         switch field {
@@ -66,7 +69,8 @@ import Testing
     func draws() throws {
         let miners = try [ActorAddress(id: 1000), ActorAddress(id: 1001)]
         var seen: Set<Commitment> = []
-        for source in [beacon, DevnetBeacon(network: "2k", seed: 8), DevnetBeacon(network: "other", seed: 7)] {
+        for source in [beacon, DevnetBeacon(network: "2k", seed: 8), DevnetBeacon(network: "other", seed: 7)]
+        {
             for purpose in ChainRandomness.Purpose.allCases {
                 for epoch in [0, 1, 1 << 33] as [Int64] {
                     for miner in miners { seen.insert(source.draw(purpose, epoch: epoch, miner: miner)) }
@@ -90,9 +94,11 @@ import Testing
 }
 
 @Suite struct ActorAddressTests {
-    @Test("an address is read and written in both letters", arguments: [
-        ("f00", 0), ("f01000", 1000), ("t01000", 1000), ("f09223372036854775807", UInt64(Int64.max)),
-    ])
+    @Test(
+        "an address is read and written in both letters",
+        arguments: [
+            ("f00", 0), ("f01000", 1000), ("t01000", 1000), ("f09223372036854775807", UInt64(Int64.max)),
+        ])
     func reads(_ text: String, _ id: UInt64) throws {
         let address = try ActorAddress(parsing: text)
         #expect(address.id == id)
@@ -106,11 +112,13 @@ import Testing
         #expect(try ActorAddress(parsing: "f00").bytes == [0, 0])
     }
 
-    @Test("what is no address is refused in words", arguments: [
-        "", "f", "f0", "x01000", "F01000", "f5abc", "f01x", "f0-1", "f0+1", "f0 1", "f001", "f00 ",
-        "f09223372036854775808", "f018446744073709551616", "f0\u{0661}",
-        "f0" + String(repeating: "1", count: 10_000),
-    ])
+    @Test(
+        "what is no address is refused in words",
+        arguments: [
+            "", "f", "f0", "x01000", "F01000", "f5abc", "f01x", "f0-1", "f0+1", "f0 1", "f001", "f00 ",
+            "f09223372036854775808", "f018446744073709551616", "f0\u{0661}",
+            "f0" + String(repeating: "1", count: 10_000),
+        ])
     func malformed(_ text: String) {
         #expect { try ActorAddress(parsing: text) } throws: { error in
             let error = error as? ChainError

@@ -55,7 +55,8 @@ private struct SealedSector: Sendable {
         let store = MemoryChainStore()
         let chain = try world.addNode("chain").spawn("node") { home in
             try ChainNode(
-                home: home, parameters: devnet, beacon: beacon, verifier: VanillaProofVerifier(), store: store)
+                home: home, parameters: devnet, beacon: beacon, verifier: VanillaProofVerifier(), store: store
+            )
         }
         let drawn: ChainEvent = try world.ask(chain) { .ticket(sector.key, replyTo: $0) }
         #expect(drawn == .ticket(sector.key, randomness: sector.claim.ticket.bytes, epoch: 0))
@@ -124,7 +125,8 @@ private struct SealedSector: Sendable {
         guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(json[place]) else { return false }
         var start = place
         while start > 0, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(json[start - 1]) { start -= 1 }
-        return start > 0 && [UInt8(ascii: "["), UInt8(ascii: ","), UInt8(ascii: ":")].contains(json[start - 1])
+        return start > 0
+            && [UInt8(ascii: "["), UInt8(ascii: ","), UInt8(ascii: ":")].contains(json[start - 1])
     }
 
     @Test("openings that lack, double or swap a part are refused")
@@ -142,10 +144,12 @@ private struct SealedSector: Sendable {
         }
     }
 
-    @Test("what is no JSON of openings, or too much of it, is refused in few words", arguments: [
-        "", "{}", "null", "[[[[", "{\"vanilla_proofs\":{}}", String(repeating: "[", count: 200_000),
-        String(repeating: " ", count: 2 << 20), "\u{0}", "nonsense",
-    ])
+    @Test(
+        "what is no JSON of openings, or too much of it, is refused in few words",
+        arguments: [
+            "", "{}", "null", "[[[[", "{\"vanilla_proofs\":{}}", String(repeating: "[", count: 200_000),
+            String(repeating: " ", count: 2 << 20), "\u{0}", "nonsense",
+        ])
     func malformed(_ text: String) throws {
         let refusal = try SealedSector.shared.get().refusal(Array(text.utf8))
         #expect(refusal?.exitCode == 16)

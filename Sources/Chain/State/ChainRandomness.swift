@@ -1,6 +1,6 @@
+private import Kernel
 // SPDX-License-Identifier: Apache-2.0
 package import Sealing
-private import Kernel
 
 /// How randomness for a purpose is drawn from a base: the network's own rule.
 package enum ChainRandomness {
