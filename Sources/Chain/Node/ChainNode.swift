@@ -29,10 +29,14 @@ package actor ChainNode: Component {
     /// Makes a node and loads its store.
     ///
     /// - Parameters:
+    ///   - home: from the world.
+    ///   - parameters: the network's numbers.
+    ///   - beacon: the source of its randomness.
     ///   - verifier: decides which form of proof this chain takes.
     ///   - store: keeps what was accepted; without one a restarted node begins anew.
     ///   - genesis: the world's instant at which epoch 0 began; before zero for a chain that is older
     ///     than its process.
+    ///   - limits: how much the chain holds.
     ///   - waitCountMax: waits held at once; one more is refused.
     /// - Throws: ``ChainError`` where the parameters are out of range, or the store cannot be read, is
     ///   corrupt, or belongs to another chain.

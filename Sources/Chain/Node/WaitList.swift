@@ -33,7 +33,9 @@ struct WaitList {
     }
 
     private var waits: [Name: Wait] = [:]
-    /// Descending by epoch, so that the earliest is taken off the end. A sector waits for one of few
+    /// Descending by epoch, so that the earliest is taken off the end.
+    ///
+    /// A sector waits for one of few
     /// epochs ahead.
     private var buckets: [Bucket] = []
 

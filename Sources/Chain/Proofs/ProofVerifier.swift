@@ -29,7 +29,9 @@ package struct SealClaim: Sendable, Hashable {
     }
 }
 
-/// How a chain checks proofs. A chain has one verifier, and each verifier takes one form of proof only.
+/// How a chain checks proofs.
+///
+/// A chain has one verifier, and each verifier takes one form of proof only.
 package protocol ProofVerifier: Sendable {
     /// The one form that it takes.
     var form: ProofForm { get }

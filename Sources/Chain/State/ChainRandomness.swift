@@ -1,5 +1,5 @@
-private import Kernel
 // SPDX-License-Identifier: Apache-2.0
+private import Kernel
 package import Sealing
 
 /// How randomness for a purpose is drawn from a base: the network's own rule.

@@ -62,7 +62,9 @@ extension ChainState {
         }
     }
 
-    /// Judges a proof that arrives at `head`. The proof of a sector that is proven already is not looked
+    /// Judges a proof that arrives at `head`.
+    ///
+    /// The proof of a sector that is proven already is not looked
     /// at.
     package func consider(
         _ message: SectorProveCommit, head: Int64, verifier: some ProofVerifier

@@ -160,7 +160,9 @@ package struct ChainState: Sendable {
 
     // MARK: Invariants
 
-    /// What is wrong with the state; empty where all is well. Looks at every sector.
+    /// What is wrong with the state; empty where all is well.
+    ///
+    /// Looks at every sector.
     package func checkInvariants(head: Int64) -> [String] {
         var wrong: [String] = []
         var (sectorTotal, provenTotal) = (0, 0)
