@@ -270,8 +270,16 @@ final class StagingFile {
     private let descriptor: Int32
 
     /// Opens or makes the file, which must hold at least `count` bytes, and cuts off the rest.
-    init(_ path: String, count: UInt64) throws(SealingError) {
-        let found = try Files.size(path) ?? 0
+    ///
+    /// A caller that was stopped after the sector became full, and before it knew, comes again
+    /// with fewer pieces: the file then lies under its final name, `complete`, and is taken back.
+    init(_ path: String, complete: String, count: UInt64) throws(SealingError) {
+        var size = try Files.size(path)
+        if size == nil, count > 0, try Files.size(complete) != nil {
+            try Files.rename(complete, to: path)
+            size = try Files.size(path)
+        }
+        let found = size ?? 0
         guard found >= count else {
             throw SealingError(
                 .wrongFileSize, "\(path) has \(found) bytes where the pieces hold \(count)")

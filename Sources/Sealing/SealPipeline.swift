@@ -120,7 +120,8 @@ extension SealPipeline {
                 .piecesDoNotFit,
                 "a piece of \(target) bytes does not fit behind \(written) of \(size.bytes)")
         }
-        let staging = try StagingFile(paths.staging, count: written)
+        let staging = try StagingFile(
+            paths.staging, complete: paths.unsealed, count: written)
         let padding = try SealPipeline.zeroPieces(from: written, count: left)
         var at = written + left
         var reader = try PieceReader(source, paddedSize: target, observer: observer)
@@ -157,7 +158,8 @@ extension SealPipeline {
             return []
         }
         let filler = try SealPipeline.zeroPieces(from: written, count: size.bytes - written)
-        let staging = try StagingFile(paths.staging, count: written)
+        let staging = try StagingFile(
+            paths.staging, complete: paths.unsealed, count: written)
         try staging.finish(count: size.bytes)
         try Files.rename(paths.staging, to: paths.unsealed)
         return filler

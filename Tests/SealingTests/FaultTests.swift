@@ -211,6 +211,25 @@ import Testing
         #expect(try Scratch.bytes(staging).count == 256)
     }
 
+    @Test("adding the last piece again, as after a crash, gives the same file")
+    func repeatedPiece() throws {
+        let sector = SectorIdentity(minerID: 1000, number: 1, proof: try .forSize(.kib2))
+        let scratch = try Scratch()
+        let pipeline = SealPipeline(
+            sector, paths: SectorPaths(root: scratch.path, sector: sector))
+        let first = try pipeline.addPiece(.bytes(SealRun.pattern(1016)))
+        let once = try pipeline.addPiece(.bytes(SealRun.pattern(900)), existing: first.pieces)
+        #expect(once.isSectorFull)
+        let bytes = try Scratch.bytes(pipeline.paths.unsealed)
+        let again = try pipeline.addPiece(.bytes(SealRun.pattern(900)), existing: first.pieces)
+        #expect(again == once)
+        #expect(try Scratch.bytes(pipeline.paths.unsealed) == bytes)
+        #expect(try pipeline.fillWithZeros(existing: first.pieces).map(\.size) == [1024])
+        let filled = try Scratch.bytes(pipeline.paths.unsealed)
+        #expect(filled == Array(bytes.prefix(1024)) + [UInt8](repeating: 0, count: 1024))
+        #expect(try scratch.files() == ["unsealed/s-t01000-1"])
+    }
+
     @Test("pre-commit 2, commit 1 and finalize name the file that is missing or another's")
     func laterSteps() throws {
         let run = try SealRun()

@@ -50,6 +50,10 @@ import Testing
         let (proofs, statement) = try proofs(run)
         #expect(proofs.partitions.count == run.pipeline.parameters.partitionCount)
         try VanillaVerifier.verify(proofs, statement)
+        guard [0, 6, 8].contains(index) else {
+            return
+        }
+        /* One sector of each tree shape is enough for the text. */
         let data = try JSONEncoder().encode(proofs)
         #expect(try JSONDecoder().decode(VanillaProofs.self, from: data) == proofs)
         let json = try JSONDecoder().decode(JSONValue.self, from: data)
