@@ -1,6 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSealing
 
+/// How hashes are computed; tests compare them.
+package enum PoseidonImplementation: Sendable, CaseIterable {
+    /// The faster one that the processor has; portable when `SEALYARD_POSEIDON=portable` is set.
+    case automatic
+    /// One hash after the other in 64-bit words.
+    case portable
+    /// Eight hashes at a time with AVX-512 IFMA; portable where the processor has none.
+    case ifma
+
+    var native: csealing_lanes {
+        switch self {
+        case .automatic: .CSEALING_LANES_AUTO
+        case .portable: .CSEALING_LANES_PORTABLE
+        case .ifma: .CSEALING_LANES_IFMA
+        }
+    }
+
+    /// What `.automatic` stands for on this machine.
+    package static var selected: PoseidonImplementation {
+        csealing_lanes_selected() == .CSEALING_LANES_IFMA ? .ifma : .portable
+    }
+}
+
 /// One instance of the Poseidon hash: its arity and the constants made for it.
 package struct Poseidon: Sendable {
     /// Number of inputs of one hash.
@@ -73,7 +96,9 @@ package struct Poseidon: Sendable {
     /// Hashes consecutive groups of `arity` nodes: `32 * arity * n` bytes give `32 * n`.
     ///
     /// - Throws: ``SealingError`` `.notCanonical`, or `.invalidArgument` for a broken group.
-    package func hash(_ inputs: [UInt8]) throws(SealingError) -> [UInt8] {
+    package func hash(
+        _ inputs: [UInt8], _ implementation: PoseidonImplementation = .automatic
+    ) throws(SealingError) -> [UInt8] {
         let groups = inputs.count / (32 * arity)
         guard inputs.count == groups * 32 * arity else {
             throw SealingError(
@@ -83,7 +108,8 @@ package struct Poseidon: Sendable {
         var digests = [UInt8](repeating: 0, count: 32 * groups)
         try Kernels.check(
             csealing_poseidon_hash(
-                UInt32(arity), UInt32(partialRoundCount), words, inputs, &digests, groups),
+                implementation.native, UInt32(arity), UInt32(partialRoundCount), words, inputs,
+                &digests, groups),
             "Poseidon")
         return digests
     }
@@ -105,7 +131,9 @@ package struct Poseidon: Sendable {
     ///   - rows: `arity` rows one after the other, each of `columnCount` nodes.
     ///   - columnCount: number of columns, and of digests.
     /// - Throws: ``SealingError`` `.notCanonical`, or `.invalidArgument` for another length.
-    package func hashColumns(_ rows: [UInt8], columnCount: Int) throws(SealingError) -> [UInt8] {
+    package func hashColumns(
+        _ rows: [UInt8], columnCount: Int, _ implementation: PoseidonImplementation = .automatic
+    ) throws(SealingError) -> [UInt8] {
         guard rows.count == 32 * arity * columnCount else {
             throw SealingError(
                 .invalidArgument, "\(columnCount) columns of \(arity) got \(rows.count) bytes")
@@ -113,8 +141,8 @@ package struct Poseidon: Sendable {
         var digests = [UInt8](repeating: 0, count: 32 * columnCount)
         try Kernels.check(
             csealing_poseidon_columns(
-                UInt32(arity), UInt32(partialRoundCount), words, rows, 32 * columnCount, &digests,
-                columnCount),
+                implementation.native, UInt32(arity), UInt32(partialRoundCount), words, rows,
+                32 * columnCount, &digests, columnCount),
             "Poseidon columns")
         return digests
     }
@@ -158,8 +186,11 @@ extension Poseidon {
     /// All constants of the instance.
     package var constants: PoseidonConstants {
         let width = arity + 1
-        var canonical = [UInt8](repeating: 0, count: 8 * words.count)
-        csealing_fr_export(words, &canonical, words.count / 4)
+        let elementCount =
+            16 * width + 2 * partialRoundCount + 2 * width * width
+            + partialRoundCount * (2 * width - 1) + partialRoundCount * (width - 1)
+        var canonical = [UInt8](repeating: 0, count: 32 * elementCount)
+        csealing_fr_export(words, &canonical, elementCount)
         var offset = 0
         func take(_ count: Int) -> [UInt8] {
             defer { offset += 32 * count }

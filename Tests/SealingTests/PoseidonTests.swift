@@ -128,6 +128,34 @@ import Testing
         }
     }
 
+    @Test("eight at a time and one by one agree, at the edges of the field and for remainders",
+        arguments: [2, 4, 8, 11])
+    func lanes(arity: Int) throws {
+        var random = Seeded(state: 100 + UInt64(arity))
+        let poseidon = try Poseidon(arity: arity)
+        let largest = try Commitment(
+            hex: "00000000fffffffffe5bfeff02a4bd5305d8a10908d83933487d9d2953a7ed73")
+        for count in [1, 7, 8, 9, 64, 203] {
+            let inputs = (0..<count * arity).map { index in
+                switch index % 5 {
+                case 0: largest
+                case 1: Commitment(words: (random.next() & 1, 0, 0, 0))
+                default: random.node()
+                }
+            }.flatMap(\.bytes)
+            let portable = try poseidon.hash(inputs, .portable)
+            #expect(try poseidon.hash(inputs, .ifma) == portable)
+            #expect(try poseidon.hash(inputs) == portable)
+            let rows = try poseidon.hashColumns(inputs, columnCount: count, .portable)
+            #expect(try poseidon.hashColumns(inputs, columnCount: count, .ifma) == rows)
+        }
+        for place in 0..<8 {
+            var inputs = [UInt8](repeating: 0, count: 8 * 32 * arity)
+            inputs[32 * arity * place + 31] = 0x74
+            #expect(sealingError { _ = try poseidon.hash(inputs) }?.code == .notCanonical)
+        }
+    }
+
     @Test("inputs outside the field, broken groups and unknown arities are named errors")
     func badInput() throws {
         let all = Commitment(repeating: 0xff)
