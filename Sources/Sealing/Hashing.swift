@@ -23,6 +23,30 @@ package enum SHAImplementation: Sendable, CaseIterable {
     }
 }
 
+/// How work that comes in many equal pieces is done; tests compare the ways.
+package enum LaneImplementation: Sendable, CaseIterable {
+    /// The fastest that the processor has; portable when `SEALYARD_LANES=portable` is set.
+    case automatic
+    /// One piece after the other in 64-bit words.
+    case portable
+    /// Eight at a time: Poseidon with AVX-512 IFMA, the graph with AVX-512 or AVX2; portable where
+    /// the processor has none.
+    case wide
+
+    var native: csealing_lanes {
+        switch self {
+        case .automatic: .CSEALING_LANES_AUTO
+        case .portable: .CSEALING_LANES_PORTABLE
+        case .wide: .CSEALING_LANES_WIDE
+        }
+    }
+
+    /// What `.automatic` stands for in Poseidon on this machine.
+    package static var selected: LaneImplementation {
+        csealing_lanes_selected() == .CSEALING_LANES_WIDE ? .wide : .portable
+    }
+}
+
 /// SHA-256 over data that comes in parts.
 package struct SHA256: Sendable {
     private var state = csealing_sha256_state()

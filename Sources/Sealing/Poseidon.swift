@@ -1,29 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSealing
 
-/// How hashes are computed; tests compare them.
-package enum PoseidonImplementation: Sendable, CaseIterable {
-    /// The faster one that the processor has; portable when `SEALYARD_POSEIDON=portable` is set.
-    case automatic
-    /// One hash after the other in 64-bit words.
-    case portable
-    /// Eight hashes at a time with AVX-512 IFMA; portable where the processor has none.
-    case ifma
-
-    var native: csealing_lanes {
-        switch self {
-        case .automatic: .CSEALING_LANES_AUTO
-        case .portable: .CSEALING_LANES_PORTABLE
-        case .ifma: .CSEALING_LANES_IFMA
-        }
-    }
-
-    /// What `.automatic` stands for on this machine.
-    package static var selected: PoseidonImplementation {
-        csealing_lanes_selected() == .CSEALING_LANES_IFMA ? .ifma : .portable
-    }
-}
-
 /// One instance of the Poseidon hash: its arity and the constants made for it.
 package struct Poseidon: Sendable {
     /// Number of inputs of one hash.
@@ -97,7 +74,7 @@ package struct Poseidon: Sendable {
     ///
     /// - Throws: ``SealingError`` `.notCanonical`, or `.invalidArgument` for a broken group.
     package func hash(
-        _ inputs: [UInt8], _ implementation: PoseidonImplementation = .automatic
+        _ inputs: [UInt8], _ implementation: LaneImplementation = .automatic
     ) throws(SealingError) -> [UInt8] {
         let groups = inputs.count / (32 * arity)
         guard inputs.count == groups * 32 * arity else {
@@ -132,7 +109,7 @@ package struct Poseidon: Sendable {
     ///   - columnCount: number of columns, and of digests.
     /// - Throws: ``SealingError`` `.notCanonical`, or `.invalidArgument` for another length.
     package func hashColumns(
-        _ rows: [UInt8], columnCount: Int, _ implementation: PoseidonImplementation = .automatic
+        _ rows: [UInt8], columnCount: Int, _ implementation: LaneImplementation = .automatic
     ) throws(SealingError) -> [UInt8] {
         guard rows.count == 32 * arity * columnCount else {
             throw SealingError(
@@ -187,8 +164,7 @@ extension Poseidon {
     package var constants: PoseidonConstants {
         let width = arity + 1
         let elementCount =
-            16 * width + 2 * partialRoundCount + 2 * width * width
-            + partialRoundCount * (2 * width - 1) + partialRoundCount * (width - 1)
+            16 * width + 2 * width * width + partialRoundCount * 3 * width
         var canonical = [UInt8](repeating: 0, count: 32 * elementCount)
         csealing_fr_export(words, &canonical, elementCount)
         var offset = 0

@@ -38,14 +38,17 @@ package struct StackedGraph: Sendable {
     /// The parents of `count` nodes from `first` on, 14 numbers each.
     ///
     /// - Throws: ``SealingError`` `.invalidArgument` when the range leaves the graph.
-    package func parents(first: UInt64, count: Int) throws(SealingError) -> [UInt32] {
+    package func parents(
+        first: UInt64, count: Int, _ implementation: LaneImplementation = .automatic
+    ) throws(SealingError) -> [UInt32] {
         guard count >= 0, first <= nodeCount, UInt64(count) <= nodeCount - first else {
             throw SealingError(
                 .invalidArgument, "nodes \(first) + \(count) leave a graph of \(nodeCount)")
         }
         var result = [UInt32](repeating: 0, count: count * StackedGraph.degree)
         var copy = graph
-        try Kernels.check(csealing_graph_parents(&copy, first, count, &result), "parents")
+        try Kernels.check(
+            csealing_graph_parents(implementation.native, &copy, first, count, &result), "parents")
         return result
     }
 

@@ -30,6 +30,18 @@ import Testing
         }
     }
 
+    @Test("parents come out the same eight at a time and one by one")
+    func lanes() throws {
+        for vector in Vectors.all.graph_parents.list {
+            let graph = try graph(vector)
+            for first in [0, graph.nodeCount / 2 - 20, graph.nodeCount - 40] {
+                let portable = try graph.parents(first: first, count: 40, .portable)
+                #expect(try graph.parents(first: first, count: 40, .wide) == portable)
+                #expect(try graph.parents(first: first, count: 40) == portable)
+            }
+        }
+    }
+
     @Test("parent cache names equal the published ones for all sizes")
     func cacheNames() throws {
         for vector in Vectors.all.parent_cache.list {

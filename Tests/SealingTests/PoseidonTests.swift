@@ -144,10 +144,10 @@ import Testing
                 }
             }.flatMap(\.bytes)
             let portable = try poseidon.hash(inputs, .portable)
-            #expect(try poseidon.hash(inputs, .ifma) == portable)
+            #expect(try poseidon.hash(inputs, .wide) == portable)
             #expect(try poseidon.hash(inputs) == portable)
             let rows = try poseidon.hashColumns(inputs, columnCount: count, .portable)
-            #expect(try poseidon.hashColumns(inputs, columnCount: count, .ifma) == rows)
+            #expect(try poseidon.hashColumns(inputs, columnCount: count, .wide) == rows)
         }
         for place in 0..<8 {
             var inputs = [UInt8](repeating: 0, count: 8 * 32 * arity)

@@ -129,8 +129,8 @@ static csealing_hash_eight_function eight_table[3] = {NULL, NULL, NULL};
 
 __attribute__((constructor)) static void fill_eight_table(void) {
     const csealing_hash_eight_function fast = csealing_poseidon_hash_eight();
-    const char *wish = getenv("SEALYARD_POSEIDON");
-    eight_table[CSEALING_LANES_IFMA] = fast;
+    const char *wish = getenv("SEALYARD_LANES");
+    eight_table[CSEALING_LANES_WIDE] = fast;
     if (wish == NULL || strcmp(wish, "portable") != 0) {
         eight_table[CSEALING_LANES_AUTO] = fast;
     }
@@ -138,7 +138,7 @@ __attribute__((constructor)) static void fill_eight_table(void) {
 
 csealing_lanes csealing_lanes_selected(void) {
     return eight_table[CSEALING_LANES_AUTO] == NULL ? CSEALING_LANES_PORTABLE
-                                                    : CSEALING_LANES_IFMA;
+                                                    : CSEALING_LANES_WIDE;
 }
 
 /* Input j of hash v is at inputs + j * input_stride + v * lane_stride. */
