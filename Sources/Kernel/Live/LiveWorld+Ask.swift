@@ -14,7 +14,7 @@ extension LiveWorld {
     ) async throws -> Reply {
         let address = Address(node: name, name: try claimAsk())
         let question = Question<Reply>(
-            address: address, world: self, executor: firstExecutor, asked: ref.address)
+            address: address, world: self, executor: edge, asked: ref.address)
         let message = make(question.ref)
         enter(question)
         return try await withTaskCancellationHandler {
