@@ -323,7 +323,9 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         for _ in 0..<waitingCount { worldStorage.bury(to: address, messageName: M.messageName, .stopped) }
         cancelAllTimers()
         handle = { _ in }
-        if let parent { parent.children.removeAll { $0 === self } }
+        if let parent, let position = parent.children.firstIndex(where: { $0 === self }) {
+            parent.children.remove(at: position)
+        }
         worldStorage.placeStopped(self, reason)
     }
 

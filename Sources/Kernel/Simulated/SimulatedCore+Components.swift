@@ -137,7 +137,9 @@ extension SimulatedCore {
         place.stopRequested = false
         statistics.stopped += 1
         _ = place.drain(.stopped)
-        if let parent = place.parent { parent.children.removeAll { $0 === place } }
+        if let parent = place.parent, let position = parent.children.firstIndex(where: { $0 === place }) {
+            parent.children.remove(at: position)
+        }
         if let journal, isRecording {
             journal.record(
                 JournalRecord(
