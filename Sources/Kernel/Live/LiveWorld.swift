@@ -275,10 +275,6 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
 
     var firstExecutor: LiveExecutor { executors[0] }
 
-    /// Where questions live: an executor without a thread, so that a thread that asks is never taken for the one
-    /// that runs the asked component.
-    let edge = LiveExecutor(spinCount: 0)
-
     // MARK: Transport
 
     /// Attaches the transport that reaches other nodes.
