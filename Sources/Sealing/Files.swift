@@ -241,13 +241,29 @@ final class OutputFile {
     /// Bytes appended so far.
     private(set) var count: UInt64 = 0
 
-    init(_ path: String) throws(SealingError) {
+    /// Creates the temporary file.
+    ///
+    /// - Parameters:
+    ///   - path: the final name.
+    ///   - isShared: whether others may make the same file at the same time; the temporary name is
+    ///     then unique, else it is `path` with `.tmp` and replaces what a killed run left.
+    /// - Throws: ``SealingError`` `.inputOutput`.
+    init(_ path: String, isShared: Bool = false) throws(SealingError) {
         try Files.makeParent(of: path)
         self.path = path
-        temporary = path + ".tmp"
-        descriptor = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw Files.failure("create", path + ".tmp", errno)
+        if isShared {
+            var name = Array("\(path).XXXXXX".utf8CString)
+            descriptor = mkstemp(&name)
+            temporary = String(
+                decoding: name.dropLast().map(UInt8.init(bitPattern:)),
+                as: UTF8.self
+            )
+        } else {
+            temporary = path + ".tmp"
+            descriptor = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        }
+        guard descriptor >= 0, !isShared || fchmod(descriptor, 0o644) == 0 else {
+            throw Files.failure("create", temporary, errno)
         }
     }
 

@@ -163,7 +163,7 @@ package enum ParentCache {
             return path
         }
         try Files.makeDirectory(directory)
-        let file = try OutputFile(path)
+        let file = try OutputFile(path, isShared: true)
         var first: UInt64 = 0
         while first < graph.nodeCount {
             try observer.step("parent cache", first, graph.nodeCount)

@@ -370,4 +370,23 @@ import Testing
         try Scratch.write([1, 2, 3], to: "\(cache.path)/\(file)")
         #expect(try SealRun(options: options).seal() == expected)
     }
+
+    @Test("a parent cache made by several at once is whole")
+    func sharedParentCache() async throws {
+        let scratch = try Scratch()
+        let graph = try StackedGraph(RegisteredSealProof.all[5].parameters)
+        try await withThrowingTaskGroup(of: String.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    try ParentCache.ensure(graph: graph, directory: scratch.path)
+                }
+            }
+            for try await path in group {
+                #expect(
+                    digest(try Scratch.bytes(path)) == Vectors.all.parent_cache[5].sha256.string
+                )
+            }
+        }
+        #expect(try scratch.files() == [graph.cacheFileName])
+    }
 }

@@ -97,6 +97,9 @@ import Testing
         #expect(try run.scratch.files() == (kept + cleared).sorted())
         try run.pipeline.finalize(keepUnsealed: false)
         #expect(try run.scratch.files() == kept.sorted())
+        /* A caller that died before it noted the end does it once more. */
+        try run.pipeline.finalize(keepUnsealed: false)
+        #expect(try run.scratch.files() == kept.sorted())
     }
 
     @Test("sectors made of several pieces get the piece list's CommD and unseal to the payloads")
