@@ -136,6 +136,7 @@ if !coreOnly {
                 .product(name: "OrderedCollections", package: collections),
             ],
             path: "Sources/Kernel/TCP", swiftSettings: strict),
+        .executableTarget(name: "tcpbench", dependencies: ["KernelTCP"]),
         .target(
             name: "Engine",
             dependencies: [

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Kernel
-internal import NIOCore
 private import Logging
+internal import NIOCore
 private import Synchronization
 
 /// One connection: first its handshake, then the frames of its session.
