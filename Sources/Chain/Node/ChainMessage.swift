@@ -27,7 +27,7 @@ package enum ChainMessage: Message {
 }
 
 /// What the chain answers.
-package enum ChainEvent: Message {
+package enum ChainEvent: Message, Hashable {
     /// The head's epoch.
     case head(epoch: Int64)
     /// A ticket and the epoch it was drawn at.

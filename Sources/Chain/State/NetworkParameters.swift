@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The numbers in which networks differ, as far as sealing sees them. All durations but the first are in epochs.
+/// The numbers in which networks differ, as far as sealing sees them. All durations but the first are in
+/// epochs.
 package struct NetworkParameters: Sendable, Hashable, Codable {
     /// The network's name; a store of one network is refused by another.
     package var name: String

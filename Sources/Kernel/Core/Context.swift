@@ -121,7 +121,7 @@ public final class Context<M: Message>: @unchecked Sendable {
 
     /// Asks to be told, once, when the component behind `ref` is gone.
     ///
-    /// In a live world its node's connection is watched as well; in a simulated world no heartbeat is simulated: the
+    /// Asking again replaces the first wish. In a live world its node's connection is watched as well; in a simulated world no heartbeat is simulated: the
     /// loss is told when the transport's heartbeats would have found it.
     public func watch<Other: Message>(
         _ ref: Ref<Other>, _ tell: @escaping @Sendable (Termination) -> M

@@ -22,6 +22,16 @@ final class LiveExecutor: SerialExecutor, @unchecked Sendable {
 
     init(spinCount: Int) { self.spinCount = spinCount }
 
+    /// The thread that runs this executor, once it does.
+    private let thread = Mutex<ThreadToken?>(nil)
+
+    /// Tells the runtime that code on the executor's own thread is isolated to its components.
+    func isIsolatingCurrentContext() -> Bool? { thread.withLock { $0 } == ThreadToken.current }
+
+    func checkIsolated() {
+        precondition(isIsolatingCurrentContext() == true, "a component was entered from a foreign thread")
+    }
+
     func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
 
     /// Gives `place` a turn.
@@ -52,6 +62,7 @@ final class LiveExecutor: SerialExecutor, @unchecked Sendable {
 
     /// The thread's body; returns after ``stop()`` when nothing is left to run.
     func run() {
+        thread.withLock { $0 = ThreadToken.current }
         var turn: [Item] = []
         while true {
             turn.removeAll(keepingCapacity: true)

@@ -288,6 +288,7 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
     func watch(_ target: Address, by watcher: Address, _ notify: @escaping @Sendable (Termination) -> Void) {
         if target.node == name && place(named: target.name) == nil { return notify(.unknown) }
         tables.withLock {
+            $0.watches[target]?.removeAll { $0.watcher == watcher }
             $0.watches[target, default: []].append(LiveWatch(watcher: watcher, notify: notify))
         }
         if target.node != name { tellPeer(target.node, .watch(target: target, watcher: watcher)) }

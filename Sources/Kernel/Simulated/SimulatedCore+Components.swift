@@ -172,6 +172,7 @@ extension SimulatedCore {
             network.notify(watch, of: target, target.isStopped ? .stopped : .unknown)
             return
         }
+        target.watchers.removeAll { $0.watcher === watcher }
         target.watchers.append(watch)
         if target.node !== watcher.node { network.expectLossIfCutOff(target.node, watcher.node) }
     }

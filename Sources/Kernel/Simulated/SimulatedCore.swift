@@ -128,6 +128,8 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     var journal: (any JournalSink)?
     var jobs: [UnownedJob] = []
     var askCount = 0
+    /// The thread that runs the world, or built it.
+    var thread = ThreadToken.current
     // The network refers back to the core; it is made right after it and lives as long.
     private var networkStorage: SimulatedNetwork?
 
@@ -183,6 +185,7 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     /// Runs events up to and including `limit`; returns how many were handled.
     func run(until limit: Int64, eventCountMax: Int) -> Int {
         var handled = 0
+        thread = ThreadToken.current
         let seeded = options.tieBreak == .seeded
         while handled < eventCountMax {
             if !jobs.isEmpty { runJobs() }
@@ -280,6 +283,14 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
 
     /// Takes a job that hops to a component; it runs before the next event, on the world's thread.
     public func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
+
+    /// Tells the runtime that code on the thread that runs the world is isolated to its components.
+    public func isIsolatingCurrentContext() -> Bool? { thread == ThreadToken.current }
+
+    /// Traps where a component is entered from another thread than the one that runs the world.
+    public func checkIsolated() {
+        precondition(thread == ThreadToken.current, "a component was entered from a thread that does not run its world")
+    }
 
     private func runJobs() {
         let waiting = jobs
