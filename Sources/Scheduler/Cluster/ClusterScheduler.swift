@@ -238,9 +238,10 @@ package actor ClusterScheduler: Component {
     private func armPace(_ now: Instant, _ context: Context<SchedulerMessage>) {
         var first: Instant?
         for rule in options.pacing where view.waitingCount(rule.type) > 0 && view.freeSlotCount(rule.type) > 0 {
-            for worker in view.workers where worker.freeCount(rule.type) > 0 {
-                guard view.oldest(rule.type, on: worker.info.host) != nil,
-                    let next = view.paceDelay(rule.type, on: worker.info.host, at: now)
+            for index in view.openWorkers(rule.type) {
+                let host = view.workers[index].info.host
+                guard let next = view.paceDelay(rule.type, on: host, at: now),
+                    view.oldest(rule.type, on: host) != nil
                 else { continue }
                 if first.map({ next < $0 }) ?? true { first = next }
             }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Kernel
 
-/// Counts durations in buckets whose width grows with the value: fixed size, quantiles within 0.8 %.
+/// Counts durations in buckets whose width grows with the value: fixed size, quantiles within 0.1 %.
 ///
-/// Values are whole microseconds. Those below 128 have a bucket each; above, every doubling is cut into 128 buckets.
+/// Values are whole microseconds. Those below 1024 have a bucket each; above, every doubling is cut into 1024 buckets.
 package struct DurationHistogram: Sendable, Hashable {
-    private static let subBits = 7
+    private static let subBits = 10
     private var counts: [Int] = []
     /// Durations counted.
     package private(set) var count = 0
@@ -16,7 +16,7 @@ package struct DurationHistogram: Sendable, Hashable {
     /// Counts one duration; a negative one as zero.
     package mutating func add(nanoseconds: Int64) {
         let index = Self.index(UInt64(max(0, nanoseconds) / 1_000))
-        // Grows to the longest duration seen, at most 7,424 buckets.
+        // Grows to the longest duration seen, at most 56,320 buckets.
         if index >= counts.count { counts += Array(repeating: 0, count: index + 1 - counts.count) }
         counts[index] += 1
         count += 1
