@@ -6,5 +6,8 @@ struct Sealyard: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sealyard",
         abstract: "A sealing cluster: a simulator and a real engine in one.",
-        subcommands: [ClusterCommand.self, ChainCommand.self, MinerCommand.self, WorkerCommand.self])
+        subcommands: [
+            ClusterCommand.self, ChainCommand.self, MinerCommand.self, WorkerCommand.self, Simulate.self,
+            ScenarioCommand.self,
+        ])
 }
