@@ -140,6 +140,23 @@ struct LiveWorldTests {
         }
     }
 
+    @Test("a cancelled timer never comes, even where it ran out while its component was busy")
+    func cancelAfterRunningOut() async throws {
+        try await withWorld { world in
+            let notes = Notes()
+            try world.spawn("x") { home in
+                Probe(home: home, start: { context in
+                    let timer = context.schedule(after: .milliseconds(1), .value(1))
+                    for _ in 0..<30 { WaitABit.now() }
+                    notes.add("\(context.cancel(timer))")
+                    context.schedule(after: .milliseconds(1), .value(2))
+                }) { message, _ in notes.add("\(number(message) ?? 0)") }
+            }
+            #expect(await WaitABit.until { notes.count == 2 })
+            #expect(notes.lines == ["true", "2"])
+        }
+    }
+
     @Test("a full mailbox refuses the newest or drops the oldest, and both are counted")
     func overflow() async throws {
         try await withWorld { world in

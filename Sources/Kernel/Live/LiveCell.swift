@@ -10,6 +10,8 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     @usableFromInline
     struct State {
         @usableFromInline var queue: Deque<M> = []
+        // Timers that ran out; their messages stay in the table, so that a cancel still finds them.
+        @usableFromInline var due: Deque<TimerID> = []
         // True until `started` has run: what is told before waits for it.
         @usableFromInline var isScheduled = true
         @usableFromInline var isUp = true
@@ -37,6 +39,7 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     private let timers = Mutex(Timers())
     @usableFromInline let options: SpawnOptions
     private var batch: Deque<M> = []
+    private var dueBatch: Deque<TimerID> = []
     private var frozenTime: Instant?
     private let hasStopRequest = Atomic(false)
     @usableFromInline var box: BehaviorBox<M>?
@@ -160,8 +163,13 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     }
 
     private func fire(_ timer: TimerID) {
-        guard let (message, _) = takeTimer(timer) else { return }
-        _ = post(message, records: false)
+        let schedules = mailbox.withLock { state in
+            guard state.isUp else { return false }
+            state.due.append(timer)
+            defer { state.isScheduled = true }
+            return !state.isScheduled
+        }
+        if schedules { executor.schedule(self) }
     }
 
     private func takeTimer(_ timer: TimerID) -> (M, TimerService.Token?)? {
@@ -193,6 +201,11 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         var handled = 0
         while handled < Self.turnCountMax {
             if hasStopRequest.load(ordering: .acquiring) { return finish(mailbox.withLock { $0.stop } ?? .stopped) }
+            if let timer = dueBatch.popFirst() {
+                handled += 1
+                if let (message, _) = takeTimer(timer) { deliver(message) }
+                continue
+            }
             if batch.isEmpty {
                 guard refill() else { return }
                 continue
@@ -208,6 +221,7 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     private func refill() -> Bool {
         mailbox.withLock { state in
             if state.stop != nil { return true }
+            swap(&state.due, &dueBatch)
             if state.queue.count <= Self.turnCountMax {
                 swap(&state.queue, &batch)
             } else {
@@ -219,8 +233,9 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
                 state.isCongested = false
                 noteCongested(-1)
             }
-            if batch.isEmpty { state.isScheduled = false }
-            return !batch.isEmpty
+            let hasWork = !batch.isEmpty || !dueBatch.isEmpty
+            if !hasWork { state.isScheduled = false }
+            return hasWork
         }
     }
 
@@ -267,7 +282,7 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         }
         frozenTime = nil
         let hasWork = mailbox.withLock { state in
-            state.isScheduled = !state.queue.isEmpty || state.stop != nil
+            state.isScheduled = !state.queue.isEmpty || !state.due.isEmpty || state.stop != nil
             return state.isScheduled
         }
         if hasWork { executor.schedule(self) }
@@ -338,9 +353,11 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
             if state.stop == nil { state.stop = reason }
             if state.isCongested { noteCongested(-1) }
             state.isCongested = false
+            state.due = []
             defer { state.queue = [] }
             return (state.queue, wasUp)
         }
+        dueBatch = []
         defer { batch = [] }
         return wasUp ? queue.count + batch.count : 0
     }
