@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import ArgumentParser
-private import Glibc
+import ArgumentParser
+import Glibc
 
 @main
 struct Sealyard: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sealyard",
-        abstract: "A Filecoin sealing cluster, its simulator and its planner.",
+        abstract: "A sealing cluster: a simulator and a real engine in one.",
         version: "0.1.0",
-        subcommands: [SectorCommand.self, BenchCommand.self])
+        subcommands: [
+            ClusterCommand.self, ChainCommand.self, MinerCommand.self, WorkerCommand.self,
+            SectorCommand.self, BenchCommand.self,
+        ])
 
     static func main() async {
-        exit(await CommandRunner.run(Sealyard.self))
+        let status = await CommandRunner.run(Sealyard.self)
+        flushOutput()
+        exit(status)
     }
 }

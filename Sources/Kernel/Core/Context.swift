@@ -44,7 +44,7 @@ public final class Context<M: Message>: @unchecked Sendable {
     @inlinable public var now: Instant {
         switch target {
         case .simulated(let cell): Instant(nanoseconds: cell.core.now)
-        case .live(let cell): cell.world.now
+        case .live(let cell): cell.now
         case .outlet: .zero
         }
     }
@@ -121,18 +121,18 @@ public final class Context<M: Message>: @unchecked Sendable {
 
     /// Asks to be told, once, when the component behind `ref` is gone.
     ///
-    /// In a live world its node's connection is watched as well; in a simulated world no heartbeat is simulated: the
+    /// Asking again replaces the first wish. In a live world its node's connection is watched as well; in a simulated world no heartbeat is simulated: the
     /// loss is told when the transport's heartbeats would have found it.
     public func watch<Other: Message>(
         _ ref: Ref<Other>, _ tell: @escaping @Sendable (Termination) -> M
     ) {
         switch target {
         case .simulated(let cell):
-            guard case .simulated(let other) = ref.target else { return }
-            cell.core.watch(other, by: cell) { [weak cell] reason in _ = cell?.tellSelf(tell(reason)) }
+            cell.core.watch(ref.address, by: cell) { [weak cell] reason in _ = cell?.tellSelf(tell(reason)) }
         case .live(let cell):
+            cell.hasWatched = true
             cell.world.watch(ref.address, by: cell.address) { [weak cell] reason in
-                _ = cell?.tell(tell(reason))
+                _ = cell?.post(tell(reason), records: false)
             }
         case .outlet: break
         }
@@ -142,8 +142,7 @@ public final class Context<M: Message>: @unchecked Sendable {
     public func unwatch<Other: Message>(_ ref: Ref<Other>) {
         switch target {
         case .simulated(let cell):
-            guard case .simulated(let other) = ref.target else { return }
-            other.watchers.removeAll { $0.watcher === cell }
+            cell.core.unwatch(ref.address, by: cell)
         case .live(let cell): cell.world.unwatch(ref.address, by: cell.address)
         case .outlet: break
         }

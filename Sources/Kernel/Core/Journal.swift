@@ -4,7 +4,8 @@
 public struct JournalRecord: Sendable, Hashable {
     /// What the entry is about.
     public enum Kind: Int, Sendable, Hashable, Codable, CaseIterable {
-        /// A component came to life at `to`.
+        /// A component came to life at `to`; the bytes are the CBOR array [world's seed, incarnation] from which
+        /// its stream of chance derives.
         case spawned = 0
         /// A message was delivered to `to`.
         case delivered = 1
@@ -26,10 +27,13 @@ public struct JournalRecord: Sendable, Hashable {
     public let messageName: String
     /// The message's wire form.
     public let bytes: [UInt8]
+    /// Of a message sent: why it was refused on the spot; `nil` where it was accepted.
+    public let rejection: DeadLetterReason?
 
     /// Makes a record of its parts.
     public init(
-        time: Instant, kind: Kind, from: String, to: String, messageName: String, bytes: [UInt8]
+        time: Instant, kind: Kind, from: String, to: String, messageName: String, bytes: [UInt8],
+        rejection: DeadLetterReason? = nil
     ) {
         self.time = time
         self.kind = kind
@@ -37,6 +41,20 @@ public struct JournalRecord: Sendable, Hashable {
         self.to = to
         self.messageName = messageName
         self.bytes = bytes
+        self.rejection = rejection
+    }
+
+    /// Makes the record of a birth.
+    static func spawned(
+        _ address: Address, at time: Instant, messageName: String, seed: UInt64, incarnation: UInt64
+    ) -> JournalRecord {
+        var writer = WireWriter()
+        writer.writeArrayHead(count: 2)
+        writer.write(seed)
+        writer.write(incarnation)
+        return JournalRecord(
+            time: time, kind: .spawned, from: "", to: address.description, messageName: messageName,
+            bytes: writer.bytes)
     }
 }
 

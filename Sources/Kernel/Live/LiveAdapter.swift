@@ -13,7 +13,13 @@ final class LiveAdapter<Other: Message>: LivePlace, @unchecked Sendable {
         super.init(address: address, world: world, executor: executor)
     }
 
-    var ref: Ref<Other> { Outlet<Other>(address: address, world: worldStorage, send: forward).ref }
+    var ref: Ref<Other> {
+        Outlet<Other>(address: address, world: worldStorage) { [self] message in
+            let outcome = forward(message)
+            if world.isRecording { world.recordSent(message, to: address, outcome) }
+            return outcome
+        }.ref
+    }
 
     override func accept(_ envelope: Envelope, permission: Permission) -> DeadLetterReason? {
         switch decode(envelope, as: Other.self, permission: permission) {

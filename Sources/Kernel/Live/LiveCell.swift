@@ -4,12 +4,14 @@ private import Logging
 public import Synchronization
 
 /// The mailbox and the timers of one component in a live world.
-// Safety: `mailbox` and `timers` are locked; everything else is touched only on the executor's thread.
+// Safety: `mailbox` and `timers` are locked; everything else is touched only on the executor's thread, or by
+// `worldEnded` after that thread has ended.
 public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     @usableFromInline
     struct State {
         @usableFromInline var queue: Deque<M> = []
-        @usableFromInline var isScheduled = false
+        // True until `started` has run: what is told before waits for it.
+        @usableFromInline var isScheduled = true
         @usableFromInline var isUp = true
         @usableFromInline var isCongested = false
         @usableFromInline var stop: Termination?
@@ -35,6 +37,8 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     private let timers = Mutex(Timers())
     @usableFromInline let options: SpawnOptions
     private var batch: Deque<M> = []
+    private var frozenTime: Instant?
+    private let hasStopRequest = Atomic(false)
     @usableFromInline var box: BehaviorBox<M>?
     @usableFromInline var handle: (M) throws -> Void = { _ in }
     private var window = RestartWindow()
@@ -46,35 +50,55 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     }
 
     @inlinable
-    func tell(_ message: M) -> Delivery {
-        let (outcome, schedules) = mailbox.withLock { state -> (DeadLetterReason?, Bool) in
-            guard state.isUp else { return (.stopped, false) }
+    func tell(_ message: M) -> Delivery { post(message, records: true) }
+
+    /// Puts a message into the mailbox; what the kernel itself says is not recorded as sent.
+    @inlinable
+    func post(_ message: M, records: Bool) -> Delivery {
+        let (outcome, schedules, drops) = mailbox.withLock { state -> (DeadLetterReason?, Bool, Bool) in
+            guard state.isUp else { return (.stopped, false, false) }
+            var drops = false
             if state.queue.count >= options.mailboxCountMax {
-                guard options.overflow == .dropOldest else { return (.mailboxFull, false) }
+                guard options.overflow == .dropOldest else { return (.mailboxFull, false, false) }
                 state.queue.removeFirst()
+                drops = true
             }
             state.queue.append(message)
-            if state.queue.count * 2 > options.mailboxCountMax && !state.isCongested {
+            if state.queue.count > options.mailboxCountMax / 2 && !state.isCongested {
                 state.isCongested = true
                 noteCongested(1)
             }
             let schedules = !state.isScheduled
             state.isScheduled = true
-            return (nil, schedules)
+            return (nil, schedules, drops)
         }
-        return settle(outcome, schedules: schedules, message)
+        if drops { noteDropped() }
+        return settle(outcome, schedules: schedules, records: records, message)
     }
 
     @usableFromInline
-    func settle(_ outcome: DeadLetterReason?, schedules: Bool, _ message: M) -> Delivery {
-        if let outcome {
-            worldStorage.bury(to: address, messageName: M.messageName, outcome)
-            return .rejected(outcome)
+    func settle(
+        _ outcome: DeadLetterReason?, schedules: Bool, records: Bool, _ message: M
+    ) -> Delivery {
+        if outcome == .stopped, let successor = worldStorage.place(named: address.name) as? LiveCell<M>,
+            successor !== self
+        {
+            // An address names a place: the message reaches the component that took the name.
+            return successor.post(message, records: records)
         }
-        if worldStorage.isRecording { worldStorage.recordSent(message, to: address) }
+        let delivery = outcome.map { Delivery.rejected($0) } ?? .accepted
+        if records && worldStorage.isRecording { worldStorage.recordSent(message, to: address, delivery) }
+        if let outcome { worldStorage.bury(to: address, messageName: M.messageName, outcome) }
         if schedules { executor.schedule(self) }
-        return .accepted
+        return delivery
     }
+
+    /// The time that the component sees; while a journal is kept it stands still during a message, so that a replay
+    /// can show the same.
+    @usableFromInline var now: Instant { frozenTime ?? worldStorage.now }
+
+    @usableFromInline
+    func noteDropped() { worldStorage.bury(to: address, messageName: M.messageName, .mailboxFull) }
 
     @usableFromInline
     func noteCongested(_ change: Int) {
@@ -96,7 +120,9 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         let name = "\(address.name)#\(tag)"
         let place = LiveAdapter<Other>(
             address: Address(node: address.node, name: name), world: worldStorage, executor: executor
-        ) { [weak self] message in self?.tell(translate(message)) ?? .rejected(.stopped) }
+        ) { [weak self] message in
+            self?.post(translate(message), records: false) ?? .rejected(.stopped)
+        }
         if !adapters.contains(name) { adapters.append(name) }
         worldStorage.enter(place)
         return place.ref
@@ -135,7 +161,7 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
 
     private func fire(_ timer: TimerID) {
         guard let (message, _) = takeTimer(timer) else { return }
-        _ = tell(message)
+        _ = post(message, records: false)
     }
 
     private func takeTimer(_ timer: TimerID) -> (M, TimerService.Token?)? {
@@ -166,60 +192,85 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     override func turn() {
         var handled = 0
         while handled < Self.turnCountMax {
+            if hasStopRequest.load(ordering: .acquiring) { return finish(mailbox.withLock { $0.stop } ?? .stopped) }
             if batch.isEmpty {
-                let (isOver, stop) = mailbox.withLock { state -> (Bool, Termination?) in
-                    if let stop = state.stop { return (true, stop) }
-                    if state.queue.count <= Self.turnCountMax {
-                        swap(&state.queue, &batch)
-                    } else {
-                        while batch.count < Self.turnCountMax, let message = state.queue.popFirst() {
-                            batch.append(message)
-                        }
-                    }
-                    if state.isCongested && state.queue.count * 4 < options.mailboxCountMax {
-                        state.isCongested = false
-                        noteCongested(-1)
-                    }
-                    if batch.isEmpty { state.isScheduled = false }
-                    return (batch.isEmpty, nil)
-                }
-                if let stop { return finish(stop) }
-                if isOver { return }
+                guard refill() else { return }
+                continue
             }
             guard let message = batch.popFirst() else { return }
             handled += 1
             deliver(message)
-            if mailbox.withLock({ $0.stop != nil }) { batch.isEmpty ? finish(.stopped) : finishEarly() }
-            if box == nil { return }
         }
         executor.schedule(self)
     }
 
-    private func finishEarly() {
-        for _ in batch { worldStorage.bury(to: address, messageName: M.messageName, .stopped) }
-        batch.removeAll()
-        finish(mailbox.withLock { $0.stop } ?? .stopped)
+    /// Takes waiting messages into the batch; tells whether this turn goes on.
+    private func refill() -> Bool {
+        mailbox.withLock { state in
+            if state.stop != nil { return true }
+            if state.queue.count <= Self.turnCountMax {
+                swap(&state.queue, &batch)
+            } else {
+                while batch.count < Self.turnCountMax, let message = state.queue.popFirst() {
+                    batch.append(message)
+                }
+            }
+            if state.isCongested && state.queue.count < options.mailboxCountMax / 4 + 1 {
+                state.isCongested = false
+                noteCongested(-1)
+            }
+            if batch.isEmpty { state.isScheduled = false }
+            return !batch.isEmpty
+        }
     }
 
     private func deliver(_ message: M) {
         let world = worldStorage
-        if world.isRecording { world.recordDelivery(message, to: address) }
+        if world.isRecording {
+            frozenTime = world.now
+            world.recordDelivery(message, to: address, at: now)
+        }
         do {
             try handle(message)
         } catch {
             world.bury(to: address, messageName: M.messageName, .failed)
             fail(error)
         }
+        frozenTime = nil
     }
 
     /// Makes the first or the next incarnation.
-    func bringUp() throws {
+    private func bringUp() throws {
         guard let box else { return }
+        let outer = CurrentPlace.place
+        CurrentPlace.set(self)
+        defer { CurrentPlace.set(outer) }
         incarnation += 1
         let behavior = try box.make()
         handle = behavior.receive
-        worldStorage.recordSpawn(address, messageName: M.messageName)
+        if worldStorage.isRecording {
+            if frozenTime == nil { frozenTime = worldStorage.now }
+            worldStorage.recordSpawn(address, messageName: M.messageName, incarnation: incarnation, at: now)
+        }
         try behavior.started()
+    }
+
+    /// Runs `started` of the first incarnation on the executor's thread, then opens the mailbox.
+    ///
+    /// - Throws: what the factory or `started` throws; the component is then gone.
+    func begin() throws {
+        do {
+            try bringUp()
+        } catch {
+            finish(.failed)
+            throw error
+        }
+        frozenTime = nil
+        let hasWork = mailbox.withLock { state in
+            state.isScheduled = !state.queue.isEmpty || state.stop != nil
+            return state.isScheduled
+        }
+        if hasWork { executor.schedule(self) }
     }
 
     override func fail(_ error: any Error) {
@@ -232,42 +283,78 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
             requestStop(.failed)
             parent?.fail(error)
         case .restart(let max, let within):
-            guard window.allowsRestart(at: worldStorage.now, max: max, within: within) else {
-                requestStop(.failed)
-                return
-            }
-            for child in children { child.requestStop(.failed) }
-            children = []
+            endChildren(.failed)
             cancelAllTimers()
-            worldStorage.metrics.add("kernel.restarts")
-            do { try bringUp() } catch { fail(error) }
+            var isUpAgain = false
+            while !isUpAgain {
+                guard window.allowsRestart(at: worldStorage.now, max: max, within: within) else {
+                    requestStop(.failed)
+                    return
+                }
+                worldStorage.metrics.add("kernel.restarts")
+                do {
+                    try bringUp()
+                    isUpAgain = true
+                } catch {
+                    worldStorage.log.warning("\(address) failed to start again: \(error)")
+                    worldStorage.metrics.add("kernel.failures")
+                }
+            }
         }
     }
 
     override func requestStop(_ reason: Termination = .stopped) {
         let schedules = mailbox.withLock { state in
+            guard state.isUp else { return false }
             if state.stop == nil { state.stop = reason }
             defer { state.isScheduled = true }
             return !state.isScheduled
         }
+        hasStopRequest.store(true, ordering: .releasing)
         if schedules { executor.schedule(self) }
     }
 
-    private func finish(_ reason: Termination) {
-        for child in children { child.requestStop(reason) }
-        children = []
-        let leftCount = mailbox.withLock { state in
-            state.isUp = false
-            if state.isCongested { noteCongested(-1) }
-            defer { state.queue.removeAll() }
-            return state.queue.count
-        }
-        for _ in 0..<leftCount { worldStorage.bury(to: address, messageName: M.messageName, .stopped) }
+    /// Ends this component now, because its parent ends on the same thread.
+    override func finish(_ reason: Termination) {
+        guard box != nil else { return }
+        box = nil
+        endChildren(reason)
+        let waitingCount = close(reason)
+        for _ in 0..<waitingCount { worldStorage.bury(to: address, messageName: M.messageName, .stopped) }
         cancelAllTimers()
         handle = { _ in }
-        box = nil
         if let parent { parent.children.removeAll { $0 === self } }
         worldStorage.placeStopped(self, reason)
+    }
+
+    /// Closes the mailbox; returns how many messages waited.
+    private func close(_ reason: Termination) -> Int {
+        hasStopRequest.store(true, ordering: .releasing)
+        let (queue, wasUp) = mailbox.withLock { state in
+            let wasUp = state.isUp
+            state.isUp = false
+            if state.stop == nil { state.stop = reason }
+            if state.isCongested { noteCongested(-1) }
+            state.isCongested = false
+            defer { state.queue = [] }
+            return (state.queue, wasUp)
+        }
+        defer { batch = [] }
+        return wasUp ? queue.count + batch.count : 0
+    }
+
+    private func endChildren(_ reason: Termination) {
+        let ended = children
+        children = []
+        for child in ended { child.finish(reason) }
+    }
+
+    override func worldEnded() {
+        for _ in 0..<close(.stopped) { worldStorage.bury(to: address, messageName: M.messageName, .stopped) }
+        cancelAllTimers()
+        children = []
+        handle = { _ in }
+        box = nil
     }
 
     func makeContext() -> Context<M> {

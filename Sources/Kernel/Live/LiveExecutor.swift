@@ -13,6 +13,10 @@ final class LiveExecutor: SerialExecutor, @unchecked Sendable {
         var items: [Item] = []
         var isParked = false
         var isStopping = false
+        /// The thread has ended.
+        var isOver = false
+        /// After the end, one of the threads that hop here runs the hops.
+        var isDraining = false
     }
 
     private let inbox = Mutex(Inbox())
@@ -21,6 +25,16 @@ final class LiveExecutor: SerialExecutor, @unchecked Sendable {
     private let spinCount: Int
 
     init(spinCount: Int) { self.spinCount = spinCount }
+
+    /// The thread that runs this executor, once it does.
+    private let thread = Mutex<ThreadToken?>(nil)
+
+    /// Tells the runtime that code on the executor's own thread is isolated to its components.
+    func isIsolatingCurrentContext() -> Bool? { thread.withLock { $0 } == ThreadToken.current }
+
+    func checkIsolated() {
+        precondition(isIsolatingCurrentContext() == true, "a component was entered from a foreign thread")
+    }
 
     func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
 
@@ -42,16 +56,47 @@ final class LiveExecutor: SerialExecutor, @unchecked Sendable {
     }
 
     private func add(_ item: Item) {
-        let wakes = inbox.withLock { state in
-            state.items.append(item)
+        let (wakes, isOver) = inbox.withLock { state in
+            if !state.isOver { state.items.append(item) }
             defer { state.isParked = false }
-            return state.isParked
+            return (state.isParked, state.isOver)
         }
         if wakes { parker.unpark() }
+        if isOver { addAfterEnd(item) }
     }
 
-    /// The thread's body; returns after ``stop()`` when nothing is left to run.
+    /// Nobody is left to run places; hops are run by whoever hops, one at a time.
+    private func addAfterEnd(_ item: Item) {
+        if case .place(let place) = item { return place.abandoned() }
+        let drains = inbox.withLock { state in
+            state.items.append(item)
+            defer { state.isDraining = true }
+            return !state.isDraining
+        }
+        guard drains else { return }
+        while true {
+            let items = inbox.withLock { state in
+                defer { state.items = [] }
+                if state.items.isEmpty { state.isDraining = false }
+                return state.items
+            }
+            if items.isEmpty { return }
+            abandon(items)
+        }
+    }
+
+    private func abandon(_ items: [Item]) {
+        for item in items {
+            switch item {
+            case .place(let place): place.abandoned()
+            case .job(let job): job.runSynchronously(on: asUnownedSerialExecutor())
+            }
+        }
+    }
+
+    /// The thread's body; returns soon after ``stop()``. What then waits for a turn does not get it.
     func run() {
+        thread.withLock { $0 = ThreadToken.current }
         var turn: [Item] = []
         while true {
             turn.removeAll(keepingCapacity: true)
@@ -59,21 +104,28 @@ final class LiveExecutor: SerialExecutor, @unchecked Sendable {
             let stops = inbox.withLock { state in
                 turn.append(contentsOf: state.items)
                 state.items.removeAll(keepingCapacity: true)
+                state.isOver = state.isStopping && turn.isEmpty
                 return state.isStopping
             }
-            if turn.isEmpty {
-                if stops { return }
+            if stops {
+                if turn.isEmpty { return }
+                abandon(turn)
+            } else if turn.isEmpty {
                 waitForWork()
-                continue
+            } else {
+                run(turn)
             }
-            for item in turn {
-                switch item {
-                case .place(let place):
-                    CurrentPlace.set(place)
-                    place.turn()
-                    CurrentPlace.set(nil)
-                case .job(let job): job.runSynchronously(on: asUnownedSerialExecutor())
-                }
+        }
+    }
+
+    private func run(_ turn: [Item]) {
+        for item in turn {
+            switch item {
+            case .place(let place):
+                CurrentPlace.set(place)
+                place.turn()
+                CurrentPlace.set(nil)
+            case .job(let job): job.runSynchronously(on: asUnownedSerialExecutor())
             }
         }
     }

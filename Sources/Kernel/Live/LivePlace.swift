@@ -6,7 +6,8 @@ private import Logging
 public class LivePlace: @unchecked Sendable {
     /// Where this is.
     public let address: Address
-    unowned let worldStorage: LiveWorld
+    // Strong, so that references that outlive their world stay safe; the cycle is cut at the world's end.
+    let worldStorage: LiveWorld
     let executor: LiveExecutor
 
     init(address: Address, world: LiveWorld, executor: LiveExecutor) {
@@ -35,6 +36,17 @@ public class LivePlace: @unchecked Sendable {
     /// Fails the component as if it had thrown, because a child escalated.
     func fail(_ error: any Error) {}
 
+    /// Ends the component at once; called on its own thread.
+    func finish(_ reason: Termination) {}
+
+    /// The executor ended before it gave this place the turn it was promised.
+    func abandoned() {}
+
+    /// The world has ended and with it the thread that ran this place: gives up all that waits.
+    func worldEnded() {}
+
+    /// The component has asked to be told of another's end.
+    @usableFromInline var hasWatched = false
     var adapters: [String] = []
     var children: [LivePlace] = []
     weak var parent: LivePlace?

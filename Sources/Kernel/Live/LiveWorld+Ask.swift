@@ -14,9 +14,12 @@ extension LiveWorld {
     ) async throws -> Reply {
         let address = Address(node: name, name: try claimAsk())
         let question = Question<Reply>(
-            address: address, world: self, executor: firstExecutor, asked: ref.address)
+            address: address, world: self, executor: edge, asked: ref.address)
         let message = make(question.ref)
-        enter(question)
+        guard enter(question) else {
+            releaseAsk(question)
+            throw Self.shutDownError(name)
+        }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 question.begin(continuation, timeout: timeout)
@@ -62,6 +65,7 @@ private final class Question<Reply: Message>: LivePlace, @unchecked Sendable {
         var continuation: CheckedContinuation<Reply, any Error>?
         var early: Result<Reply, any Error>?
         var isFinished = false
+        var timeout: TimerService.Token?
     }
 
     private let state = Mutex(State())
@@ -73,8 +77,14 @@ private final class Question<Reply: Message>: LivePlace, @unchecked Sendable {
     }
 
     var ref: Ref<Reply> {
-        Outlet<Reply>(address: address, world: worldStorage) { [weak self] answer in
-            self?.finish(.success(answer))
+        let (address, world) = (address, worldStorage)
+        return Outlet<Reply>(address: address, world: world) { [weak self] answer in
+            guard let self else {
+                world.bury(to: address, messageName: Reply.messageName, .noRecipient)
+                return .rejected(.noRecipient)
+            }
+            if world.isRecording { world.recordSent(answer, to: address, .accepted) }
+            finish(.success(answer))
             return .accepted
         }.ref
     }
@@ -87,13 +97,20 @@ private final class Question<Reply: Message>: LivePlace, @unchecked Sendable {
         }
         if let early { return continuation.resume(with: early) }
         let world = worldStorage
-        _ = world.timers.schedule(atMonotonic: world.monotonic(world.now + timeout)) { [weak self] in
+        let token = world.timers.schedule(atMonotonic: world.monotonic(world.now + timeout)) { [weak self] in
             guard let self else { return }
             finish(
                 .failure(
                     KernelError(code: .timedOut, message: "\(asked) did not answer within \(timeout)")))
         }
+        let isLate = state.withLock { state in
+            state.timeout = token
+            return state.isFinished
+        }
+        if isLate { world.timers.cancel(token) }
     }
+
+    override func worldEnded() { finish(.failure(LiveWorld.shutDownError(worldStorage.name))) }
 
     override func accept(_ envelope: Envelope, permission: Permission) -> DeadLetterReason? {
         // An answer needs no permission of its own: it was asked for, under a name that is used once.
@@ -113,14 +130,15 @@ private final class Question<Reply: Message>: LivePlace, @unchecked Sendable {
     }
 
     func finish(_ result: Result<Reply, any Error>) {
-        let (continuation, isFirst) = state.withLock {
-            state -> (CheckedContinuation<Reply, any Error>?, Bool) in
-            guard !state.isFinished else { return (nil, false) }
+        let (continuation, timeout, isFirst) = state.withLock {
+            state -> (CheckedContinuation<Reply, any Error>?, TimerService.Token?, Bool) in
+            guard !state.isFinished else { return (nil, nil, false) }
             state.isFinished = true
             if state.continuation == nil { state.early = result }
             defer { state.continuation = nil }
-            return (state.continuation, true)
+            return (state.continuation, state.timeout, true)
         }
+        if let timeout { worldStorage.timers.cancel(timeout) }
         if isFirst { worldStorage.releaseAsk(self) }
         continuation?.resume(with: result)
     }

@@ -4,21 +4,20 @@ private import Logging
 /// What a live world writes into its journal.
 extension LiveWorld {
     @usableFromInline
-    func recordSent<M: Message>(_ message: M, to: Address) {
+    func recordSent<M: Message>(_ message: M, to: Address, _ outcome: Delivery) {
         guard let sender = CurrentPlace.place else { return }
-        record(.sent, message, from: sender.address.description, to: to)
+        var rejection: DeadLetterReason?
+        if case .rejected(let reason) = outcome { rejection = reason }
+        record(.sent, message, from: sender.address.description, to: to, at: now, rejection)
     }
 
-    func recordDelivery<M: Message>(_ message: M, to: Address) {
-        record(.delivered, message, from: "", to: to)
+    func recordDelivery<M: Message>(_ message: M, to: Address, at time: Instant) {
+        record(.delivered, message, from: "", to: to, at: time, nil)
     }
 
-    func recordSpawn(_ address: Address, messageName: String) {
-        guard isRecording else { return }
+    func recordSpawn(_ address: Address, messageName: String, incarnation: UInt64, at time: Instant) {
         append(
-            JournalRecord(
-                time: now, kind: .spawned, from: "", to: address.description, messageName: messageName,
-                bytes: []))
+            .spawned(address, at: time, messageName: messageName, seed: seed, incarnation: incarnation))
     }
 
     func recordEnd(_ address: Address) {
@@ -29,13 +28,14 @@ extension LiveWorld {
     }
 
     private func record<M: Message>(
-        _ kind: JournalRecord.Kind, _ message: M, from: String, to: Address
+        _ kind: JournalRecord.Kind, _ message: M, from: String, to: Address, at time: Instant,
+        _ rejection: DeadLetterReason?
     ) {
         do {
             append(
                 JournalRecord(
-                    time: now, kind: kind, from: from, to: to.description, messageName: M.messageName,
-                    bytes: try message.wireBytes()))
+                    time: time, kind: kind, from: from, to: to.description, messageName: M.messageName,
+                    bytes: try message.wireBytes(), rejection: rejection))
         } catch {
             log.error("a \(M.messageName) for \(to) cannot be recorded: \(error)")
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Logging
-private import OrderedCollections
+internal import OrderedCollections
 internal import Synchronization
 
 /// One process of a real cluster: the same components as in a simulated world, on real threads and a real clock.
@@ -37,7 +37,7 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
         }
     }
 
-    private struct Tables {
+    struct Tables {
         var places: [String: LivePlace] = [:]
         var watches: OrderedDictionary<Address, [LiveWatch]> = [:]
         var asksInFlight = 0
@@ -59,8 +59,10 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
     private let options: Options
     private let origin = SystemClock.monotonicNanoseconds
     private let executors: [LiveExecutor]
+    /// Nobody's thread: the home of questions, which never take a turn.
+    let edge = LiveExecutor(spinCount: 0)
     private let threads = Mutex<[KernelThread]>([])
-    private let tables = Mutex(Tables())
+    let tables = Mutex(Tables())
     private let recording = Atomic(false)
 
     /// Starts a world with its threads.
@@ -76,11 +78,17 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
         seed = options.seed
         executors = (0..<options.executorCount).map { _ in LiveExecutor(spinCount: options.spinCount) }
         var started: [KernelThread] = []
-        for (index, executor) in executors.enumerated() {
-            started.append(try KernelThread(name: "actors-\(index)") { executor.run() })
+        do {
+            for (index, executor) in executors.enumerated() {
+                started.append(try KernelThread(name: "actors-\(index)") { executor.run() })
+            }
+            let timers = timers
+            started.append(try KernelThread(name: "timers") { timers.run() })
+        } catch {
+            for executor in executors { executor.stop() }
+            for thread in started { thread.join() }
+            throw error
         }
-        let timers = timers
-        started.append(try KernelThread(name: "timers") { timers.run() })
         threads.withLock { $0 = started }
         watchOverPeers()
     }
@@ -119,14 +127,21 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
         _ name: String, parent: LivePlace?, options: SpawnOptions,
         _ make: @escaping @Sendable (Home) throws -> C
     ) throws(KernelError) -> Ref<C.Inbox> {
+        guard Address.isWellFormed(name) else {
+            throw KernelError(code: .startFailed, message: "'\(name.prefix(140))' is not a component's name")
+        }
         let address = Address(node: self.name, name: name)
-        let executor = parent?.executor ?? executors[Int(stableHash(name) % UInt64(executors.count))]
+        // A component that spawns outside its family gets a neighbor on its own thread: waiting for another thread
+        // could wait for each other.
+        let current = CurrentPlace.place
+        let here = current?.worldStorage === self ? current?.executor : nil
+        let executor = parent?.executor ?? here ?? executors[Int(stableHash(name) % UInt64(executors.count))]
         let cell = LiveCell<C.Inbox>(address: address, world: self, executor: executor, options: options)
         let home = Home(executor: executor)
         cell.box = BehaviorBox { [unowned cell] in Behavior(try make(home), cell.makeContext()) }
         cell.parent = parent
         let refusal = tables.withLock { tables -> KernelError? in
-            if tables.isShutDown { return KernelError(code: .shutDown, message: "\(self.name) is shut down") }
+            if tables.isShutDown { return Self.shutDownError(self.name) }
             if tables.places[name] != nil {
                 return KernelError(code: .nameTaken, message: "\(address) is taken; choose another name")
             }
@@ -135,31 +150,25 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
         }
         if let refusal { throw refusal }
         parent?.children.append(cell)
-        let start = StartSignal()
-        let bringUp: @Sendable () -> Void = {
-            do { try cell.bringUp() } catch {
-                start.error = error
-                cell.requestStop(.failed)
-            }
+        if current?.executor === executor {
+            do { try cell.begin() } catch { throw Self.startError(address, error) }
+            return Ref(.live(cell))
         }
-        if CurrentPlace.place?.executor === executor {
-            let current = CurrentPlace.place
-            CurrentPlace.set(cell)
-            bringUp()
-            CurrentPlace.set(current)
-        } else {
-            let starter = Starter(address: address, world: self, executor: executor) {
-                CurrentPlace.set(cell)
-                bringUp()
-                start.parker.unpark()
-            }
-            executor.schedule(starter)
-            start.parker.park()
+        let starter = Starter(address: address, world: self, executor: executor) { try cell.begin() }
+        executor.schedule(starter)
+        switch starter.wait() {
+        case .success: return Ref(.live(cell))
+        case .failure(let error as KernelError) where error.code == .shutDown: throw error
+        case .failure(let error): throw Self.startError(address, error)
         }
-        if let error = start.error {
-            throw KernelError(code: .startFailed, message: "\(address) could not start: \(error)")
-        }
-        return Ref(.live(cell))
+    }
+
+    private static func startError(_ address: Address, _ error: any Error) -> KernelError {
+        KernelError(code: .startFailed, message: "\(address) could not start: \(error)")
+    }
+
+    static func shutDownError(_ name: String) -> KernelError {
+        KernelError(code: .shutDown, message: "\(name) is shut down")
     }
 
     /// Asks a component of this node to stop after its current message.
@@ -171,6 +180,7 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
         tables.withLock { tables in
             if tables.places[place.address.name] === place { tables.places[place.address.name] = nil }
             for adapter in place.adapters { tables.places[adapter] = nil }
+            if place.hasWatched { tables.forgetWatches(by: place.address) }
         }
         recordEnd(place.address)
         notifyWatchers(of: place.address, reason)
@@ -195,7 +205,13 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
         if address.node == name, let cell = place(named: address.name) as? LiveCell<M> {
             return cell.tell(message)
         }
-        if isRecording { recordSent(message, to: address) }
+        let outcome = carry(message, to: address)
+        if isRecording { recordSent(message, to: address, outcome) }
+        return outcome
+    }
+
+    /// Sends by way of the wire form.
+    func carry<M: Message>(_ message: M, to address: Address) -> Delivery {
         let envelope: Envelope
         do {
             envelope = Envelope(
@@ -224,12 +240,15 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
     // MARK: Questions from the edges
 
     func claimAsk() throws(KernelError) -> String {
-        let number = tables.withLock { tables -> Int? in
-            guard tables.asksInFlight < options.asksInFlightMax, !tables.isShutDown else { return nil }
+        let (number, isShutDown) = tables.withLock { tables -> (Int?, Bool) in
+            guard tables.asksInFlight < options.asksInFlightMax, !tables.isShutDown else {
+                return (nil, tables.isShutDown)
+            }
             tables.asksInFlight += 1
             tables.askCount += 1
-            return tables.askCount
+            return (tables.askCount, false)
         }
+        if isShutDown { throw Self.shutDownError(name) }
         guard let number else {
             throw KernelError(
                 code: .tooManyAsks,
@@ -238,7 +257,14 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
         return "$ask-\(number)"
     }
 
-    func enter(_ place: LivePlace) { tables.withLock { $0.places[place.address.name] = place } }
+    /// Enters a place that the kernel made; tells whether the world still runs.
+    @discardableResult
+    func enter(_ place: LivePlace) -> Bool {
+        tables.withLock { tables in
+            if !tables.isShutDown { tables.places[place.address.name] = place }
+            return !tables.isShutDown
+        }
+    }
 
     func releaseAsk(_ place: LivePlace) {
         tables.withLock { tables in
@@ -283,53 +309,6 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
     public var isCongested: Bool { congestedCount.load(ordering: .relaxed) > 0 }
     let congestedCount = Atomic(0)
 
-    // MARK: Watching
-
-    func watch(_ target: Address, by watcher: Address, _ notify: @escaping @Sendable (Termination) -> Void) {
-        if target.node == name && place(named: target.name) == nil { return notify(.unknown) }
-        tables.withLock {
-            $0.watches[target, default: []].append(LiveWatch(watcher: watcher, notify: notify))
-        }
-        if target.node != name { tellPeer(target.node, .watch(target: target, watcher: watcher)) }
-    }
-
-    func unwatch(_ target: Address, by watcher: Address) {
-        tables.withLock { tables in
-            tables.watches[target]?.removeAll { $0.watcher == watcher }
-            if tables.watches[target]?.isEmpty == true { tables.watches[target] = nil }
-        }
-        if target.node != name { tellPeer(target.node, .unwatch(target: target, watcher: watcher)) }
-    }
-
-    func notifyWatchers(of target: Address, _ reason: Termination) {
-        let watches = tables.withLock { $0.watches.removeValue(forKey: target) } ?? []
-        for watch in watches { watch.notify(reason) }
-    }
-
-    func tellPeer(_ peer: String, _ message: PeerWatchMessage) {
-        let address = Address(node: peer, name: PeerWatcher.name)
-        if case .rejected = dispatch(message, to: address), case .watch(let target, _) = message {
-            notifyWatchers(of: target, .peerLost)
-        }
-    }
-
-    /// A session ended: all watches across it end as well; see ``TransportReceiver``.
-    public func peerLost(_ peer: String) {
-        let lost = tables.withLock { tables in
-            var lost: [LiveWatch] = []
-            for target in tables.watches.keys where target.node == peer {
-                lost += tables.watches[target] ?? []
-            }
-            tables.watches.removeAll { $0.key.node == peer }
-            for target in tables.watches.keys {
-                tables.watches[target]?.removeAll { $0.watcher.node == peer }
-            }
-            tables.watches.removeAll { $0.value.isEmpty }
-            return lost
-        }
-        for watch in lost { watch.notify(.peerLost) }
-    }
-
     // MARK: Dead letters and journal
 
     /// Messages that nobody handled.
@@ -356,7 +335,9 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
 
     // MARK: End
 
-    /// Stops all components and threads; what waits becomes lost. Returns when all threads have ended.
+    /// Stops all components and threads; what waits becomes dead letters, questions fail with `shutDown`.
+    ///
+    /// Returns when all threads have ended; never called by a component.
     public func shutDown() {
         let (transport, isFirst) = tables.withLock { tables -> ((any Transport)?, Bool) in
             defer {
@@ -374,36 +355,14 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
             return threads
         }
         for handle in handles { handle.join() }
-        tables.withLock { tables in
-            tables.places = [:]
-            tables.watches = [:]
-            tables.journal = nil
+        let places = tables.withLock { tables in
+            defer {
+                tables.places = [:]
+                tables.watches = [:]
+            }
+            return tables.places.values.sorted { $0.address < $1.address }
         }
+        for place in places { place.worldEnded() }
+        record(into: nil)
     }
-}
-
-/// A wish to be told when an address is gone.
-struct LiveWatch {
-    let watcher: Address
-    let notify: @Sendable (Termination) -> Void
-}
-
-// Safety: written on the executor before `unpark`, read by the waiting thread after `park`.
-private final class StartSignal: @unchecked Sendable {
-    let parker = Parker()
-    var error: (any Error)?
-}
-
-/// A place that runs one closure on an executor.
-private final class Starter: LivePlace, @unchecked Sendable {
-    private let body: () -> Void
-
-    init(
-        address: Address, world: LiveWorld, executor: LiveExecutor, body: @escaping () -> Void
-    ) {
-        self.body = body
-        super.init(address: address, world: world, executor: executor)
-    }
-
-    override func turn() { body() }
 }

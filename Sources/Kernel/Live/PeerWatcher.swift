@@ -31,8 +31,8 @@ final class PeerWatcher: LivePlace, @unchecked Sendable {
         switch message {
         case .watch(let target, let watcher):
             guard target.node == world.name, watcher.node != world.name else { return }
-            world.watch(target, by: watcher) { [unowned world] reason in
-                world.tellPeer(
+            world.watch(target, by: watcher) { [weak world] reason in
+                world?.tellPeer(
                     watcher.node, .terminated(target: target, watcher: watcher, reason: reason))
             }
         case .unwatch(let target, let watcher):

@@ -78,5 +78,13 @@ enum CurrentPlace {
     }
 }
 
+/// Tells threads apart.
+struct ThreadToken: Equatable, Sendable {
+    private let address: UInt
+
+    /// The calling thread's token.
+    static var current: ThreadToken { ThreadToken(address: UInt(bitPattern: ckernel_thread_token())) }
+}
+
 /// Waits a moment without giving up the processor.
 func relax() { ckernel_relax() }

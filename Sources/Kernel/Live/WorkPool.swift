@@ -22,14 +22,20 @@ public final class WorkPool: @unchecked Sendable {
     public init(name: String, threadCount: Int) throws(KernelError) {
         precondition(threadCount > 0, "a pool has at least one thread")
         for index in 0..<threadCount {
-            let thread = try KernelThread(name: "\(name)-\(index)") { [self] in run() }
-            threads.withLock { $0.append(thread) }
+            do {
+                let thread = try KernelThread(name: "\(name)-\(index)") { [self] in run() }
+                threads.withLock { $0.append(thread) }
+            } catch {
+                shutDown()
+                throw error
+            }
         }
     }
 
     /// Runs `work` on a thread of the pool, after what was submitted before.
     public func submit(_ work: @escaping @Sendable () -> Void) {
-        let parker = state.withLock { state in
+        let parker = state.withLock { state -> Parker? in
+            if state.isStopping { return nil }
             state.waiting.append(work)
             return state.parked.popLast()
         }

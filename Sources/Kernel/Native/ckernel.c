@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static int64_t nanoseconds_of(clockid_t clock) {
     struct timespec now;
@@ -26,6 +28,8 @@ static _Thread_local const void *current;
 const void *ckernel_current(void) { return current; }
 
 void ckernel_set_current(const void *value) { current = value; }
+
+const void *ckernel_thread_token(void) { return &current; }
 
 struct ckernel_parker {
     pthread_mutex_t mutex;
@@ -118,6 +122,36 @@ int ckernel_processor_count(void) {
     if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
     int count = CPU_COUNT(&set);
     return count > 0 ? count : 1;
+}
+
+static sigset_t ending_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
+}
+
+void ckernel_hold_signals(void) {
+    sigset_t set = ending_signals();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int ckernel_wait_signal(void) {
+    sigset_t set = ending_signals();
+    int number = SIGTERM;
+    while (sigwait(&set, &number) != 0) {
+    }
+    return number;
+}
+
+void ckernel_wait_input_end(void) {
+    char dropped[256];
+    for (;;) {
+        ssize_t count = read(STDIN_FILENO, dropped, sizeof dropped);
+        if (count == 0 || (count < 0 && errno != EINTR)) return;
+    }
 }
 
 void ckernel_relax(void) {

@@ -37,8 +37,8 @@ public struct FaultSchedule: Sendable, Hashable, Codable {
         case heal(nodes: [String])
         /// Messages of the link are held back for a while, in order.
         case clog(from: String, to: String, duration: Duration)
-        /// The link behaves otherwise from now on.
-        case degrade(from: String, to: String, model: LinkModel)
+        /// The link behaves otherwise from now on; without a model it behaves as it usually does.
+        case degrade(from: String, to: String, model: LinkModel?)
     }
 
     /// The faults, in any order.
@@ -82,7 +82,7 @@ public struct FaultSchedule: Sendable, Hashable, Codable {
                     reordering: 0.2)
                 entries += [
                     .init(at: begin, .degrade(from: node, to: other, model: lossy)),
-                    .init(at: finish, .degrade(from: node, to: other, model: LinkModel())),
+                    .init(at: finish, .degrade(from: node, to: other, model: nil)),
                 ]
             }
         }
@@ -129,11 +129,12 @@ extension SimulatedWorld {
         case .clog(let from, let to, let duration):
             let (from, to) = (try known(from), try known(to))
             return { [core] in
-                core.network.link(from: from, to: to).clog(until: core.now + duration.nanoseconds)
+                core.network.link(from: from, to: to)
+                    .clog(until: (Instant(nanoseconds: core.now) + duration).nanoseconds)
             }
         case .degrade(let from, let to, let model):
             let (from, to) = (try known(from), try known(to))
-            return { [core] in core.network.link(from: from, to: to).model = model }
+            return { [core] in core.network.link(from: from, to: to).degrade(model) }
         }
     }
 

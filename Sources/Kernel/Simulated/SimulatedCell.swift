@@ -44,10 +44,24 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
 
     @inlinable
     func tell(_ message: M) -> Delivery {
+        if core.isRecording { return tellRecorded(message) }
+        return tellUnrecorded(message)
+    }
+
+    @inlinable
+    func tellUnrecorded(_ message: M) -> Delivery {
         if core.currentNode === node { return enqueue(message, from: core.currentIndex) }
         return tellFromElsewhere(message)
     }
 
+    @usableFromInline
+    func tellRecorded(_ message: M) -> Delivery {
+        let outcome = tellUnrecorded(message)
+        core.recordSent(message, to: address, outcome)
+        return outcome
+    }
+
+    /// Takes a message of the kernel itself: the end of a watched component.
     @inlinable
     func tellSelf(_ message: M) -> Delivery { enqueue(message, from: index) }
 
@@ -59,7 +73,6 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         queue.append(Queued(message: message, from: from))
         pendingCount += 1
         core.ready.append(ReadyEntry(place: index, slot: SimulatedPlace.mailboxSlot))
-        if core.isRecording { core.recordSent(message, to: self) }
         return .accepted
     }
 
@@ -68,6 +81,15 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         if isUp, options.overflow == .dropOldest, let oldest = queue.popFirst() {
             core.bury(from: oldest.from, to: self, .mailboxFull)
             return enqueue(message, from: from)
+        }
+        // An address names a place: what was told to a stopped component reaches the one that took its name.
+        if !isUp, let successor = core.directory[address], successor !== self, successor.isUp,
+            let cell = successor as? SimulatedCell<M>
+        {
+            return cell.enqueue(message, from: from)
+        }
+        if !isUp, let adapter = core.adapters[address] as? SimulatedAdapter<M>, adapter.isLive {
+            return adapter.pass(message)
         }
         let reason: DeadLetterReason =
             isUp ? .mailboxFull : (isStopped ? .stopped : (node.isUp ? .noRecipient : .nodeKilled))
@@ -80,7 +102,6 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         guard let sender = core.currentNode else {
             return enqueue(message, from: SimulatedCore.outsideIndex)
         }
-        if core.isRecording { core.recordSent(message, to: self) }
         let from = core.currentIndex
         var byteCount = message.wireByteEstimate
         var arriving = message
@@ -110,10 +131,16 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         _ tag: String, _ translate: @escaping @Sendable (Other) -> M
     ) -> Ref<Other> {
         let address = Address(node: address.node, name: "\(address.name)#\(tag)")
-        let outlet = Outlet<Other>(address: address) { [self] message in tell(translate(message)) }
+        let adapter: SimulatedAdapter<Other>
+        if let known = core.adapters[address] as? SimulatedAdapter<Other> {
+            adapter = known
+        } else {
+            adapter = SimulatedAdapter(address: address, core: core)
+            core.adapters[address] = adapter
+        }
         if !adapters.contains(address) { adapters.append(address) }
-        core.adapters[address] = outlet
-        return outlet.ref
+        adapter.forward = { [self] message in tellUnrecorded(translate(message)) }
+        return adapter.ref
     }
 
     // MARK: Timers
@@ -220,13 +247,16 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
             core.stop(self, because: .failed)
             parent?.fail(error)
         case .restart(let max, let within):
-            guard window.allowsRestart(at: Instant(nanoseconds: core.now), max: max, within: within),
-                let box
-            else {
-                core.stop(self, because: .failed)
-                return
+            var isUpAgain = false
+            while !isUpAgain {
+                guard window.allowsRestart(at: Instant(nanoseconds: core.now), max: max, within: within),
+                    let box
+                else {
+                    core.stop(self, because: .failed)
+                    return
+                }
+                isUpAgain = core.restart(self, box)
             }
-            core.restart(self, box)
         }
     }
 }

@@ -11,6 +11,7 @@ extension SimulatedCore {
         _ name: String, on node: SimulatedNode, parent: SimulatedPlace?, options: SpawnOptions,
         _ make: @escaping @Sendable (Home) throws -> C
     ) throws(KernelError) -> Ref<C.Inbox> {
+        if let stub: Ref<C.Inbox> = childOfReplay(name, of: parent) { return stub }
         let cell = try prepareCell(name, on: node, parent: parent, as: C.Inbox.self)
         let home = makeHome()
         let box = BehaviorBox<C.Inbox> { [unowned(unsafe) cell] in
@@ -24,6 +25,7 @@ extension SimulatedCore {
             stop(cell, because: .failed)
             throw KernelError(code: .startFailed, message: "\(cell.address) could not start: \(error)")
         }
+        if cell.stopRequested { stop(cell, because: .stopped) }
         return Ref(.simulated(cell))
     }
 
@@ -34,19 +36,36 @@ extension SimulatedCore {
     func prepareCell<M: Message>(
         _ name: String, on node: SimulatedNode, parent: SimulatedPlace?, as type: M.Type
     ) throws(KernelError) -> SimulatedCell<M> {
+        guard node.isUp, !isShutDown else {
+            throw KernelError(
+                code: .shutDown, message: "'\(name)' cannot start: node '\(node.name)' is down; restart it first")
+        }
+        guard Address.isWellFormed(name) else {
+            throw KernelError(code: .startFailed, message: "'\(name.prefix(140))' is not a component's name")
+        }
         let address = Address(node: node.name, name: name)
         let cell: SimulatedCell<M>
         if let known = directory[address] {
-            guard !known.isUp, let matching = known as? SimulatedCell<M> else {
+            guard !known.isUp else {
                 throw KernelError(code: .nameTaken, message: "\(address) is taken; choose another name")
             }
-            cell = matching
+            if let matching = known as? SimulatedCell<M> {
+                cell = matching
+            } else {
+                // Somebody once named this address with another vocabulary; an empty place takes no name.
+                cell = makeCell(address, on: node)
+                cell.watchers = known.watchers
+                known.watchers = []
+                known.isStopped = true
+                if known.pendingCount == 0 { retire(known) }
+            }
         } else {
             cell = makeCell(address, on: node)
         }
         cell.isUp = true
         cell.stopRequested = false
         cell.parent = parent
+        cell.window = RestartWindow()
         parent?.children.append(cell)
         return cell
     }
@@ -81,14 +100,15 @@ extension SimulatedCore {
         box.receive = behavior.receive
         if let journal, isRecording {
             journal.record(
-                JournalRecord(
-                    time: Instant(nanoseconds: now), kind: .spawned, from: "", to: cell.address.description,
-                    messageName: M.messageName, bytes: []))
+                .spawned(
+                    cell.address, at: Instant(nanoseconds: now), messageName: M.messageName,
+                    seed: options.seed, incarnation: cell.streamIncarnation))
         }
         try behavior.started()
     }
 
-    func restart<M: Message>(_ cell: SimulatedCell<M>, _ box: BehaviorBox<M>) {
+    /// Makes a component anew in its place; tells whether its new incarnation started.
+    func restart<M: Message>(_ cell: SimulatedCell<M>, _ box: BehaviorBox<M>) -> Bool {
         stopChildren(of: cell, because: .failed)
         for slot in cell.timers.indices where cell.timers[slot].message != nil {
             cell.timers[slot].message = nil
@@ -98,8 +118,13 @@ extension SimulatedCore {
         do {
             try bringUp(cell, box)
         } catch {
-            cell.fail(error)
+            log.warning("\(cell.address) failed to start again: \(error)")
+            statistics.failures += 1
+            return false
         }
+        // Its own step looks at the request when it ends; where a child escalated, nobody else does.
+        if cell.stopRequested && currentIndex != cell.index { stop(cell, because: .stopped) }
+        return true
     }
 
     /// Ends a component for good: its messages become dead letters and its watchers are told.
@@ -120,9 +145,16 @@ extension SimulatedCore {
                     messageName: place.messageName, bytes: []))
         }
         tellWatchers(of: place, reason)
+        closeAdapters(of: place)
         for address in place.adapters { adapters[address] = nil }
+        place.adapters = []
         if directory[place.address] === place { directory[place.address] = nil }
         if place.pendingCount == 0 { retire(place) }
+    }
+
+    /// Closes a component's further entrances; they stay known until another incarnation opens them.
+    func closeAdapters(of place: SimulatedPlace) {
+        for address in place.adapters { adapters[address]?.close() }
     }
 
     private func stopChildren(of place: SimulatedPlace, because reason: Termination) {
@@ -149,31 +181,54 @@ extension SimulatedCore {
 
     /// The reference of `address`; makes an empty place where nothing was yet.
     public func ref<M: Message>(at address: Address, as type: M.Type) -> Ref<M> {
+        if let adapter = adapters[address] as? SimulatedAdapter<M> { return adapter.ref }
         if let known = directory[address] {
             if let cell = known as? SimulatedCell<M> { return Ref(.simulated(cell)) }
-            return Ref(
-                .outlet(
-                    Outlet(address: address) { [self] _ in
-                        bury(from: currentIndex, to: known, .notUnderstood)
-                        return .rejected(.notUnderstood)
-                    }))
+            return outlet(address, .notUnderstood)
         }
-        if let outlet = adapters[address] as? Outlet<M> { return outlet.ref }
+        if recordedOutcome != nil { return replayOutlet(address) }
         guard let index = nodeIndices[address.node], index < nodes.count else {
-            return Ref(.outlet(Outlet(address: address) { _ in .rejected(.noRecipient) }))
+            return outlet(address, .noRecipient)
         }
         let cell: SimulatedCell<M> = makeCell(address, on: nodes[index])
         return Ref(.simulated(cell))
     }
 
-    func watch(_ target: SimulatedPlace, by watcher: SimulatedPlace, _ notify: @escaping (Termination) -> Void) {
-        let watch = SimulatedWatch(watcher: watcher, watcherNode: watcher.node, notify: notify)
-        guard target.isUp || !target.node.isUp else {
-            network.notify(watch, of: target, target.isStopped ? .stopped : .unknown)
+    /// A reference to an address where nothing of vocabulary `M` lives now; it looks again at each message.
+    private func outlet<M: Message>(_ address: Address, _ reason: DeadLetterReason) -> Ref<M> {
+        Outlet(address: address) { [self] message in
+            if let cell = directory[address] as? SimulatedCell<M> { return cell.tell(message) }
+            bury(from: currentIndex, to: address, M.messageName, reason)
+            if isRecording { recordSent(message, to: address, .rejected(reason)) }
+            return .rejected(reason)
+        }.ref
+    }
+
+    /// Asks that `watcher` be told when the place at `target` is gone.
+    func watch(
+        _ target: Address, by watcher: SimulatedPlace, _ notify: @escaping (Termination) -> Void
+    ) {
+        // In a replay the notice comes out of the journal.
+        guard recordedOutcome == nil else { return }
+        let watch = SimulatedWatch(
+            watcher: watcher, watcherNode: watcher.node, watcherNodeIncarnation: watcher.node.incarnation,
+            notify: notify)
+        guard let place = directory[target] else {
+            notify(.unknown)
             return
         }
-        target.watchers.append(watch)
-        if target.node !== watcher.node { network.expectLossIfCutOff(target.node, watcher.node) }
+        guard place.isUp || !place.node.isUp else {
+            network.notify(watch, of: place, .unknown)
+            return
+        }
+        place.add(watch)
+        if place.node !== watcher.node { network.expectLossIfCutOff(place.node, watcher.node) }
+    }
+
+    func unwatch(_ target: Address, by watcher: SimulatedPlace) {
+        guard let place = directory[target] else { return }
+        place.watchers.removeAll { $0.watcher === watcher }
+        place.node.orphans.removeAll { $0.place === place && $0.watch.watcher === watcher }
     }
 
     func tellWatchers(of place: SimulatedPlace, _ reason: Termination) {
@@ -184,14 +239,17 @@ extension SimulatedCore {
 }
 
 extension SimulatedCell {
+    /// The incarnation from which the component's stream of chance derives.
+    var streamIncarnation: UInt64 { node.incarnation &* 0x1_0000 &+ incarnation }
+
     @usableFromInline
     func makeContext() -> Context<M> {
         var log = core.log
         log[metadataKey: "component"] = .string(address.description)
-        let epoch = node.incarnation &* 0x1_0000 &+ incarnation
         return Context(
             .simulated(self),
-            random: RandomStream(seed: core.options.seed, name: address.description, incarnation: epoch),
+            random: RandomStream(
+                seed: core.options.seed, name: address.description, incarnation: streamIncarnation),
             log: log, metrics: core.metrics)
     }
 }

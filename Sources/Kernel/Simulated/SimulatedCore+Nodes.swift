@@ -13,6 +13,7 @@ extension SimulatedCore {
             place.children = []
             place.parent = nil
             place.stopRequested = false
+            closeAdapters(of: place)
             _ = place.drain(.nodeKilled)
         }
         releaseHeld(node)
@@ -23,7 +24,14 @@ extension SimulatedCore {
         node.isUp = true
         node.incarnation += 1
         network.tellOrphans(of: node)
-        try node.boot?(node)
+        do {
+            try node.boot?(node)
+        } catch {
+            kill(node)
+            throw error
+        }
+        // Watches that were set while the node was down wait for places that did not come back.
+        for place in node.places where !place.isUp && !place.watchers.isEmpty { tellWatchers(of: place, .unknown) }
     }
 
     func pause(_ node: SimulatedNode) {
@@ -40,7 +48,12 @@ extension SimulatedCore {
     }
 
     private func releaseHeld(_ node: SimulatedNode) {
-        for entry in node.held { ready.append(entry) }
+        // One nanosecond apart, so that no tie-break swaps two timers that ran out one after the other.
+        for (offset, entry) in node.held.enumerated() {
+            pushEvent(
+                at: Instant(nanoseconds: now).advanced(byNanoseconds: Int64(offset)).nanoseconds,
+                place: entry.place, slot: entry.slot)
+        }
         node.held = []
         let parcels = node.heldParcels
         node.heldParcels = []

@@ -122,12 +122,17 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     var deadLetters = DeadLetterLog()
     var freeIndices: [UInt32] = []
     var directory: [Address: SimulatedPlace] = [:]
-    var adapters: [Address: AnyObject] = [:]
+    var adapters: [Address: SimulatedEntrance] = [:]
     var nodes: [SimulatedNode] = []
     var nodeIndices: [String: Int] = [:]
     var journal: (any JournalSink)?
     var jobs: [UnownedJob] = []
     var askCount = 0
+    /// The thread that runs the world, or built it.
+    var thread = ThreadToken.current
+    private(set) var isShutDown = false
+    /// Set where a journal is replayed: says what became of the next message sent, as the journal recorded it.
+    var recordedOutcome: (() -> Delivery)?
     // The network refers back to the core; it is made right after it and lives as long.
     private var networkStorage: SimulatedNetwork?
 
@@ -183,11 +188,13 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     /// Runs events up to and including `limit`; returns how many were handled.
     func run(until limit: Int64, eventCountMax: Int) -> Int {
         var handled = 0
+        thread = ThreadToken.current
         let seeded = options.tieBreak == .seeded
         while handled < eventCountMax {
             if !jobs.isEmpty { runJobs() }
             if ready.count == 0 {
-                guard let next = heap.first, next.time <= limit else { break }
+                // The end of time never comes: what is scheduled for it does not happen.
+                guard let next = heap.first, next.time <= limit, next.time < .max else { break }
                 now = next.time
                 while let event = heap.first, event.time == now {
                     _ = heap.popFirst()
@@ -232,10 +239,14 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
         case .nodeKilled, .linkLost: statistics.lost += 1
         default: break
         }
+        bury(from: from, to: place.address, place.messageName, reason)
+    }
+
+    func bury(from: UInt32, to address: Address, _ messageName: String, _ reason: DeadLetterReason) {
         deadLetters.record(
             DeadLetter(
-                time: Instant(nanoseconds: now), from: name(of: from), to: place.address.description,
-                messageName: place.messageName, reason: reason))
+                time: Instant(nanoseconds: now), from: name(of: from), to: address.description,
+                messageName: messageName, reason: reason))
     }
 
     func name(of index: UInt32) -> String {
@@ -249,7 +260,7 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     func traceContent<M: Message>(_ message: M, from: UInt32, to place: SimulatedPlace) {
         do {
             let bytes = try message.wireBytes()
-            trace.absorb(bytes)
+            if options.traceDetail == .content { trace.absorb(bytes) }
             if let journal {
                 journal.record(
                     JournalRecord(
@@ -258,21 +269,23 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
             }
         } catch {
             log.error("a \(M.messageName) for \(place.address) cannot be traced: \(error)")
-            trace.absorb(stableHash(M.messageName))
+            if options.traceDetail == .content { trace.absorb(stableHash(M.messageName)) }
         }
     }
 
     @usableFromInline
-    func recordSent<M: Message>(_ message: M, to place: SimulatedPlace) {
+    func recordSent<M: Message>(_ message: M, to address: Address, _ outcome: Delivery) {
         guard let journal, currentIndex != SimulatedCore.outsideIndex else { return }
+        var rejection: DeadLetterReason?
+        if case .rejected(let reason) = outcome { rejection = reason }
         do {
             journal.record(
                 JournalRecord(
                     time: Instant(nanoseconds: now), kind: .sent, from: name(of: currentIndex),
-                    to: place.address.description, messageName: M.messageName,
-                    bytes: try message.wireBytes()))
+                    to: address.description, messageName: M.messageName,
+                    bytes: try message.wireBytes(), rejection: rejection))
         } catch {
-            log.error("a \(M.messageName) for \(place.address) cannot be recorded: \(error)")
+            log.error("a \(M.messageName) for \(address) cannot be recorded: \(error)")
         }
     }
 
@@ -280,6 +293,14 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
 
     /// Takes a job that hops to a component; it runs before the next event, on the world's thread.
     public func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
+
+    /// Tells the runtime that code on the thread that runs the world is isolated to its components.
+    public func isIsolatingCurrentContext() -> Bool? { thread == ThreadToken.current }
+
+    /// Traps where a component is entered from another thread than the one that runs the world.
+    public func checkIsolated() {
+        precondition(thread == ThreadToken.current, "a component was entered from a thread that does not run its world")
+    }
 
     private func runJobs() {
         let waiting = jobs
@@ -292,10 +313,15 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
         for place in places {
             guard let place else { continue }
             place.dropComponent()
+            _ = place.drain(.stopped)
             place.step = { _ in }
             place.watchers = []
             place.children = []
         }
+        // Order does not show: closing only forgets.
+        for adapter in adapters.values { adapter.close() }
+        isShutDown = true
+        recordedOutcome = nil
         places = []
         directory = [:]
         adapters = [:]

@@ -36,7 +36,8 @@ final class SimulatedScript: SimulatedPlace, @unchecked Sendable {
 final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
     let from: SimulatedNode
     let to: SimulatedNode
-    var model: LinkModel
+    private(set) var model: LinkModel
+    private var usualModel: LinkModel
     var isBlocked = false
     var blockEpoch = 0
     private(set) var session = 0
@@ -56,6 +57,7 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
         self.from = from
         self.to = to
         self.model = model
+        usualModel = model
         super.init(core: core, index: index, address: address, node: carrier)
     }
 
@@ -64,6 +66,15 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
         // Safety: the network keeps the link as long as the world lives.
         step = { [unowned(unsafe) self] slot in arrive(Int(slot)) }
     }
+
+    /// Sets how the link behaves from now on, and goes back to after faults.
+    func configure(_ model: LinkModel) {
+        self.model = model
+        usualModel = model
+    }
+
+    /// Sets how the link behaves for a while; `nil` ends it.
+    func degrade(_ model: LinkModel?) { self.model = model ?? usualModel }
 
     /// Delays everything on this link until `time`, in order.
     func clog(until time: Int64) { cloggedUntil = max(cloggedUntil, time) }
@@ -110,16 +121,16 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
 
     private func launch(_ parcel: Parcel, _ random: inout RandomStream) {
         let start = max(core.now, freeAt, cloggedUntil)
-        let wire = Int64((Double(parcel.byteCount) / model.bytesPerSecond * 1e9).rounded())
-        freeAt = start + wire
-        var arrival = freeAt + model.latency.nanoseconds
+        freeAt = later(start, by: (Double(parcel.byteCount) / model.bytesPerSecond * 1e9).rounded())
+        let latency = Double(model.latency.nanoseconds)
+        var arrival = later(freeAt, by: latency)
         let jitter = model.jitter.nanoseconds
-        if jitter > 0 { arrival += Int64(random.uniform() * Double(jitter)) }
+        if jitter > 0 { arrival = later(arrival, by: random.uniform() * Double(jitter)) }
         if random.happens(model.reordering) {
-            arrival += Int64(random.uniform() * Double(max(model.latency.nanoseconds * 4, 1_000)))
+            arrival = later(arrival, by: random.uniform() * max(latency * 4, 1_000))
         } else {
             // One nanosecond apart, so that no tie-break can swap two messages of a session.
-            arrival = max(arrival, lastArrival + 1)
+            arrival = max(arrival, later(lastArrival, by: 1))
             lastArrival = arrival
         }
         var stamped = parcel
@@ -135,6 +146,12 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
         underWayCount += 1
         pendingCount += 1
         core.pushEvent(at: arrival, place: index, slot: UInt32(slot))
+    }
+
+    /// A time `nanoseconds` later; saturates at the end of time.
+    private func later(_ time: Int64, by nanoseconds: Double) -> Int64 {
+        let (sum, overflow) = time.addingReportingOverflow(nanoseconds < 0x1p62 ? Int64(nanoseconds) : .max)
+        return overflow ? .max : sum
     }
 
     private func arrive(_ slot: Int) {

@@ -1,36 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How a link between two nodes behaves, one way.
-public struct LinkModel: Sendable, Hashable, Codable {
-    /// Time that each message is under way.
-    public var latency: Duration
-    /// Further time, drawn evenly from zero to this.
-    public var jitter: Duration
-    /// Bytes a second; messages queue behind each other.
-    public var bytesPerSecond: Double
-    /// Probability that a message is lost.
-    public var loss: Double
-    /// Probability that a message arrives twice.
-    public var duplication: Double
-    /// Probability that a message may overtake others.
-    public var reordering: Double
-
-    /// Makes a model; the defaults are a quiet 10 Gbit/s network with a tenth of a millisecond latency.
-    public init(
-        latency: Duration = .microseconds(100), jitter: Duration = .zero,
-        bytesPerSecond: Double = 1.25e9, loss: Double = 0, duplication: Double = 0,
-        reordering: Double = 0
-    ) {
-        precondition(bytesPerSecond > 0, "a link has a bandwidth")
-        self.latency = latency
-        self.jitter = jitter
-        self.bytesPerSecond = bytesPerSecond
-        self.loss = loss
-        self.duplication = duplication
-        self.reordering = reordering
-    }
-}
-
 /// The simulated network: one link per ordered pair of nodes that talk.
 ///
 /// A link keeps order like a TCP session. While it is blocked, messages wait at the sender; when the heartbeats of
@@ -82,12 +51,14 @@ final class SimulatedNetwork: @unchecked Sendable {
     ) -> Delivery {
         let link = link(from: from, to: to)
         let parcel = Parcel(
-            deliver: deliver, lose: lose, byteCount: byteCount, senderIncarnation: from.incarnation,
+            deliver: deliver, lose: lose, byteCount: byteCount,
             session: link.session)
         return link.send(parcel, &random)
     }
 
     // MARK: Loss
+
+    private var lossTime: Int64 { (Instant(nanoseconds: core.now) + core.options.lossDetection).nanoseconds }
 
     func setBlocked(_ blocked: Bool, from: SimulatedNode, to: SimulatedNode) {
         let link = link(from: from, to: to)
@@ -96,7 +67,7 @@ final class SimulatedNetwork: @unchecked Sendable {
         link.blockEpoch += 1
         if blocked {
             let epoch = link.blockEpoch
-            at(core.now + core.options.lossDetection.nanoseconds) { [self] in
+            at(lossTime) { [self] in
                 guard link.isBlocked, link.blockEpoch == epoch else { return }
                 endSession(from, to)
             }
@@ -118,7 +89,7 @@ final class SimulatedNetwork: @unchecked Sendable {
         let cut =
             !one.isUp || link(from: one, to: other).isBlocked || link(from: other, to: one).isBlocked
         guard cut else { return }
-        at(core.now + core.options.lossDetection.nanoseconds) { [self] in
+        at(lossTime) { [self] in
             if !one.isUp || link(from: one, to: other).isBlocked || link(from: other, to: one).isBlocked {
                 endSession(one, other)
             }
@@ -139,7 +110,7 @@ final class SimulatedNetwork: @unchecked Sendable {
             for place in other.places { place.watchers.removeAll { $0.watcherNode === node } }
         }
         let epoch = node.incarnation
-        at(core.now + core.options.lossDetection.nanoseconds) { [self] in
+        at(lossTime) { [self] in
             if node.incarnation == epoch { tellOrphans(of: node) }
         }
     }
@@ -155,20 +126,27 @@ final class SimulatedNetwork: @unchecked Sendable {
         for place in lost.places {
             let told = place.watchers.filter { $0.watcherNode === watching }
             place.watchers.removeAll { $0.watcherNode === watching }
-            for watch in told where watching.isUp && watch.watcher.isUp { watch.notify(.peerLost) }
+            for watch in told where watch.isWanted { watch.notify(.peerLost) }
         }
     }
 
     /// Tells one watcher, across the network where it lives elsewhere.
     func notify(_ watch: SimulatedWatch, of place: SimulatedPlace, _ reason: Termination) {
-        guard watch.watcherNode.isUp else { return }
+        guard watch.isWanted else { return }
         if reason == .peerLost || watch.watcherNode === place.node {
             watch.notify(reason)
             return
         }
+        // A link may deliver a notice twice, or lose one copy; its watcher is told once.
+        var isTold = false
+        let tell = { (reason: Termination) in
+            guard !isTold, watch.isWanted else { return }
+            isTold = true
+            watch.notify(reason)
+        }
         _ = send(
-            from: place.node, to: watch.watcherNode, byteCount: 64, deliver: { watch.notify(reason) },
-            lose: { _ in if watch.watcherNode.isUp { watch.notify(.peerLost) } })
+            from: place.node, to: watch.watcherNode, byteCount: 64, deliver: { tell(reason) },
+            lose: { _ in tell(.peerLost) })
     }
 }
 
@@ -183,6 +161,5 @@ struct Parcel {
     let deliver: () -> Void
     let lose: (DeadLetterReason) -> Void
     let byteCount: Int
-    let senderIncarnation: UInt64
     var session: Int
 }

@@ -38,7 +38,7 @@ public final class SimulatedNode: Node, @unchecked Sendable {
     /// The node's name.
     public let name: String
 
-    @usableFromInline unowned let core: SimulatedCore
+    @usableFromInline let core: SimulatedCore
     let index: Int
     /// Started and not killed.
     public internal(set) var isUp = true

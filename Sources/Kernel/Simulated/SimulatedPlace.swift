@@ -20,6 +20,7 @@ public class SimulatedPlace: @unchecked Sendable {
     @usableFromInline var stopRequested = false
     @usableFromInline var step: (UInt32) -> Void = { _ in }
     var watchers: [SimulatedWatch] = []
+    private var watcherSweepCount = 16
     var adapters: [Address] = []
     var children: [SimulatedPlace] = []
     weak var parent: SimulatedPlace?
@@ -29,6 +30,15 @@ public class SimulatedPlace: @unchecked Sendable {
         self.index = index
         self.address = address
         self.node = node
+    }
+
+    /// Notes a watch, and now and then forgets those whose owners are gone.
+    func add(_ watch: SimulatedWatch) {
+        watchers.removeAll { $0.watcher === watch.watcher }
+        watchers.append(watch)
+        guard watchers.count > watcherSweepCount else { return }
+        watchers.removeAll { !$0.isWanted }
+        watcherSweepCount = max(16, watchers.count * 2)
     }
 
     /// The wire name of the messages that end here.
@@ -50,7 +60,14 @@ public class SimulatedPlace: @unchecked Sendable {
 
 /// A wish to be told when a place is gone.
 struct SimulatedWatch {
-    unowned let watcher: SimulatedPlace
+    private(set) weak var watcher: SimulatedPlace?
     let watcherNode: SimulatedNode
+    let watcherNodeIncarnation: UInt64
     let notify: (Termination) -> Void
+
+    /// The one who asked still lives, on a node that was not started anew since.
+    var isWanted: Bool {
+        guard let watcher else { return false }
+        return watcher.isUp && watcherNode.isUp && watcherNode.incarnation == watcherNodeIncarnation
+    }
 }

@@ -64,7 +64,7 @@ public final class SimulatedWorld {
 
     /// Adds a node and runs its boot function, which spawns its components; a restart runs it again.
     ///
-    /// - Throws: what `boot` throws.
+    /// - Throws: what `boot` throws; the node is then down. ``KernelError`` with `nameTaken`.
     @discardableResult
     public func addNode(
         _ name: String, boot: @escaping (SimulatedNode) throws -> Void = { _ in }
@@ -76,7 +76,12 @@ public final class SimulatedWorld {
         core.nodeIndices[name] = node.index
         core.nodes.append(node)
         node.boot = boot
-        try boot(node)
+        do {
+            try boot(node)
+        } catch {
+            core.kill(node)
+            throw error
+        }
         return node
     }
 
@@ -103,7 +108,7 @@ public final class SimulatedWorld {
 
     /// Sets how messages travel from one node to another, one way.
     public func setLink(from: SimulatedNode, to: SimulatedNode, _ model: LinkModel) {
-        core.network.link(from: from, to: to).model = model
+        core.network.link(from: from, to: to).configure(model)
     }
 
     /// Cuts the link from one node to another, one way.
@@ -138,7 +143,7 @@ public final class SimulatedWorld {
 
     /// Delays all messages of a link for `duration`; their order stays.
     public func clog(from: SimulatedNode, to: SimulatedNode, for duration: Duration) {
-        core.network.link(from: from, to: to).clog(until: core.now + duration.nanoseconds)
+        core.network.link(from: from, to: to).clog(until: (now + duration).nanoseconds)
     }
 
     // MARK: Time
@@ -199,12 +204,20 @@ public final class SimulatedWorld {
     ) throws(KernelError) -> Reply {
         let answer = AnswerBox<Reply>()
         core.askCount += 1
-        let outlet = Outlet<Reply>(address: Address(node: "$outside", name: "ask-\(core.askCount)")) {
+        // Entered among the adapters, so that the reference finds its way back when it crossed a wire.
+        let address = Address(node: "$outside", name: "ask-\(core.askCount)")
+        let door = SimulatedAdapter<Reply>(address: address, core: core)
+        door.forward = {
             answer.value = $0
             return .accepted
         }
-        ref.tell(make(outlet.ref))
-        let limit = core.now + timeout.nanoseconds
+        core.adapters[address] = door
+        defer {
+            door.close()
+            core.adapters[address] = nil
+        }
+        ref.tell(make(door.ref))
+        let limit = (now + timeout).nanoseconds
         while answer.value == nil {
             guard core.run(until: limit, eventCountMax: 1) == 1 else {
                 throw KernelError(code: .timedOut, message: "\(ref.address) did not answer within \(timeout)")
@@ -241,6 +254,9 @@ public final class SimulatedWorld {
         core.isRecording = journal != nil
         core.detailsTrace = core.options.traceDetail == .content || journal != nil
     }
+
+    /// Places that exist: components, links, and names that were asked for; for tests of the world's memory.
+    package var placeCount: Int { core.places.count }
 }
 
 // Safety: written and read by the one thread that runs the world.

@@ -14,6 +14,9 @@ int64_t ckernel_wall_nanoseconds(void);
 const void *ckernel_current(void);
 void ckernel_set_current(const void *value);
 
+/* A pointer that differs between any two threads that live. */
+const void *ckernel_thread_token(void);
+
 /* A place where one thread sleeps until another wakes it. A wake-up that comes first is not lost. */
 typedef struct ckernel_parker ckernel_parker;
 ckernel_parker *ckernel_parker_make(void); /* NULL where memory is short */
@@ -30,6 +33,13 @@ void ckernel_thread_join(ckernel_thread *thread);
 
 /* Logical processors this process may run on; at least 1. */
 int ckernel_processor_count(void);
+
+/* Blocks SIGINT and SIGTERM in this thread and those it starts, and ignores SIGPIPE. */
+void ckernel_hold_signals(void);
+/* Waits for SIGINT or SIGTERM and returns its number. */
+int ckernel_wait_signal(void);
+/* Reads and drops standard input until it ends. */
+void ckernel_wait_input_end(void);
 
 /* A tip to the processor that this thread is spinning. */
 void ckernel_relax(void);

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Kernel
+private import Sealing
+
+/// The built-in chain: it counts epochs, draws randomness, and takes pre-commitments and proofs.
+///
+/// It is one node and the whole chain at once: what it accepts lands at its next epoch. Nothing ticks: it keeps one
+/// timer, for the earliest epoch that somebody waits for, so that an idle chain costs nothing.
+///
+/// Waits live in memory. A client that has no answer asks again, and so finds its way through lost messages and
+/// through restarts of this node; what was accepted is in the store and is never done twice.
+package actor ChainNode: Component {
+    package nonisolated let home: Home
+
+    private var state: ChainState
+    private let verifier: any ProofVerifier
+    private let store: (any ChainStore)?
+    private let genesis: Instant
+    private let waitCountMax: Int
+    private var waits = WaitList()
+    private var alarm: Alarm?
+
+    /// The one timer: when the earliest wait is over.
+    private struct Alarm {
+        let epoch: Int64
+        let timer: TimerID
+    }
+
+    /// Makes a node and loads its store.
+    ///
+    /// - Parameters:
+    ///   - verifier: decides which form of proof this chain takes.
+    ///   - store: keeps what was accepted; without one a restarted node begins anew.
+    ///   - genesis: the world's instant at which epoch 0 began; before zero for a chain that is older than its process.
+    ///   - waitCountMax: waits held at once; one more is refused.
+    /// - Throws: ``ChainError`` where the parameters are out of range, or the store cannot be read, is corrupt, or
+    ///   belongs to another chain.
+    package init(
+        home: Home, parameters: NetworkParameters, beacon: DevnetBeacon, verifier: any ProofVerifier,
+        store: (any ChainStore)? = nil, genesis: Instant = .zero, limits: ChainState.Limits = .init(),
+        waitCountMax: Int = 1_000_000
+    ) throws(ChainError) {
+        self.home = home
+        self.verifier = verifier
+        self.store = store
+        self.genesis = genesis
+        self.waitCountMax = waitCountMax
+        var state = try ChainState(parameters: parameters, beacon: beacon, limits: limits)
+        if let store {
+            let identity = ChainIdentity(
+                parameters: parameters, beacon: beacon.fingerprint, form: verifier.form)
+            try ChainNode.load(&state, from: store, identity)
+        }
+        self.state = state
+    }
+
+    /// Handles one message.
+    ///
+    /// - Throws: ``ChainError`` with `storeFailed`; nothing was changed and nobody was answered.
+    package func receive(_ message: ChainMessage, _ context: Context<ChainMessage>) throws {
+        let head = head(at: context.now)
+        switch message {
+        case .head(let replyTo):
+            replyTo.tell(.head(epoch: head))
+        case .ticket(let key, let replyTo):
+            answer(replyTo, about: key, context) { () throws(ChainRefusal) in
+                let ticket = try state.ticket(for: key, head: head)
+                return .ticket(key, randomness: ticket.randomness.bytes, epoch: ticket.epoch)
+            }
+        case .preCommit(let preCommit, let replyTo):
+            let verdict = state.consider(preCommit, head: head)
+            try settle(verdict, .init(key: preCommit.key, kind: .preCommit), replyTo, head, context)
+        case .seed(let key, let replyTo):
+            answerWithSeed(key, replyTo, head, context)
+        case .proveCommit(let proveCommit, let replyTo):
+            let verdict = state.consider(proveCommit, head: head, verifier: verifier)
+            try settle(verdict, .init(key: proveCommit.key, kind: .prove), replyTo, head, context)
+        case .sector(let key, let replyTo):
+            replyTo.tell(.sector(key, state.state(of: key, head: head)))
+        case .sectors(let miner, let limit, let replyTo):
+            replyTo.tell(.sectors(state.sectors(of: miner, limit: limit, head: head)))
+        case .epochReached:
+            // Whoever sent it, and however early a timer fired: only the clock counts, and the timer is set anew.
+            disarm(context)
+        }
+        wake(head, context)
+    }
+
+    /// What is wrong with the chain's state at `now`; empty where all is well.
+    package func checkInvariants(at now: Instant) -> [String] { state.checkInvariants(head: head(at: now)) }
+
+    // MARK: Messages that land
+
+    private func settle(
+        _ verdict: ChainState.Verdict, _ name: WaitList.Name, _ replyTo: Ref<ChainEvent>, _ head: Int64,
+        _ context: Context<ChainMessage>
+    ) throws {
+        switch verdict {
+        case .refused(let refusal):
+            refuse(replyTo, name.key, refusal, context)
+        case .known(let epoch):
+            hold(name, until: epoch + state.parameters.messageConfidence, replyTo, head, context)
+        case .new(let entry, let epoch):
+            // A wait that has no room is refused before anything lands, so that a refusal is never half true.
+            guard hasRoom(for: name) else { return refuseForWaits(replyTo, name.key, context) }
+            try keep(entry)
+            try state.apply(entry)
+            context.metrics.add(name.kind == .prove ? "chain.proven" : "chain.preCommitted")
+            hold(name, until: epoch + state.parameters.messageConfidence, replyTo, head, context)
+        }
+    }
+
+    private func keep(_ entry: ChainEntry) throws(ChainError) {
+        guard let store else { return }
+        let bytes = try entry.storedBytes()
+        do {
+            try store.append([bytes])
+        } catch {
+            throw ChainError(.storeFailed, "the chain's store did not take an entry: \(error)")
+        }
+    }
+
+    private func answerWithSeed(
+        _ key: SectorKey, _ replyTo: Ref<ChainEvent>, _ head: Int64, _ context: Context<ChainMessage>
+    ) {
+        do throws(ChainRefusal) {
+            let seed = try state.seed(for: key, head: head)
+            hold(
+                .init(key: key, kind: .seed), until: seed.epoch + state.parameters.seedConfidence, replyTo, head,
+                context)
+        } catch {
+            refuse(replyTo, key, error, context)
+        }
+    }
+
+    // MARK: Waits
+
+    /// Answers now or when the chain has reached `epoch`.
+    private func hold(
+        _ name: WaitList.Name, until epoch: Int64, _ replyTo: Ref<ChainEvent>, _ head: Int64,
+        _ context: Context<ChainMessage>
+    ) {
+        guard epoch > head else { return tell(name, replyTo, head, context) }
+        guard hasRoom(for: name) else { return refuseForWaits(replyTo, name.key, context) }
+        waits.add(name, epoch: epoch, replyTo: replyTo)
+    }
+
+    private func hasRoom(for name: WaitList.Name) -> Bool {
+        waits.count < waitCountMax || waits.contains(name)
+    }
+
+    /// Answers all whose epoch has come and sets the one timer for the next.
+    private func wake(_ head: Int64, _ context: Context<ChainMessage>) {
+        for due in waits.takeDue(head: head) { tell(due.name, due.replyTo, head, context) }
+        if let alarm, alarm.epoch == waits.earliest { return }
+        disarm(context)
+        alarm = waits.earliest.map { epoch in
+            Alarm(epoch: epoch, timer: context.schedule(at: start(of: epoch), .epochReached(epoch)))
+        }
+    }
+
+    private func disarm(_ context: Context<ChainMessage>) {
+        if let alarm { context.cancel(alarm.timer) }
+        alarm = nil
+    }
+
+    // MARK: Answers
+
+    /// Says what has come true under a wait's name.
+    private func tell(
+        _ name: WaitList.Name, _ replyTo: Ref<ChainEvent>, _ head: Int64, _ context: Context<ChainMessage>
+    ) {
+        let key = name.key
+        answer(replyTo, about: key, context) { () throws(ChainRefusal) in
+            switch name.kind {
+            case .preCommit: return .preCommitted(key, epoch: try state.preCommitEpoch(of: key))
+            case .prove: return .proven(key, epoch: try state.provenEpoch(of: key))
+            case .seed:
+                let seed = try state.seed(for: key, head: head)
+                return .seed(key, randomness: seed.randomness.bytes, epoch: seed.epoch)
+            }
+        }
+    }
+
+    private func answer(
+        _ replyTo: Ref<ChainEvent>, about key: SectorKey, _ context: Context<ChainMessage>,
+        _ make: () throws(ChainRefusal) -> ChainEvent
+    ) {
+        do throws(ChainRefusal) {
+            replyTo.tell(try make())
+        } catch {
+            refuse(replyTo, key, error, context)
+        }
+    }
+
+    private func refuse(
+        _ replyTo: Ref<ChainEvent>, _ key: SectorKey, _ refusal: ChainRefusal,
+        _ context: Context<ChainMessage>
+    ) {
+        context.metrics.add("chain.refused")
+        replyTo.tell(.refused(key, refusal))
+    }
+
+    private func refuseForWaits(
+        _ replyTo: Ref<ChainEvent>, _ key: SectorKey, _ context: Context<ChainMessage>
+    ) {
+        let refusal = ChainRefusal.illegalState(
+            "\(waits.count) requests wait for an epoch already; ask again for \(key) later")
+        refuse(replyTo, key, refusal, context)
+    }
+
+    // MARK: Epochs
+
+    /// The epoch that the chain has reached: by the clock, and never before what has landed.
+    private func head(at now: Instant) -> Int64 {
+        let (elapsed, overflow) = now.nanoseconds.subtractingReportingOverflow(genesis.nanoseconds)
+        let counted = overflow || elapsed < 0 ? 0 : elapsed / state.parameters.epochDuration.nanoseconds
+        // A clock that was set back while the node was down must not take back what the chain has said.
+        return max(counted, state.latestLanding - 1)
+    }
+
+    private func start(of epoch: Int64) -> Instant {
+        let (offset, overflow) = epoch.multipliedReportingOverflow(
+            by: state.parameters.epochDuration.nanoseconds)
+        return overflow ? .distantFuture : genesis.advanced(byNanoseconds: offset)
+    }
+
+    // MARK: Store
+
+    private static func load(
+        _ state: inout ChainState, from store: any ChainStore, _ identity: ChainIdentity
+    ) throws(ChainError) {
+        let stored: [[UInt8]]
+        do {
+            stored = try store.load()
+            if stored.isEmpty { try store.append([ChainEntry.genesis(identity).storedBytes()]) }
+        } catch {
+            throw ChainError(.storeFailed, "the chain's store could not be read or begun: \(error)")
+        }
+        for (index, bytes) in stored.enumerated() {
+            do throws(ChainError) {
+                let entry = try ChainEntry(stored: bytes)
+                if index == 0 {
+                    try check(entry, identity)
+                } else {
+                    try state.apply(entry)
+                }
+            } catch {
+                throw ChainError(error.code, "the chain's store, entry \(index): \(error.message)")
+            }
+        }
+    }
+
+    private static func check(_ entry: ChainEntry, _ identity: ChainIdentity) throws(ChainError) {
+        guard case .genesis(let stored) = entry else {
+            throw ChainError(.corruptStore, "a chain begins with its genesis; restore the store from a copy")
+        }
+        guard stored != identity else { return }
+        let difference =
+            stored.form != identity.form
+            ? "its sectors were proven by \(stored.form.rawValue) proofs, this node takes \(identity.form.rawValue)"
+            : stored.beacon != identity.beacon
+                ? "it has another genesis seed" : "its network's parameters are other ones"
+        throw ChainError(
+            .wrongNetwork,
+            "it belongs to another chain, of network '\(stored.parameters.name)': \(difference); "
+                + "use that chain's settings or an empty store")
+    }
+}

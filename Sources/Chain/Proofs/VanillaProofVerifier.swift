@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Foundation
+package import Sealing
+
+/// Takes the challenged openings themselves and checks every one: real, large, and no SNARK.
+package struct VanillaProofVerifier: ProofVerifier {
+    package var form: ProofForm { .vanilla }
+
+    package init() {}
+
+    /// The most bytes of JSON that are read for a kind of proof.
+    ///
+    /// No more than 16 MiB, the longest item of a message; the openings of a 32 GiB sector do not fit.
+    package static func byteCountMax(_ parameters: SealParameters) -> Int {
+        let challengeCount = parameters.partitionCount * parameters.challengesPerPartition
+        return min(16 << 20, (64 << 10) + challengeCount * (512 << 10))
+    }
+
+    package func refusal(of proof: [UInt8], for claim: SealClaim) -> ChainRefusal? {
+        let parameters = claim.proof.parameters
+        let limit = VanillaProofVerifier.byteCountMax(parameters)
+        guard proof.count <= limit else {
+            return .illegalArgument(
+                "sector \(claim.key): openings of \(proof.count) bytes; \(claim.proof) takes at most \(limit)")
+        }
+        let openings: VanillaProofs
+        do {
+            openings = try JSONDecoder().decode(VanillaProofs.self, from: Data(proof))
+        } catch {
+            return .illegalArgument(
+                "sector \(claim.key): the openings are not the JSON that they should be: "
+                    + "\(String(describing: error).prefix(300))")
+        }
+        guard openings.ticket == claim.ticket else {
+            return .illegalArgument("sector \(claim.key): the openings name another ticket")
+        }
+        let identity = SectorIdentity(minerID: claim.key.miner, number: claim.key.number, proof: claim.proof)
+        let statement = PoRepStatement(
+            parameters: parameters,
+            replicaID: identity.replicaID(ticket: claim.ticket, commD: claim.commD),
+            commD: claim.commD, commR: claim.commR, seed: claim.seed)
+        do {
+            try VanillaVerifier.verify(openings, statement)
+        } catch {
+            return .illegalArgument("sector \(claim.key): \(error)")
+        }
+        return nil
+    }
+}

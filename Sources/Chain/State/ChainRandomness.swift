@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Sealing
+private import Kernel
+
+/// How randomness for a purpose is drawn from a base: the network's own rule.
+package enum ChainRandomness {
+    /// What a draw is for; different purposes never share a value.
+    package enum Purpose: UInt64, Sendable, Hashable, CaseIterable {
+        case ticketProduction = 1
+        case electionProof = 2
+        case winningPoStChallenge = 3
+        case windowPoStChallenge = 4
+        /// The ticket that goes into a sector's replica identifier.
+        case sealRandomness = 5
+        /// The seed from which a pre-committed sector's challenges follow.
+        case interactiveSeal = 6
+
+        /// The value is used as an element of the proofs' field, so its two top bits must be zero.
+        var isFieldElement: Bool { self == .winningPoStChallenge || self == .windowPoStChallenge }
+    }
+
+    /// Draws 32 bytes: BLAKE2b-256 of the purpose's tag, the base's digest, the epoch and the entropy.
+    ///
+    /// Tickets and interactive seeds are used as they are; PoSt challenges have their two top bits cleared.
+    package static func draw(
+        base: [UInt8], purpose: Purpose, epoch: Int64, entropy: [UInt8]
+    ) -> Commitment {
+        let digest = blake(
+            bigEndian(purpose.rawValue) + blake(base) + bigEndian(UInt64(bitPattern: epoch)) + entropy)
+        let drawn = Commitment(in: digest)
+        return purpose.isFieldElement ? drawn.truncated254 : drawn
+    }
+
+    /// The entropy of a miner's draws: its address as a CBOR byte string.
+    package static func entropy(of miner: ActorAddress) -> [UInt8] {
+        var writer = WireWriter(capacity: 16)
+        writer.write(bytes: miner.bytes)
+        return writer.bytes
+    }
+
+    private static func blake(_ bytes: [UInt8]) -> [UInt8] {
+        do {
+            return try BLAKE2b.hash(bytes, digestCount: 32)
+        } catch {
+            preconditionFailure("a digest of 32 bytes without a key was refused: \(error)")
+        }
+    }
+
+    static func bigEndian(_ value: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(56 - 8 * $0)) }
+    }
+}
+
+/// Where a chain of ours takes its randomness from: a hash chain over a seed that is known from the start.
+///
+/// It is a beacon for devnets and simulations. Anyone who knows the seed knows all values in advance, so it gives none
+/// of the protection of the public randomness beacon that the main network uses.
+package struct DevnetBeacon: Sendable, Hashable {
+    /// What all values derive from.
+    private let root: Commitment
+
+    /// Makes the beacon of a network; equal names and seeds give equal beacons everywhere.
+    package init(network: String, seed: UInt64) {
+        var hasher = SHA256()
+        hasher.update(Array("sealyard devnet beacon, genesis".utf8) + [0])
+        hasher.update(Array(network.utf8) + [0])
+        hasher.update(ChainRandomness.bigEndian(seed))
+        root = hasher.finalize()
+    }
+
+    /// A name by which a store tells one beacon from another; says nothing about the values.
+    package var fingerprint: String {
+        String(SHA256.hash(Array("sealyard devnet beacon, fingerprint".utf8) + [0] + root.bytes).hex.prefix(16))
+    }
+
+    /// The beacon's 32 bytes of an epoch.
+    package func value(at epoch: Int64) -> [UInt8] {
+        SHA256.hash(
+            Array("sealyard devnet beacon, epoch".utf8) + [0] + root.bytes
+                + ChainRandomness.bigEndian(UInt64(bitPattern: epoch))
+        ).bytes
+    }
+
+    /// A miner's draw for a purpose at an epoch.
+    package func draw(_ purpose: ChainRandomness.Purpose, epoch: Int64, miner: ActorAddress) -> Commitment {
+        ChainRandomness.draw(
+            base: value(at: epoch), purpose: purpose, epoch: epoch,
+            entropy: ChainRandomness.entropy(of: miner))
+    }
+}

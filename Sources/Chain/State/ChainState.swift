@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Sealing
+
+/// What the chain knows: a state machine without clock, messages or files.
+///
+/// Every question names the head, the epoch that the chain has reached. A message is judged by `consider`, which changes
+/// nothing; the entry that it gives is stored and then taken in by ``apply(_:)``. Accepted at head *h*, it lands at
+/// *h* + 1.
+package struct ChainState: Sendable {
+    /// How much the chain holds.
+    package struct Limits: Sendable, Hashable {
+        /// Miners with sectors.
+        package var minerCountMax = 10_000
+        /// Sectors of all miners.
+        package var sectorCountMax = 10_000_000
+        /// Records in one list.
+        package var listCountMax = 10_000
+
+        package init() {}
+    }
+
+    /// A sector and how far it came.
+    struct Sector: Sendable, Hashable {
+        var preCommit: PreCommitRecord
+        /// The epoch at which its proof landed.
+        var provenEpoch: Int64?
+    }
+
+    /// One miner's sectors: by number, and the numbers in order.
+    struct Miner: Sendable {
+        var numbers: [UInt64] = []
+        var sectors: [UInt64: Sector] = [:]
+    }
+
+    /// What the chain makes of a message.
+    package enum Verdict: Sendable, Hashable {
+        /// It is new and lands at `epoch`; `entry` must be stored and applied.
+        case new(ChainEntry, epoch: Int64)
+        /// It landed before, at `epoch`.
+        case known(epoch: Int64)
+        /// It does not land.
+        case refused(ChainRefusal)
+    }
+
+    package let parameters: NetworkParameters
+    package let limits: Limits
+    let beacon: DevnetBeacon
+    var miners: [UInt64: Miner] = [:]
+
+    /// Sectors of all miners.
+    package private(set) var sectorCount = 0
+    /// Sectors that are proven.
+    package private(set) var provenCount = 0
+    /// The latest epoch at which anything landed.
+    package private(set) var latestLanding: Int64 = 0
+
+    /// Makes the state of a chain on which nothing happened yet.
+    ///
+    /// - Throws: ``ChainError`` with `invalidParameters`.
+    package init(
+        parameters: NetworkParameters, beacon: DevnetBeacon, limits: Limits = Limits()
+    ) throws(ChainError) {
+        try parameters.validate()
+        self.parameters = parameters
+        self.beacon = beacon
+        self.limits = limits
+    }
+
+    // MARK: Changes
+
+    /// Takes in an entry that `consider` gave, or that a store kept.
+    ///
+    /// - Throws: ``ChainError`` with `corruptStore` where no chain of these rules can have come to it.
+    package mutating func apply(_ entry: ChainEntry) throws(ChainError) {
+        switch entry {
+        case .genesis:
+            throw ChainError(.corruptStore, "a second genesis among the chain's entries")
+        case .preCommitted(let key, let record):
+            let isSane =
+                (1...NetworkParameters.epochMax).contains(record.epoch) && record.ticketEpoch >= 0
+                && record.ticketEpoch < record.epoch && record.expiration > record.epoch
+            guard isSane, key.isWellFormed else {
+                throw ChainError(.corruptStore, "the pre-commitment of \(key) has epochs that cannot be")
+            }
+            guard sector(key) == nil else {
+                throw ChainError(.corruptStore, "sector \(key) is pre-committed twice")
+            }
+            insert(key, Sector(preCommit: record, provenEpoch: nil))
+            sectorCount += 1
+            latestLanding = max(latestLanding, record.epoch)
+        case .proven(let key, let epoch):
+            guard let known = sector(key), known.provenEpoch == nil,
+                epoch > parameters.seedEpoch(preCommitted: known.preCommit.epoch),
+                epoch <= parameters.proveDeadline(preCommitted: known.preCommit.epoch)
+            else {
+                throw ChainError(.corruptStore, "sector \(key) cannot have been proven at epoch \(epoch)")
+            }
+            miners[key.miner]?.sectors[key.number]?.provenEpoch = epoch
+            provenCount += 1
+            latestLanding = max(latestLanding, epoch)
+        }
+    }
+
+    private mutating func insert(_ key: SectorKey, _ sector: Sector) {
+        let place = position(of: key.number, in: miners[key.miner]?.numbers ?? [])
+        miners[key.miner, default: Miner()].numbers.insert(key.number, at: place)
+        miners[key.miner, default: Miner()].sectors[key.number] = sector
+    }
+
+    /// The index of the first number that is not below `number`.
+    private func position(of number: UInt64, in numbers: [UInt64]) -> Int {
+        // Numbers are handed out in ascending order, so that nearly every insertion is at the end.
+        guard let last = numbers.last, last >= number else { return numbers.count }
+        var (low, high) = (0, numbers.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if numbers[middle] < number { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    func sector(_ key: SectorKey) -> Sector? { miners[key.miner]?.sectors[key.number] }
+
+    // MARK: Questions
+
+    /// What the chain knows of a sector when it has reached `head`.
+    package func state(of key: SectorKey, head: Int64) -> ChainSectorState {
+        guard let sector = sector(key) else { return .unknown }
+        return state(of: sector, head: head)
+    }
+
+    private func state(of sector: Sector, head: Int64) -> ChainSectorState {
+        let landed = sector.preCommit.epoch
+        if let proven = sector.provenEpoch, proven <= head {
+            return .active(epoch: proven, expiration: sector.preCommit.expiration)
+        }
+        guard landed <= head else { return .unknown }
+        let deadline = parameters.proveDeadline(preCommitted: landed)
+        // A proof that is to land with the next epoch keeps the pre-commitment alive.
+        if head > deadline, sector.provenEpoch == nil { return .expired(epoch: deadline) }
+        return .preCommitted(epoch: landed)
+    }
+
+    /// A miner's sectors in order of number, those that have not landed yet left out.
+    package func sectors(of miner: UInt64, limit: Int, head: Int64) -> [ChainSectorRecord] {
+        guard let table = miners[miner] else { return [] }
+        var records: [ChainSectorRecord] = []
+        for number in table.numbers {
+            guard records.count < min(limit, limits.listCountMax) else { break }
+            guard let sector = table.sectors[number] else { continue }
+            let state = state(of: sector, head: head)
+            guard state != .unknown else { continue }
+            records.append(
+                ChainSectorRecord(
+                    key: SectorKey(miner: miner, number: number), state: state,
+                    sealedCommitment: sector.preCommit.commR.bytes))
+        }
+        return records
+    }
+
+    // MARK: Invariants
+
+    /// What is wrong with the state; empty where all is well. Looks at every sector.
+    package func checkInvariants(head: Int64) -> [String] {
+        var wrong: [String] = []
+        var (sectorTotal, provenTotal) = (0, 0)
+        for (id, miner) in miners.sorted(by: { $0.key < $1.key }) {
+            if miner.numbers.count != miner.sectors.count {
+                wrong.append("miner \(id): \(miner.numbers.count) numbers, \(miner.sectors.count) sectors")
+            }
+            for (lower, upper) in zip(miner.numbers, miner.numbers.dropFirst()) where lower >= upper {
+                wrong.append("miner \(id): number \(upper) follows \(lower)")
+            }
+            for number in miner.numbers {
+                guard let sector = miner.sectors[number] else {
+                    wrong.append("miner \(id): number \(number) has no sector")
+                    continue
+                }
+                sectorTotal += 1
+                let record = sector.preCommit
+                if record.epoch > head + 1 || record.epoch > latestLanding {
+                    wrong.append("sector \(number) of \(id) landed at \(record.epoch), past head \(head)")
+                }
+                if record.epoch - record.ticketEpoch > parameters.maxTicketAge {
+                    wrong.append("sector \(number) of \(id) landed with a ticket too old")
+                }
+                guard let proven = sector.provenEpoch else { continue }
+                provenTotal += 1
+                if proven <= parameters.seedEpoch(preCommitted: record.epoch)
+                    || proven > parameters.proveDeadline(preCommitted: record.epoch) || proven > head + 1
+                {
+                    wrong.append("sector \(number) of \(id) was proven at \(proven), out of its time")
+                }
+            }
+        }
+        if sectorTotal != sectorCount || provenTotal != provenCount {
+            wrong.append("counts say \(sectorCount) and \(provenCount), not \(sectorTotal) and \(provenTotal)")
+        }
+        return wrong
+    }
+}
+
+extension SectorKey {
+    /// Both numbers are below 2^63.
+    var isWellFormed: Bool { miner < 1 << 63 && number < 1 << 63 }
+}

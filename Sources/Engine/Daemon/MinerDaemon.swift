@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chain
+private import Kernel
+package import KernelTCP
+package import Logging
+package import Scheduler
+package import Sealing
+
+/// A miner process: sector manager, scheduler and storage index, with their records in SQLite.
+package struct MinerDaemon: Sendable {
+    /// What a miner is started with.
+    package struct Options: Sendable {
+        package var node: DaemonOptions
+        package var chain: Endpoint
+        package var chainName: String
+        package var miner: UInt64
+        package var proof: RegisteredSealProof
+        package var policy: String
+        /// The time a lost worker has to come back.
+        package var lease: Duration
+        package var network: NetworkParameters
+
+        package init(
+            node: DaemonOptions, chain: Endpoint, chainName: String, miner: UInt64, proof: RegisteredSealProof,
+            policy: String, lease: Duration, network: NetworkParameters
+        ) {
+            self.node = node
+            self.chain = chain
+            self.chainName = chainName
+            self.miner = miner
+            self.proof = proof
+            self.policy = policy
+            self.lease = lease
+            self.network = network
+        }
+    }
+
+    package let node: DaemonNode
+    package let components: MinerAssembly.Miner
+
+    /// Starts the miner; sectors that were under way go on.
+    ///
+    /// - Throws: ``EngineError``, ``SchedulerError``, ``KernelError`` or `TransportError`.
+    package init(_ options: Options, log: Logger) async throws {
+        node = try await DaemonNode(
+            options.node, peers: [.init(name: options.chainName, endpoint: options.chain)], log: log)
+        let store = try SQLiteSectorStore(path: "\(options.node.dataDirectory)/sectors.sqlite")
+        let chain = node.world.ref(
+            at: Address(node: options.chainName, name: MinerAssembly.chainName), as: ChainMessage.self)
+        let size = options.proof.sectorSize
+        let assembly = MinerAssembly(
+            manager: SectorManager.Options(
+                miner: options.miner, proof: UInt64(options.proof.number), makesSNARK: false),
+            scheduler: ClusterScheduler.Options(lease: options.lease), policy: options.policy, chain: chain,
+            store: store, limits: .init(retryPause: .seconds(2)),
+            sealingBytes: SealingFootprint.bytes(sectorBytes: size.bytes, layerCount: size.shape.layerCount),
+            lifetimeEpochs: options.network.defaultSectorLifetime, askAgainAfter: .seconds(10))
+        components = try assembly.boot(on: node.world)
+    }
+
+    /// Stops at once; everything is in the database.
+    package func shutDown() { node.shutDown() }
+}
+
+/// Space that a sector takes while it is sealed.
+package enum SealingFootprint {
+    /// Bytes from AddPiece to finalize: unsealed and sealed data, all layers, tree-d (2 ×), tree-c (8/7 ×), tree-r-last.
+    package static func bytes(sectorBytes: UInt64, layerCount: Int) -> UInt64 {
+        sectorBytes * UInt64(layerCount + 2 + 2) + sectorBytes * 8 / 7 + sectorBytes / 7
+    }
+}

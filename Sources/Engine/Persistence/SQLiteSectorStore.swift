@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chain
+private import Foundation
+private import GRDB
+private import Kernel
+package import Scheduler
+
+/// Sector records in an SQLite database: a miner's memory, safe against `kill -9` between any two instructions.
+///
+/// Each save is one transaction that is on disk (WAL, synchronous FULL) before it returns, so that no effect of a
+/// change is sent before the change itself is durable.
+package final class SQLiteSectorStore: SectorStore {
+    private let database: DatabaseQueue
+
+    /// Opens the database at `path`, making it and its table where they are missing.
+    ///
+    /// - Throws: ``EngineError`` with `databaseFailed`.
+    package init(path: String) throws(EngineError) {
+        var configuration = Configuration()
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA journal_mode = WAL")
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        do {
+            database = try DatabaseQueue(path: path, configuration: configuration)
+            try database.write { database in
+                try database.execute(
+                    sql: """
+                        CREATE TABLE IF NOT EXISTS sector (
+                            miner INTEGER NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
+                            record BLOB NOT NULL, PRIMARY KEY (miner, number)
+                        ) STRICT, WITHOUT ROWID
+                        """)
+            }
+        } catch {
+            throw EngineError(
+                code: .databaseFailed, message: "the sector database \(path) cannot be used: \(error)")
+        }
+    }
+
+    package func save(_ record: SectorRecord) throws {
+        let blob = Data(try WireEncoder.encode(record))
+        try database.write { database in
+            try database.execute(
+                sql: """
+                    INSERT INTO sector (miner, number, state, record) VALUES (?, ?, ?, ?)
+                    ON CONFLICT (miner, number) DO UPDATE SET state = excluded.state, record = excluded.record
+                    """,
+                arguments: [
+                    Int64(bitPattern: record.key.miner), Int64(bitPattern: record.key.number),
+                    record.state.rawValue, blob,
+                ])
+        }
+    }
+
+    package func load(miner: UInt64) throws -> [SectorRecord] {
+        let blobs = try database.read { database in
+            try Data.fetchAll(
+                database, sql: "SELECT record FROM sector WHERE miner = ? ORDER BY number",
+                arguments: [Int64(bitPattern: miner)])
+        }
+        return try blobs.map { try WireDecoder.decode(SectorRecord.self, from: [UInt8]($0)) }
+    }
+
+    package func find(_ key: SectorKey) throws -> SectorRecord? {
+        let blob = try database.read { database in
+            try Data.fetchOne(
+                database, sql: "SELECT record FROM sector WHERE miner = ? AND number = ?",
+                arguments: [Int64(bitPattern: key.miner), Int64(bitPattern: key.number)])
+        }
+        guard let blob else { return nil }
+        return try WireDecoder.decode(SectorRecord.self, from: [UInt8](blob))
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Chain
+import Engine
+import Kernel
+import KernelTCP
+import Logging
+import Scheduler
+import Sealing
+import Sim
+
+/// A duration as people write it: `250ms`, `30s`, `5h45m`.
+struct DurationArgument: ExpressibleByArgument {
+    let value: Duration
+
+    init?(argument: String) {
+        do { value = try Quantity.duration(argument) } catch { return nil }
+    }
+}
+
+extension Endpoint: ExpressibleByArgument {
+    init?(argument: String) { self.init(parsing: argument) }
+}
+
+extension SectorSize: ExpressibleByArgument {
+    init?(argument: String) {
+        do { try self.init(parsing: argument) } catch { return nil }
+    }
+}
+
+/// Options that all daemons share.
+struct DaemonArguments: ParsableArguments {
+    @Option(help: "Directory that holds all that this node keeps.")
+    var data: String
+
+    @Option(help: "File with the cluster's token secret (mode 0600); made where it is missing.")
+    var secret: String
+
+    @Option(help: "Directory with node.pem, node-key.pem and ca.pem for TLS; without it only loopback is allowed.")
+    var tls: String?
+
+    @Flag(help: "End when standard input ends, as it does when the parent process is gone.")
+    var exitWithParent = false
+
+    func options(name: String, listen: Endpoint?) -> DaemonOptions {
+        let security: TransportSecurity =
+            tls.map {
+                .tls(
+                    TLSFiles(
+                        certificatePath: "\($0)/node.pem", keyPath: "\($0)/node-key.pem",
+                        trustRootsPath: "\($0)/ca.pem"))
+            } ?? .plaintextLoopback
+        return DaemonOptions(
+            nodeName: name, dataDirectory: data, listen: listen, secretPath: secret, security: security)
+    }
+
+    /// Announces the port, waits for the end, and shuts down; a second signal ends the process at once.
+    func serve(_ node: DaemonNode, shutDown: () -> Void) async throws {
+        print("node=\(node.world.name)")
+        if let port = node.port { print("port=\(port)") }
+        flushOutput()
+        let cause = try await Shutdown.wait(watchesInput: exitWithParent) { exitAtOnce(130) }
+        node.world.log.info("ending: \(cause)")
+        shutDown()
+    }
+}
+
+struct ChainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chain", abstract: "The chain node.", subcommands: [Run.self])
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run a devnet chain node: epochs, randomness, pre-commitments and proofs.",
+            discussion: "Sectors, epochs and proofs only; messages, blocks and consensus come later.")
+
+        @OptionGroup var daemon: DaemonArguments
+        @Option(help: "This node's name.") var name = LocalCluster.chainName
+        @Option(help: "Where to listen, HOST:PORT; port 0 lets the system choose.")
+        var listen = Endpoint(host: "127.0.0.1", port: 0)
+        @Option(help: "Real time of one epoch.") var epoch = DurationArgument(seconds: 4)
+
+        mutating func run() async throws {
+            Shutdown.holdSignals()
+            let chain = try await ChainDaemon(
+                .init(
+                    node: daemon.options(name: name, listen: listen),
+                    network: DevnetRules.network(epoch: epoch.value)), log: daemonLog(name))
+            try await daemon.serve(chain.node) { chain.shutDown() }
+        }
+    }
+}
+
+struct MinerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "miner", abstract: "The miner.", subcommands: [Run.self])
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run a miner: sectors, scheduler and storage index.")
+
+        @OptionGroup var daemon: DaemonArguments
+        @Option(help: "This node's name.") var name = LocalCluster.minerName
+        @Option(help: "Where to listen, HOST:PORT; port 0 lets the system choose.")
+        var listen = Endpoint(host: "127.0.0.1", port: 0)
+        @Option(help: "Where the chain node listens, HOST:PORT.") var chain: Endpoint
+        @Option(help: "The chain node's name.") var chainName = LocalCluster.chainName
+        @Option(help: "The miner's actor number; 1000 is f01000.") var actor: UInt64 = 1000
+        @Option(help: "Sector size: 2KiB … 64GiB.") var sectorSize: SectorSize
+        @Option(help: "Scheduling policy.") var policy = OldestLocalPolicy.name
+        @Option(help: "Time a lost worker has to come back.") var lease = DurationArgument(seconds: 60)
+        @Option(help: "Real time of one epoch, as the chain has it.") var epoch = DurationArgument(seconds: 4)
+
+        mutating func run() async throws {
+            Shutdown.holdSignals()
+            let miner = try await MinerDaemon(
+                .init(
+                    node: daemon.options(name: name, listen: listen), chain: chain, chainName: chainName,
+                    miner: actor, proof: try .forSize(sectorSize, family: .v1_1), policy: policy,
+                    lease: lease.value, network: DevnetRules.network(epoch: epoch.value)), log: daemonLog(name))
+            try await daemon.serve(miner.node) { miner.shutDown() }
+        }
+    }
+}
+
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker", abstract: "The workers.", subcommands: [Run.self])
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Run a worker: native kernels that serve one miner.")
+
+        @OptionGroup var daemon: DaemonArguments
+        @Option(help: "This worker's name, unique in the cluster.") var name: String
+        @Option(help: "Where the miner listens, HOST:PORT.") var miner: Endpoint
+        @Option(help: "The miner's node name.") var minerName = LocalCluster.minerName
+        @Option(help: "Where finished sectors go; the same path on all workers.") var longTerm: String
+        @Option(help: "Sectors under way here at once; 0 for no limit.") var maxSealing = 30
+        @Option(help: "Slots for each kind of task, KIND=N with kinds AP, PC1, PC2, C1, FIN.")
+        var slot: [String] = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1"]
+        @Option(help: "Threads that compute; 0 takes one per processor.") var threads = 0
+
+        mutating func run() async throws {
+            Shutdown.holdSignals()
+            let worker = try await WorkerDaemon(
+                .init(
+                    node: daemon.options(name: name, listen: nil), miner: miner, minerName: minerName,
+                    sealingDirectory: "\(daemon.data)/sealing", longTermDirectory: longTerm,
+                    slots: try slot.map(Self.slotCount), sealingCountMax: maxSealing,
+                    capacityBytes: .max / 4, threadCount: threads > 0 ? threads : SystemClock.processorCount),
+                log: daemonLog(name))
+            try await daemon.serve(worker.node) { worker.shutDown() }
+        }
+
+        static func slotCount(_ text: String) throws -> WorkerInfo.SlotCount {
+            let parts = text.split(separator: "=", omittingEmptySubsequences: false)
+            guard parts.count == 2, let count = Int(parts[1]), (0...10_000).contains(count),
+                let type = TaskType.allCases.first(where: { $0.short == parts[0] })
+            else {
+                let kinds = TaskType.allCases.map(\.short).joined(separator: ", ")
+                throw ValidationError("--slot \(text): write KIND=N with a kind of \(kinds) and N of 0 to 10000")
+            }
+            return .init(type, count)
+        }
+    }
+}
+
+extension DurationArgument {
+    init(seconds: Int64) { value = .seconds(seconds) }
+    init(milliseconds: Int64) { value = .milliseconds(milliseconds) }
+    var defaultValueDescription: String { value.scenarioText }
+}
