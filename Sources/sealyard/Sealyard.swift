@@ -16,6 +16,6 @@ struct Sealyard: AsyncParsableCommand {
     static func main() async {
         let status = await CommandRunner.run(Sealyard.self)
         flushOutput()
-        exit(status)
+        Glibc.exit(status)
     }
 }

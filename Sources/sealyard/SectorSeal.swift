@@ -53,7 +53,7 @@ struct SectorSealCommand: AsyncParsableCommand {
         let seal = SectorSeal(
             file: file, directory: out, identity: identity, ticket: try ticketValue(),
             observer: progress.observer, finalizes: finalize)
-        let report = SealReport(try seal.run(), identity: identity, directory: out)
+        let report = try SealReport(seal.run(), identity: identity, directory: out)
         progress.finish()
         if json { return try Console.write(json: report) }
         Console.write(report.text)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+private import Foundation
 internal import Sealing
 
 /// Hashes a sealed sector again and compares it with its commitment.
@@ -39,7 +40,11 @@ struct SectorVerifyCommand: AsyncParsableCommand {
         let pipeline = SealPipeline(
             identity, paths: SectorPaths(root: directory, sector: identity),
             observer: progress.observer)
-        try pipeline.verifySector(commR: commR, everything: true)
+        do throws(SealingError) {
+            try pipeline.verifySector(commR: commR, everything: true)
+        } catch where error.code == .notCanonical {
+            throw try namingNode(error, in: pipeline.paths.sealed)
+        }
         progress.finish()
         let report = Report(
             miner: description.miner, sector: description.sector, commR: sealed.commR,
@@ -48,5 +53,21 @@ struct SectorVerifyCommand: AsyncParsableCommand {
         Console.write(
             "sector \(report.sector) of miner \(report.miner) is sound: \(report.replicaNodes) nodes of "
                 + "the replica hash to commR \(report.commR)")
+    }
+
+    /// The hash functions say only that a node is none; this says which.
+    private func namingNode(_ error: SealingError, in path: String) throws -> SealingError {
+        let handle = try FileHandle(forReadingFrom: URL(filePath: path))
+        var first: UInt64 = 0
+        while let chunk = try handle.read(upToCount: 1 << 20), !chunk.isEmpty {
+            if let index = Field.firstInvalid(Array(chunk), nodeCount: chunk.count / 32) {
+                return SealingError(
+                    .notCanonical, "\(path) is damaged at node \(first + UInt64(index)), which is not below "
+                        + "the field's modulus")
+            }
+            first += UInt64(chunk.count / 32)
+        }
+        return SealingError(
+            .notCanonical, "a tree in \(directory)/cache is damaged: \(error.message)")
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
-private import Chain
-private import Glibc
+private import Engine
 private import Kernel
 private import Sealing
 
@@ -34,7 +33,7 @@ enum CommandRunner {
         }
         if let error = error as? SealingError {
             let isStopped = error.code == .cancelled
-            let hint = isStopped ? "; run the same command again to go on" : ""
+            let hint = isStopped ? "; run the command again" : ""
             Console.complain(error.message + hint)
             return (isStopped ? ExitStatus.temporary : .failure).rawValue
         }
@@ -56,6 +55,7 @@ enum CommandRunner {
 
     private static func text(of error: any Error) -> String {
         if let error = error as? KernelError { return error.message }
+        if let error = error as? EngineError { return error.message }
         return "\(error)"
     }
 
