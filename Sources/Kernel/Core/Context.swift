@@ -91,7 +91,7 @@ public final class Context<M: Message>: @unchecked Sendable {
         case .simulated(let cell):
             return try cell.core.spawn(name, on: cell.node, parent: cell, options: options, make)
         case .live(let cell):
-            return try cell.world.spawnChild(name, of: cell, options: options, make)
+            return try cell.world.spawn(name, parent: cell, options: options, make)
         case .outlet: throw KernelError(code: .unsupported, message: "an outlet spawns nothing")
         }
     }

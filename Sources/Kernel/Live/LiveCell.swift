@@ -4,6 +4,8 @@ private import Logging
 public import Synchronization
 
 /// The mailbox and the timers of one component in a live world.
+///
+/// Everything on the way of a message is inlinable, so that a module that knows `M` gets code specialized for it.
 // Safety: `mailbox` and `timers` are locked; everything else is touched only on the executor's thread, or by
 // `worldEnded` after that thread has ended.
 public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
@@ -33,15 +35,17 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     }
 
     /// Messages that one turn handles before others on the thread get theirs.
-    static var turnCountMax: Int { 256 }
+    @usableFromInline static var turnCountMax: Int { 256 }
 
     @usableFromInline let mailbox = Mutex(State())
     private let timers = Mutex(Timers())
     @usableFromInline let options: SpawnOptions
-    private var batch: Deque<M> = []
-    private var dueBatch: Deque<TimerID> = []
+    @usableFromInline var batch: Deque<M> = []
+    @usableFromInline var dueBatch: Deque<TimerID> = []
     private var frozenTime: Instant?
-    private let hasStopRequest = Atomic(false)
+    @usableFromInline var isTimeFrozen = false
+    @usableFromInline let hasStopRequest = Atomic(false)
+    @usableFromInline var runTurn: () -> Void = {}
     @usableFromInline var box: BehaviorBox<M>?
     @usableFromInline var handle: (M) throws -> Void = { _ in }
     private var window = RestartWindow()
@@ -76,8 +80,14 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
             return (nil, schedules, drops)
         }
         if drops { noteDropped() }
-        return settle(outcome, schedules: schedules, records: records, message)
+        guard outcome == nil, !(records && recording.isOn) else {
+            return settle(outcome, schedules: schedules, records: records, message)
+        }
+        if schedules { executor.schedule(self) }
+        return .accepted
     }
+
+    /// The less usual ends of ``post(_:records:)``.
 
     @usableFromInline
     func settle(
@@ -90,7 +100,7 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
             return successor.post(message, records: records)
         }
         let delivery = outcome.map { Delivery.rejected($0) } ?? .accepted
-        if records && worldStorage.isRecording { worldStorage.recordSent(message, to: address, delivery) }
+        if records && recording.isOn { worldStorage.recordSent(message, to: address, delivery) }
         if let outcome { worldStorage.bury(to: address, messageName: M.messageName, outcome) }
         if schedules { executor.schedule(self) }
         return delivery
@@ -197,28 +207,51 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
 
     // MARK: Turns
 
-    override func turn() {
+    /// Forms the code that handles this place's messages; called where `M` is known.
+    @inline(__always)
+    @inlinable
+    func install(_ box: BehaviorBox<M>) {
+        self.box = box
+        // Safety: the executor holds the place while it has a turn.
+        runTurn = { [unowned(unsafe) self] in handleWaiting() }
+    }
+
+    override func turn() { runTurn() }
+
+    @inlinable
+    func handleWaiting() {
         var handled = 0
         while handled < Self.turnCountMax {
-            if hasStopRequest.load(ordering: .acquiring) { return finish(mailbox.withLock { $0.stop } ?? .stopped) }
-            if let timer = dueBatch.popFirst() {
+            if hasStopRequest.load(ordering: .acquiring) { return finishAsAsked() }
+            if !dueBatch.isEmpty, let timer = dueBatch.popFirst() {
                 handled += 1
-                if let (message, _) = takeTimer(timer) { deliver(message) }
+                if let message = takeDue(timer) { deliver(message) }
                 continue
             }
-            if batch.isEmpty {
+            guard let message = batch.popFirst() else {
                 guard refill() else { return }
                 continue
             }
-            guard let message = batch.popFirst() else { return }
             handled += 1
             deliver(message)
         }
         executor.schedule(self)
     }
 
+    @inlinable
+    func deliver(_ message: M) {
+        if recording.isOn { freezeTime(message) }
+        do { try handle(message) } catch { noteFailure(error) }
+        if isTimeFrozen { thawTime() }
+    }
+
+    /// The message of a timer that ran out; `nil` where it was cancelled since.
+    @usableFromInline
+    func takeDue(_ timer: TimerID) -> M? { takeTimer(timer)?.0 }
+
     /// Takes waiting messages into the batch; tells whether this turn goes on.
-    private func refill() -> Bool {
+    @inlinable
+    func refill() -> Bool {
         mailbox.withLock { state in
             if state.stop != nil { return true }
             swap(&state.due, &dueBatch)
@@ -239,19 +272,27 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         }
     }
 
-    private func deliver(_ message: M) {
-        let world = worldStorage
-        if world.isRecording {
-            frozenTime = world.now
-            world.recordDelivery(message, to: address, at: now)
-        }
-        do {
-            try handle(message)
-        } catch {
-            world.bury(to: address, messageName: M.messageName, .failed)
-            fail(error)
-        }
+    @usableFromInline
+    func finishAsAsked() { finish(mailbox.withLock { $0.stop } ?? .stopped) }
+
+    /// Records a delivery; the component's clock stands still until ``thawTime()``.
+    @usableFromInline
+    func freezeTime(_ message: M) {
+        frozenTime = worldStorage.now
+        isTimeFrozen = true
+        worldStorage.recordDelivery(message, to: address, at: now)
+    }
+
+    @usableFromInline
+    func thawTime() {
         frozenTime = nil
+        isTimeFrozen = false
+    }
+
+    @usableFromInline
+    func noteFailure(_ error: any Error) {
+        worldStorage.bury(to: address, messageName: M.messageName, .failed)
+        fail(error)
     }
 
     /// Makes the first or the next incarnation.
@@ -263,8 +304,9 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         incarnation += 1
         let behavior = try box.make()
         handle = behavior.receive
-        if worldStorage.isRecording {
+        if recording.isOn {
             if frozenTime == nil { frozenTime = worldStorage.now }
+            isTimeFrozen = true
             worldStorage.recordSpawn(address, messageName: M.messageName, incarnation: incarnation, at: now)
         }
         try behavior.started()
@@ -280,7 +322,7 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
             finish(.failed)
             throw error
         }
-        frozenTime = nil
+        thawTime()
         let hasWork = mailbox.withLock { state in
             state.isScheduled = !state.queue.isEmpty || !state.due.isEmpty || state.stop != nil
             return state.isScheduled
@@ -376,6 +418,7 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         box = nil
     }
 
+    @usableFromInline
     func makeContext() -> Context<M> {
         var log = worldStorage.log
         log[metadataKey: "component"] = .string(address.description)

@@ -3,6 +3,7 @@ private import Synchronization
 
 /// One thread that runs the components of a live world that live on it, one turn at a time.
 // Safety: `local` is touched by the executor's own thread alone; the rest is locked.
+@usableFromInline
 final class LiveExecutor: SerialExecutor, @unchecked Sendable {
     private enum Item {
         case place(LivePlace)
@@ -30,17 +31,21 @@ final class LiveExecutor: SerialExecutor, @unchecked Sendable {
     private let thread = Mutex<ThreadToken?>(nil)
 
     /// Tells the runtime that code on the executor's own thread is isolated to its components.
+    @usableFromInline
     func isIsolatingCurrentContext() -> Bool? { thread.withLock { $0 } == ThreadToken.current }
 
+    @usableFromInline
     func checkIsolated() {
         precondition(isIsolatingCurrentContext() == true, "a component was entered from a foreign thread")
     }
 
+    @usableFromInline
     func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
 
     /// Gives `place` a turn.
+    @usableFromInline
     func schedule(_ place: LivePlace) {
-        if CurrentPlace.place?.executor === self {
+        if CurrentPlace.executor === self {
             local.append(.place(place))
         } else {
             add(.place(place))

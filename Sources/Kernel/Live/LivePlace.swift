@@ -8,11 +8,13 @@ public class LivePlace: @unchecked Sendable {
     public let address: Address
     // Strong, so that references that outlive their world stay safe; the cycle is cut at the world's end.
     let worldStorage: LiveWorld
-    let executor: LiveExecutor
+    @usableFromInline let executor: LiveExecutor
+    @usableFromInline let recording: RecordingSwitch
 
     init(address: Address, world: LiveWorld, executor: LiveExecutor) {
         self.address = address
         worldStorage = world
+        recording = world.recording
         self.executor = executor
     }
 

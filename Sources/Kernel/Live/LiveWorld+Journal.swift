@@ -1,5 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 private import Logging
+public import Synchronization
+
+/// Whether a world keeps a journal; a thing of its own, so that each message can ask without going to the world.
+@usableFromInline
+final class RecordingSwitch: Sendable {
+    @usableFromInline let state = Atomic(false)
+
+    @inlinable var isOn: Bool { state.load(ordering: .acquiring) }
+
+    func set(_ isOn: Bool) { state.store(isOn, ordering: .releasing) }
+}
 
 /// What a live world writes into its journal.
 extension LiveWorld {

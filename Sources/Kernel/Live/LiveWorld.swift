@@ -63,7 +63,7 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
     let edge = LiveExecutor(spinCount: 0)
     private let threads = Mutex<[KernelThread]>([])
     let tables = Mutex(Tables())
-    private let recording = Atomic(false)
+    let recording = RecordingSwitch()
 
     /// Starts a world with its threads.
     ///
@@ -105,9 +105,10 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
 
     // MARK: Components
 
-    /// Starts a component under `name`.
+    /// Starts a component under `name`; inlinable so that its mailbox is specialized where its type is known.
     ///
     /// - Throws: ``KernelError`` with `nameTaken`, `startFailed` or `shutDown`.
+    @inlinable
     @discardableResult
     public func spawn<C: Component>(
         _ name: String, options: SpawnOptions, _ make: @escaping @Sendable (Home) throws -> C
@@ -115,49 +116,61 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
         try spawn(name, parent: nil, options: options, make)
     }
 
-    @usableFromInline
-    func spawnChild<C: Component>(
-        _ name: String, of parent: LivePlace, options: SpawnOptions,
-        _ make: @escaping @Sendable (Home) throws -> C
-    ) throws(KernelError) -> Ref<C.Inbox> {
-        try spawn(name, parent: parent, options: options, make)
-    }
-
+    @inlinable
     func spawn<C: Component>(
         _ name: String, parent: LivePlace?, options: SpawnOptions,
         _ make: @escaping @Sendable (Home) throws -> C
     ) throws(KernelError) -> Ref<C.Inbox> {
+        let cell = try makeCell(name, parent: parent, options: options, as: C.Inbox.self)
+        let home = makeHome(of: cell)
+        cell.install(BehaviorBox { [unowned cell] in Behavior(try make(home), cell.makeContext()) })
+        try launch(cell, parent: parent)
+        return Ref(.live(cell))
+    }
+
+    @usableFromInline
+    func makeCell<M: Message>(
+        _ name: String, parent: LivePlace?, options: SpawnOptions, as type: M.Type
+    ) throws(KernelError) -> LiveCell<M> {
         guard Address.isWellFormed(name) else {
             throw KernelError(code: .startFailed, message: "'\(name.prefix(140))' is not a component's name")
         }
-        let address = Address(node: self.name, name: name)
         // A component that spawns outside its family gets a neighbor on its own thread: waiting for another thread
         // could wait for each other.
         let current = CurrentPlace.place
         let here = current?.worldStorage === self ? current?.executor : nil
         let executor = parent?.executor ?? here ?? executors[Int(stableHash(name) % UInt64(executors.count))]
-        let cell = LiveCell<C.Inbox>(address: address, world: self, executor: executor, options: options)
-        let home = Home(executor: executor)
-        cell.box = BehaviorBox { [unowned cell] in Behavior(try make(home), cell.makeContext()) }
+        let cell = LiveCell<M>(
+            address: Address(node: self.name, name: name), world: self, executor: executor, options: options)
         cell.parent = parent
+        return cell
+    }
+
+    @usableFromInline
+    func makeHome(of place: LivePlace) -> Home { Home(executor: place.executor) }
+
+    /// Enters a component's place and runs its `started` on its own thread.
+    @usableFromInline
+    func launch<M: Message>(_ cell: LiveCell<M>, parent: LivePlace?) throws(KernelError) {
+        let address = cell.address
         let refusal = tables.withLock { tables -> KernelError? in
             if tables.isShutDown { return Self.shutDownError(self.name) }
-            if tables.places[name] != nil {
+            if tables.places[address.name] != nil {
                 return KernelError(code: .nameTaken, message: "\(address) is taken; choose another name")
             }
-            tables.places[name] = cell
+            tables.places[address.name] = cell
             return nil
         }
         if let refusal { throw refusal }
         parent?.children.append(cell)
-        if current?.executor === executor {
+        if CurrentPlace.place?.executor === cell.executor {
             do { try cell.begin() } catch { throw Self.startError(address, error) }
-            return Ref(.live(cell))
+            return
         }
-        let starter = Starter(address: address, world: self, executor: executor) { try cell.begin() }
-        executor.schedule(starter)
+        let starter = Starter(address: address, world: self, executor: cell.executor) { try cell.begin() }
+        cell.executor.schedule(starter)
         switch starter.wait() {
-        case .success: return Ref(.live(cell))
+        case .success: return
         case .failure(let error as KernelError) where error.code == .shutDown: throw error
         case .failure(let error): throw Self.startError(address, error)
         }
@@ -326,10 +339,10 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
     /// Records every delivery and every message sent into `journal`; `nil` ends the recording.
     public func record(into journal: (any JournalSink)?) {
         tables.withLock { $0.journal = journal }
-        recording.store(journal != nil, ordering: .releasing)
+        recording.set(journal != nil)
     }
 
-    @usableFromInline var isRecording: Bool { recording.load(ordering: .acquiring) }
+    var isRecording: Bool { recording.isOn }
 
     func append(_ record: JournalRecord) { tables.withLock { $0.journal }?.record(record) }
 

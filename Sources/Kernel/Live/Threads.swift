@@ -72,6 +72,13 @@ enum CurrentPlace {
         return Unmanaged<LivePlace>.fromOpaque(raw).takeUnretainedValue()
     }
 
+    /// The executor of that place, without touching the place's reference count.
+    static var executor: LiveExecutor? {
+        guard let raw = ckernel_current() else { return nil }
+        // Safety: whoever set the place keeps it alive until it sets another, on this very thread.
+        return Unmanaged<LivePlace>.fromOpaque(raw)._withUnsafeGuaranteedRef { $0.executor }
+    }
+
     // Safety: the caller keeps `place` alive until it sets another.
     static func set(_ place: LivePlace?) {
         ckernel_set_current(place.map { UnsafeRawPointer(Unmanaged.passUnretained($0).toOpaque()) })

@@ -25,12 +25,19 @@ package enum DeterministicMath {
         }
         let s = (fraction - 1) / (fraction + 1)
         let square = s * s
-        var series = 0.0
-        var odd = 25.0
-        while odd > 1 {
-            series = (series + 1 / odd) * square
-            odd -= 2
-        }
+        // Written out: the quotients become constants, where a loop divides twelve times.
+        var series = (1.0 / 25.0) * square
+        series = (series + 1.0 / 23.0) * square
+        series = (series + 1.0 / 21.0) * square
+        series = (series + 1.0 / 19.0) * square
+        series = (series + 1.0 / 17.0) * square
+        series = (series + 1.0 / 15.0) * square
+        series = (series + 1.0 / 13.0) * square
+        series = (series + 1.0 / 11.0) * square
+        series = (series + 1.0 / 9.0) * square
+        series = (series + 1.0 / 7.0) * square
+        series = (series + 1.0 / 5.0) * square
+        series = (series + 1.0 / 3.0) * square
         return exponent * ln2High + (exponent * ln2Low + (2 * s + 2 * s * series))
     }
 

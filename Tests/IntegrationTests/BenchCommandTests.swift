@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Testing
+
+@Suite("sealyard bench")
+struct BenchCommandTests {
+    let program: BuiltProgram
+
+    init() throws { program = try BuiltProgram() }
+
+    private func number(_ document: [String: Any], _ key: String) throws -> Double {
+        try #require(document[key] as? Double, "no number under \(key)")
+    }
+
+    @Test("simulation prints the known results of the model and counts every timed event")
+    func simulation() throws {
+        let outcome = try program.run(
+            "bench", "simulation", "--sectors", "10000", "--seed", "1", "--runs", "2", "--json")
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        let document = try outcome.document()
+        #expect(document["timedEvents"] as? Int == 60_000)
+        #expect(document["sectors"] as? Int == 10_000 && document["seed"] as? Int == 1)
+        #expect(abs(try number(document, "meanSojournSeconds") - 15067.618776) < 1e-6)
+        #expect(abs(try number(document, "makespanSeconds") - 715173.417497) < 1e-6)
+        #expect(try number(document, "timedEventsPerSecond") > 0)
+        #expect(try number(document, "peakMebibytes") > 1)
+        #expect(try outcome.text("model").isEmpty == false)
+        let other = try program.run(
+            "bench", "simulation", "--sectors", "10000", "--seed", "2", "--runs", "1", "--json")
+        #expect(try other.text("traceHash") != outcome.text("traceHash"))
+    }
+
+    @Test("messages prints speeds of both worlds and counts every message")
+    func messages() throws {
+        let outcome = try program.run(
+            "bench", "messages", "--round-trips", "2000", "--runs", "1", "--threads", "2", "--json")
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        let document = try outcome.document()
+        // The message that starts the pair counts as well.
+        #expect(document["simulatedMessages"] as? Int == 4_001)
+        #expect(document["liveMessages"] as? Int == 8_000)
+        for key in [
+            "simulatedMessagesPerSecond", "simulatedRingMessagesPerSecond", "liveMessagesPerSecond",
+            "liveOneThreadMessagesPerSecond", "liveAcrossThreadsMessagesPerSecond",
+        ] {
+            #expect(try number(document, key) > 0)
+        }
+    }
+
+    @Test("transport prints rates and round trips of the size that was asked for")
+    func transport() throws {
+        let outcome = try program.run(
+            "bench", "transport", "--messages", "2000", "--round-trips", "100", "--payload", "128", "--json")
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        let document = try outcome.document()
+        #expect(document["payloadBytes"] as? Int == 128)
+        #expect(try number(document, "oneWayMessagesPerSecond") > 0)
+        let half = try number(document, "roundTripMicrosecondsP50")
+        #expect(half > 0 && half <= (try number(document, "roundTripMicrosecondsP99")))
+    }
+
+    @Test("sealing has the keys of lotus-bench, sums its sectors and leaves nothing behind")
+    func sealing() throws {
+        let scratch = try ScratchFolder()
+        let outcome = try program.run(
+            "bench", "sealing", "--sector-size", "2KiB", "--num-sectors", "2", "--storage-dir",
+            scratch.path("store"), "--json-out", scratch.path("times.json"), "--json")
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        let document = try outcome.document()
+        #expect(document["SectorSize"] as? Int == 2_048 && document["SectorNumber"] as? Int == 2)
+        let sum = try #require(document["SealingSum"] as? [String: Int])
+        let sectors = try #require(document["SealingResults"] as? [[String: Int]])
+        #expect(sectors.count == 2)
+        for step in ["AddPiece", "PreCommit1", "PreCommit2", "Commit1", "Verify", "Unseal"] {
+            #expect(try #require(sum[step]) > 0)
+            #expect(sectors.reduce(0) { $0 + ($1[step] ?? 0) } == sum[step])
+        }
+        #expect(sum["Commit2"] == 0)
+        #expect(String(decoding: try scratch.bytes("times.json"), as: UTF8.self) + "\n" == outcome.output)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path("store")).isEmpty)
+    }
+}
