@@ -67,7 +67,7 @@ struct ClusterUp: AsyncParsableCommand {
         do {
             try await task.value
         } catch is CancellationError {
-            report("interrupted: all processes are ended")
+            Console.note("interrupted: all processes are ended")
             throw ExitCode(130)
         }
     }
@@ -105,6 +105,6 @@ struct ClusterCertificatesCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         let files = try ClusterCertificates.make(directory: out, hosts: host)
-        for file in [files.authorityPath, files.authorityKeyPath, files.certificatePath, files.keyPath] { print(file) }
+        for file in [files.authorityPath, files.authorityKeyPath, files.certificatePath, files.keyPath] { Console.write(file) }
     }
 }

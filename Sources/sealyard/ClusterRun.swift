@@ -30,10 +30,10 @@ struct ClusterRun: Sendable {
     }
 
     func perform(_ options: LocalCluster.Options) async throws {
-        report("starting chain, miner and \(workerCount) workers in \(options.directory)")
+        Console.note("starting chain, miner and \(workerCount) workers in \(options.directory)")
         let cluster = try await LocalCluster(options, log: daemonLog("operator"))
         defer { cluster.shutDown() }
-        for worker in cluster.workers { report("\(worker.name) is process \(worker.number)") }
+        for worker in cluster.workers { Console.note("\(worker.name) is process \(worker.number)") }
         var numbers: [UInt64] = []
         if let payload { numbers += try await cluster.pledge(count: 1, payloadPath: payload.path) }
         if numbers.count < sectorCount { numbers += try await cluster.pledge(count: sectorCount - numbers.count) }
@@ -54,14 +54,14 @@ struct ClusterRun: Sendable {
                 let victim = cluster.workers[killedWorker - 1]
                 victim.killHard()
                 killed = victim.name
-                report("kill -9 \(victim.number): \(victim.name) is gone")
+                Console.note("kill -9 \(victim.number): \(victim.name) is gone")
             }
             let sectors = try await cluster.list()
             for sector in sectors {
                 let line = describe(sector)
                 if shown[sector.key.number] != line {
                     shown[sector.key.number] = line
-                    report("\(secondsText(cluster.age)) \(line)")
+                    Console.note("\(secondsText(cluster.age)) \(line)")
                 }
             }
             if sectors.count >= sectorCount, sectors.allSatisfy({ !$0.state.isSealing }) {
@@ -128,7 +128,7 @@ struct ClusterRun: Sendable {
         guard Data(back) == payload.bytes else {
             throw EngineError(code: .checkFailed, message: "\(first.key) does not give back \(payload.path)")
         }
-        report("\(first.key) gives back \(payload.path), byte for byte")
+        Console.note("\(first.key) gives back \(payload.path), byte for byte")
     }
 
     private func summarize(
@@ -148,9 +148,7 @@ struct ClusterRun: Sendable {
             sectorSize: size.name, workers: workerCount, killedWorker: killed, seconds: seconds,
             proofForm: ProofForm.vanilla.rawValue, isSNARK: false, sectors: rows)
         if isJSON {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(result), as: UTF8.self))
+            try Console.write(json: result)
         } else {
             result.printTable()
         }
@@ -176,17 +174,17 @@ struct ClusterReport: Codable {
     var sectors: [Row]
 
     func printTable() {
-        print("")
-        print(padded("SECTOR", 12) + padded("STATE", 10) + padded("PROVEN AT", 11) + padded("COMMR", 67) + "TRIES")
+        Console.write("")
+        Console.write(padded("SECTOR", 12) + padded("STATE", 10) + padded("PROVEN AT", 11) + padded("COMMR", 67) + "TRIES")
         for row in sectors {
-            print(
+            Console.write(
                 padded(row.sector, 12) + padded(row.state, 10)
                     + padded(row.provenEpoch.map { "\($0)" } ?? "-", 11) + padded(row.commR, 67)
                     + row.tries.joined(separator: ", "))
         }
         let kill = killedWorker.map { ", \($0) killed with -9 on the way" } ?? ""
-        print("")
-        print(
+        Console.write("")
+        Console.write(
             "\(sectors.count) sectors of \(sectorSize) by \(workers) workers\(kill): all in Proving after "
                 + "\(Int(seconds.rounded())) s. Proof form: vanilla proof, no SNARK.")
     }

@@ -56,8 +56,8 @@ struct DaemonArguments: ParsableArguments {
 
     /// Announces the port, waits for the end, and shuts down; a second signal ends the process at once.
     func serve(_ node: DaemonNode, shutDown: () -> Void) async throws {
-        print("node=\(node.world.name)")
-        if let port = node.port { print("port=\(port)") }
+        Console.write("node=\(node.world.name)")
+        if let port = node.port { Console.write("port=\(port)") }
         flushOutput()
         let cause = try await Shutdown.wait(watchesInput: exitWithParent) { exitAtOnce(130) }
         node.world.log.info("ending: \(cause)")

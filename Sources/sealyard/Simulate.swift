@@ -43,17 +43,17 @@ struct Simulate: ParsableCommand {
             scenario = try Scenario.load(path: self.scenario)
             cluster = try SimulatedCluster(scenario, options: .init(seed: seed, policy: policy))
         } catch let error as ScenarioError {
-            throw SimulationFailure(error.message)
+            throw CommandError.failure(error.message)
         } catch let error as SimulationError {
-            throw SimulationFailure("\(self.scenario): \(error.message)")
+            throw CommandError.failure("\(self.scenario): \(error.message)")
         }
         let end = Instant.zero + (try until.map(Self.duration) ?? scenario.report.until)
-        SimulationInterrupt.install()
+        Interrupts.listen()
         var progress = SimulationProgress(end: end, isShown: !noProgress)
         let began = ContinuousClock.now
         // Slices are short at first and then long enough to cost nothing, short enough to show life.
         var slice = Duration.seconds(60)
-        while cluster.world.now < end, !SimulationInterrupt.isRequested {
+        while cluster.world.now < end, !Interrupts.isRequested {
             if let target = scenario.workload.sectorsTarget,
                 scenario.workload.provingAtStart + cluster.provenCount >= target
             {
@@ -68,9 +68,9 @@ struct Simulate: ParsableCommand {
         }
         progress.clear()
         let report = cluster.report(wallSeconds: (ContinuousClock.now - began).inSeconds)
-        if SimulationInterrupt.isRequested { SimulationConsole.note("interrupted; this is what was simulated so far") }
-        print(json ? report.document.json : report.text)
-        if SimulationInterrupt.isRequested { throw ExitCode(1) }
+        if Interrupts.isRequested { Console.note("interrupted; this is what was simulated so far") }
+        Console.write(json ? report.document.json : report.text)
+        if Interrupts.isRequested { throw ExitCode(1) }
     }
 
     private static func duration(_ text: String) throws -> Duration {
@@ -82,11 +82,4 @@ struct Simulate: ParsableCommand {
             throw ValidationError("--until: \(error.message)")
         }
     }
-}
-
-/// A failure with nothing but its message: exit status 1.
-struct SimulationFailure: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ message: String) { description = message }
 }

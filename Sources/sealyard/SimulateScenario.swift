@@ -31,13 +31,13 @@ struct ScenarioCommand: ParsableCommand {
                     let scenario = try Scenario.load(path: file)
                     // Building the cluster finds what no look at the file can.
                     _ = try SimulatedCluster(scenario)
-                    print(json ? scenario.normalized.json : "\(file): sound: \(Self.summary(of: scenario))")
+                    Console.write(json ? scenario.normalized.json : "\(file): sound: \(Self.summary(of: scenario))")
                 } catch let error as ScenarioError {
                     wrongCount += 1
-                    SimulationConsole.note(error.message)
+                    Console.note(error.message)
                 } catch let error as SimulationError {
                     wrongCount += 1
-                    SimulationConsole.note("\(file): \(error.message)")
+                    Console.note("\(file): \(error.message)")
                 }
             }
             if wrongCount > 0 { throw ExitCode(1) }
@@ -53,6 +53,6 @@ struct ScenarioCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print the JSON Schema of scenario files.")
 
-        func run() { print(Scenario.schema.json) }
+        func run() { Console.write(Scenario.schema.json) }
     }
 }

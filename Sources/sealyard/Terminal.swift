@@ -3,11 +3,6 @@ import Foundation
 import Kernel
 import Logging
 
-/// Prints a line of progress to standard error.
-func report(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
-}
-
 /// Makes what was printed visible now, also through a pipe.
 func flushOutput() { fflush(nil) }
 
@@ -18,7 +13,7 @@ func exitAtOnce(_ status: Int32) -> Never { _exit(status) }
 func removeTree(_ path: String) {
     guard FileManager.default.fileExists(atPath: path) else { return }
     do { try FileManager.default.removeItem(atPath: path) } catch {
-        report("\(path) could not be removed: \(error)")
+        Console.note("\(path) could not be removed: \(error)")
     }
 }
 
