@@ -54,7 +54,7 @@ var targets: [Target] = [
             .product(name: "OrderedCollections", package: collections),
             .product(name: "Logging", package: "swift-log"),
         ],
-        path: "Sources/Kernel", exclude: ["Native", "TCP", "Journal", "README.md"],
+        path: "Sources/Kernel", exclude: ["Native", "TCP", "Journal", "README.md", "Glossary.md"],
         swiftSettings: strict),
     .target(
         name: "KernelJournal",
@@ -136,6 +136,7 @@ if !coreOnly {
                 .product(name: "OrderedCollections", package: collections),
             ],
             path: "Sources/Kernel/TCP", swiftSettings: strict),
+        .executableTarget(name: "tcpbench", dependencies: ["KernelTCP"]),
         .target(
             name: "Engine",
             dependencies: [

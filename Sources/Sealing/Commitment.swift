@@ -106,7 +106,9 @@ extension Commitment: Codable {
         }
         guard bytes.count == 32 else {
             throw DecodingError.dataCorruptedError(
-                in: container, debugDescription: "a commitment has 32 bytes")
+                in: container,
+                debugDescription: "a commitment has 32 bytes"
+            )
         }
         self.init(in: bytes)
     }

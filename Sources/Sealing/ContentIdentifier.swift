@@ -22,14 +22,17 @@ extension Commitment {
     /// - Parameters:
     ///   - paddedSize: bytes after Fr32 padding, a power of two of 128 or more.
     ///   - payloadSize: bytes of the payload, at most `paddedSize * 127 / 128`.
+    /// - Returns: the text.
     /// - Throws: ``SealingError`` `.invalidArgument` for sizes that cannot be.
-    package func pieceCIDv2(paddedSize: UInt64, payloadSize: UInt64) throws(SealingError) -> String {
+    package func pieceCIDv2(paddedSize: UInt64, payloadSize: UInt64) throws(SealingError) -> String
+    {
         try PieceSize.check(padded: paddedSize)
         let unpadded = PieceSize.unpadded(paddedSize)
         guard payloadSize <= unpadded else {
             throw SealingError(
                 .invalidArgument,
-                "a payload of \(payloadSize) bytes does not fit in a piece of \(paddedSize)")
+                "a payload of \(payloadSize) bytes does not fit in a piece of \(paddedSize)"
+            )
         }
         let height = UInt8(paddedSize.trailingZeroBitCount - 5)
         let digest = ContentIdentifier.varint(unpadded - payloadSize) + [height] + bytes

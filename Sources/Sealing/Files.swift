@@ -36,7 +36,9 @@ enum Files {
         }
         guard found == size else {
             throw SealingError(
-                .wrongFileSize, "\(what) \(path) has \(found) bytes where \(size) are needed")
+                .wrongFileSize,
+                "\(what) \(path) has \(found) bytes where \(size) are needed"
+            )
         }
     }
 
@@ -102,7 +104,9 @@ enum Files {
         let file = try InputFile(path)
         guard file.size <= UInt64(countMax) else {
             throw SealingError(
-                .wrongFileSize, "\(path) has \(file.size) bytes where at most \(countMax) are read")
+                .wrongFileSize,
+                "\(path) has \(file.size) bytes where at most \(countMax) are read"
+            )
         }
         return try file.read(at: 0, count: Int(file.size))
     }
@@ -115,7 +119,10 @@ enum Files {
     }
 
     static func read(
-        _ descriptor: Int32, path: String, at offset: UInt64, count: Int
+        _ descriptor: Int32,
+        path: String,
+        at offset: UInt64,
+        count: Int
     ) throws(SealingError) -> [UInt8] {
         var number: Int32 = 0
         var done = 0
@@ -123,7 +130,11 @@ enum Files {
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             while done < count, let base = buffer.baseAddress {
                 let got = pread(
-                    descriptor, base + done, count - done, off_t(offset) + off_t(done))
+                    descriptor,
+                    base + done,
+                    count - done,
+                    off_t(offset) + off_t(done)
+                )
                 if got < 0 && errno == EINTR {
                     continue
                 }
@@ -142,13 +153,17 @@ enum Files {
             throw SealingError(
                 .wrongFileSize,
                 "\(path) ends at byte \(offset + UInt64(done)) where \(count) bytes from "
-                    + "\(offset) are needed")
+                    + "\(offset) are needed"
+            )
         }
         return bytes
     }
 
     static func write(
-        _ descriptor: Int32, path: String, _ bytes: [UInt8], in range: Range<Int>,
+        _ descriptor: Int32,
+        path: String,
+        _ bytes: [UInt8],
+        in range: Range<Int>,
         at offset: UInt64
     ) throws(SealingError) {
         precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
@@ -159,8 +174,11 @@ enum Files {
             var done = 0
             while done < buffer.count, let base = whole.baseAddress {
                 let put = pwrite(
-                    descriptor, base + range.lowerBound + done, buffer.count - done,
-                    off_t(offset) + off_t(done))
+                    descriptor,
+                    base + range.lowerBound + done,
+                    buffer.count - done,
+                    off_t(offset) + off_t(done)
+                )
                 if put < 0 && errno == EINTR {
                     continue
                 }
@@ -223,13 +241,29 @@ final class OutputFile {
     /// Bytes appended so far.
     private(set) var count: UInt64 = 0
 
-    init(_ path: String) throws(SealingError) {
+    /// Creates the temporary file.
+    ///
+    /// - Parameters:
+    ///   - path: the final name.
+    ///   - isShared: whether others may make the same file at the same time; the temporary name is
+    ///     then unique, else it is `path` with `.tmp` and replaces what a killed run left.
+    /// - Throws: ``SealingError`` `.inputOutput`.
+    init(_ path: String, isShared: Bool = false) throws(SealingError) {
         try Files.makeParent(of: path)
         self.path = path
-        temporary = path + ".tmp"
-        descriptor = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw Files.failure("create", path + ".tmp", errno)
+        if isShared {
+            var name = Array("\(path).XXXXXX".utf8CString)
+            descriptor = mkstemp(&name)
+            temporary = String(
+                decoding: name.dropLast().map(UInt8.init(bitPattern:)),
+                as: UTF8.self
+            )
+        } else {
+            temporary = path + ".tmp"
+            descriptor = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        }
+        guard descriptor >= 0, !isShared || fchmod(descriptor, 0o644) == 0 else {
+            throw Files.failure("create", temporary, errno)
         }
     }
 
@@ -270,11 +304,21 @@ final class StagingFile {
     private let descriptor: Int32
 
     /// Opens or makes the file, which must hold at least `count` bytes, and cuts off the rest.
-    init(_ path: String, count: UInt64) throws(SealingError) {
-        let found = try Files.size(path) ?? 0
+    ///
+    /// A caller that was stopped after the sector became full, and before it knew, comes again
+    /// with fewer pieces: the file then lies under its final name, `complete`, and is taken back.
+    init(_ path: String, complete: String, count: UInt64) throws(SealingError) {
+        var size = try Files.size(path)
+        if size == nil, count > 0, try Files.size(complete) != nil {
+            try Files.rename(complete, to: path)
+            size = try Files.size(path)
+        }
+        let found = size ?? 0
         guard found >= count else {
             throw SealingError(
-                .wrongFileSize, "\(path) has \(found) bytes where the pieces hold \(count)")
+                .wrongFileSize,
+                "\(path) has \(found) bytes where the pieces hold \(count)"
+            )
         }
         try Files.makeParent(of: path)
         self.path = path

@@ -23,6 +23,30 @@ package enum SHAImplementation: Sendable, CaseIterable {
     }
 }
 
+/// How work that comes in many equal pieces is done; tests compare the ways.
+package enum LaneImplementation: Sendable, CaseIterable {
+    /// The fastest that the processor has; portable when `SEALYARD_LANES=portable` is set.
+    case automatic
+    /// One piece after the other in 64-bit words.
+    case portable
+    /// Eight at a time: Poseidon with AVX-512 IFMA, the graph with AVX-512 or AVX2; portable where
+    /// the processor has none.
+    case wide
+
+    var native: csealing_lanes {
+        switch self {
+        case .automatic: .CSEALING_LANES_AUTO
+        case .portable: .CSEALING_LANES_PORTABLE
+        case .wide: .CSEALING_LANES_WIDE
+        }
+    }
+
+    /// What `.automatic` stands for in Poseidon on this machine.
+    package static var selected: LaneImplementation {
+        csealing_lanes_selected() == .CSEALING_LANES_WIDE ? .wide : .portable
+    }
+}
+
 /// SHA-256 over data that comes in parts.
 package struct SHA256: Sendable {
     private var state = csealing_sha256_state()
@@ -45,7 +69,11 @@ package struct SHA256: Sendable {
         bytes.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return }
             csealing_sha256_update(
-                implementation.native, &state, base + range.lowerBound, range.count)
+                implementation.native,
+                &state,
+                base + range.lowerBound,
+                range.count
+            )
         }
     }
 
@@ -59,7 +87,8 @@ package struct SHA256: Sendable {
 
     /// The digest of one byte string.
     package static func hash(
-        _ bytes: [UInt8], _ implementation: SHAImplementation = .automatic
+        _ bytes: [UInt8],
+        _ implementation: SHAImplementation = .automatic
     ) -> Commitment {
         var hasher = SHA256(implementation)
         hasher.update(bytes)
@@ -77,16 +106,21 @@ package enum BLAKE2b {
     /// - Throws: ``SealingError`` `.invalidArgument` unless the digest has 1 to 64 bytes and the
     ///   key at most 64.
     package static func hash(
-        _ bytes: [UInt8], key: [UInt8] = [], digestCount: Int
+        _ bytes: [UInt8],
+        key: [UInt8] = [],
+        digestCount: Int
     ) throws(SealingError) -> [UInt8] {
         guard (1...64).contains(digestCount), key.count <= 64 else {
             throw SealingError(
                 .invalidArgument,
-                "BLAKE2b takes a key of 0 to 64 bytes and a digest of 1 to 64 bytes")
+                "BLAKE2b takes a key of 0 to 64 bytes and a digest of 1 to 64 bytes"
+            )
         }
         var digest = [UInt8](repeating: 0, count: digestCount)
         try Kernels.check(
-            csealing_blake2b(&digest, digestCount, key, key.count, bytes, bytes.count), "BLAKE2b")
+            csealing_blake2b(&digest, digestCount, key, key.count, bytes, bytes.count),
+            "BLAKE2b"
+        )
         return digest
     }
 }
@@ -100,7 +134,9 @@ package enum ChaCha {
 
     /// The keystream of the IETF design: 32-bit counter from 0 and a 12-byte nonce.
     package static func stream20(
-        key: Commitment, nonce: [UInt8], blockCount: Int
+        key: Commitment,
+        nonce: [UInt8],
+        blockCount: Int
     ) throws(SealingError) -> [UInt8] {
         guard nonce.count == 12 else {
             throw SealingError(.invalidArgument, "the nonce has 12 bytes, not \(nonce.count)")
@@ -109,21 +145,30 @@ package enum ChaCha {
         for index in 0..<3 {
             row.append(
                 UInt32(nonce[4 * index]) | UInt32(nonce[4 * index + 1]) << 8
-                    | UInt32(nonce[4 * index + 2]) << 16 | UInt32(nonce[4 * index + 3]) << 24)
+                    | UInt32(nonce[4 * index + 2]) << 16 | UInt32(nonce[4 * index + 3]) << 24
+            )
         }
         return try stream(rounds: 20, key: key, row: row, wide: false, blockCount: blockCount)
     }
 
     private static func stream(
-        rounds: UInt32, key: Commitment, row: [UInt32], wide: Bool, blockCount: Int
+        rounds: UInt32,
+        key: Commitment,
+        row: [UInt32],
+        wide: Bool,
+        blockCount: Int
     ) throws(SealingError) -> [UInt8] {
         guard (0...(1 << 20)).contains(blockCount) else {
             throw SealingError(
-                .invalidArgument, "a keystream has at most 2^20 blocks here, not \(blockCount)")
+                .invalidArgument,
+                "a keystream has at most 2^20 blocks here, not \(blockCount)"
+            )
         }
         var out = [UInt8](repeating: 0, count: 64 * blockCount)
         try Kernels.check(
-            csealing_chacha(rounds, key.bytes, row, wide ? 1 : 0, &out, blockCount), "ChaCha")
+            csealing_chacha(rounds, key.bytes, row, wide ? 1 : 0, &out, blockCount),
+            "ChaCha"
+        )
         return out
     }
 }
@@ -165,7 +210,8 @@ package enum Field {
     /// Products, node by node.
     ///
     /// - Throws: ``SealingError`` `.notCanonical`.
-    package static func multiply(_ left: [UInt8], _ right: [UInt8]) throws(SealingError) -> [UInt8] {
+    package static func multiply(_ left: [UInt8], _ right: [UInt8]) throws(SealingError) -> [UInt8]
+    {
         precondition(left.count == right.count, "both factors have the same length")
         var out = [UInt8](repeating: 0, count: left.count)
         try Kernels.check(csealing_fr_multiply(left, right, &out, left.count / 32), "product")
@@ -180,7 +226,9 @@ enum Kernels {
         case .CSEALING_OK: return
         case .CSEALING_NOT_CANONICAL:
             throw SealingError(
-                .notCanonical, "\(what): a 32-byte node is not below the field's modulus")
+                .notCanonical,
+                "\(what): a 32-byte node is not below the field's modulus"
+            )
         case .CSEALING_INVALID_ARGUMENT:
             throw SealingError(.kernel, "\(what): the kernel refused its arguments")
         }

@@ -19,8 +19,11 @@ struct LayerLabeler {
     ///   - previous: the layer before; not read for layer 1.
     ///   - current: `32 * nodeCount` bytes, overwritten.
     ///   - chunkDone: called with the byte range of `current` that has just been finished.
+    /// - Throws: ``SealingError`` `.cancelled`, and what `chunkDone` throws.
     func label(
-        layer: Int, previous: [UInt8], into current: inout [UInt8],
+        layer: Int,
+        previous: [UInt8],
+        into current: inout [UInt8],
         chunkDone: (_ current: [UInt8], _ range: Range<Int>) throws(SealingError) -> Void
     ) throws(SealingError) {
         precondition(current.count == Int(32 * nodeCount), "a layer has 32 bytes for each node")
@@ -33,9 +36,18 @@ struct LayerLabeler {
             let edges = try parents.parents(first: first, count: count)
             try Kernels.check(
                 csealing_sdr_labels(
-                    implementation.native, identifier, UInt32(layer), nodeCount, edges, first,
-                    count, previous, &current),
-                "labels of layer \(layer)")
+                    implementation.native,
+                    identifier,
+                    UInt32(layer),
+                    nodeCount,
+                    edges,
+                    first,
+                    count,
+                    previous,
+                    &current
+                ),
+                "labels of layer \(layer)"
+            )
             try chunkDone(current, Int(32 * first)..<Int(32 * first) + 32 * count)
             first += UInt64(count)
         }
@@ -47,11 +59,18 @@ package enum Label {
     /// Hashes in the header and the parents' labels.
     ///
     /// - Parameters:
+    ///   - replicaID: the sector's replica identifier.
     ///   - layer: 1 or more.
+    ///   - node: number of the node.
     ///   - parents: none for node 0, else 6 in layer 1 and 14 above.
+    ///   - implementation: which SHA-256 runs.
+    /// - Returns: the label.
     /// - Throws: ``SealingError`` `.invalidArgument` for another number of parents.
     package static func compute(
-        replicaID: Commitment, layer: Int, node: UInt64, parents: [Commitment],
+        replicaID: Commitment,
+        layer: Int,
+        node: UInt64,
+        parents: [Commitment],
         _ implementation: SHAImplementation = .automatic
     ) throws(SealingError) -> Commitment {
         let wanted = node == 0 ? 0 : layer == 1 ? 6 : 14
@@ -59,14 +78,22 @@ package enum Label {
             throw SealingError(
                 .invalidArgument,
                 "a label of layer \(layer), node \(node) has \(wanted) parents, "
-                    + "not \(parents.count)")
+                    + "not \(parents.count)"
+            )
         }
         var label = [UInt8](repeating: 0, count: 32)
         try Kernels.check(
             csealing_sdr_label(
-                implementation.native, replicaID.bytes, UInt32(layer), node,
-                parents.flatMap(\.bytes), parents.count, &label),
-            "label")
+                implementation.native,
+                replicaID.bytes,
+                UInt32(layer),
+                node,
+                parents.flatMap(\.bytes),
+                parents.count,
+                &label
+            ),
+            "label"
+        )
         return Commitment(in: label)
     }
 
@@ -82,17 +109,24 @@ package enum StackedLabels {
     ///
     /// - Throws: ``SealingError`` `.invalidArgument` beyond 2^24 nodes or 16 layers.
     package static func compute(
-        graph: StackedGraph, replicaID: Commitment, layerCount: Int,
+        graph: StackedGraph,
+        replicaID: Commitment,
+        layerCount: Int,
         _ implementation: SHAImplementation = .automatic
     ) throws(SealingError) -> [[UInt8]] {
         guard graph.nodeCount <= 1 << 24, (1...16).contains(layerCount) else {
             throw SealingError(
-                .invalidArgument, "\(layerCount) layers of \(graph.nodeCount) nodes are too many")
+                .invalidArgument,
+                "\(layerCount) layers of \(graph.nodeCount) nodes are too many"
+            )
         }
         let labeler = LayerLabeler(
-            replicaID: replicaID, nodeCount: graph.nodeCount,
+            replicaID: replicaID,
+            nodeCount: graph.nodeCount,
             parents: try ParentSource(graph: graph, cacheDirectory: nil, observer: .none),
-            observer: .none, implementation: implementation)
+            observer: .none,
+            implementation: implementation
+        )
         var layers: [[UInt8]] = []
         for layer in 1...layerCount {
             var current = [UInt8](repeating: 0, count: Int(32 * graph.nodeCount))

@@ -8,12 +8,13 @@ struct LayerCheckpoint: Codable {
     let replicaID: String
     /// SHA-256 of the file of tree-d.
     var treeD: String?
-    /// SHA-256 of the files of layers 1, 2, …
+    /// SHA-256 of the files of the layers, from layer 1 on.
     var layers: [String] = []
 
     /// The note in `path` if it belongs to this replica, else an empty one.
     static func load(
-        _ path: String, replicaID: Commitment
+        _ path: String,
+        replicaID: Commitment
     ) throws(SealingError) -> LayerCheckpoint {
         let fresh = LayerCheckpoint(replicaID: replicaID.hex)
         guard try Files.size(path) != nil else {

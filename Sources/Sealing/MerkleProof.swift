@@ -23,8 +23,11 @@ package struct MerkleProof: Hashable, Sendable {
     package var leaf: Commitment
 
     package init(
-        base: [PathElement], sub: [PathElement]? = nil, top: [PathElement]? = nil,
-        root: Commitment, leaf: Commitment
+        base: [PathElement],
+        sub: [PathElement]? = nil,
+        top: [PathElement]? = nil,
+        root: Commitment,
+        leaf: Commitment
     ) {
         self.base = base
         self.sub = sub
@@ -48,8 +51,10 @@ struct PathShape: Hashable {
     /// Binary trees over all nodes.
     static func data(_ size: SectorSize) -> PathShape {
         PathShape(
-            base: [Int](repeating: 2, count: size.nodeCount.trailingZeroBitCount), sub: nil,
-            top: nil)
+            base: [Int](repeating: 2, count: size.nodeCount.trailingZeroBitCount),
+            sub: nil,
+            top: nil
+        )
     }
 
     /// Compound trees of columns and replica nodes.
@@ -59,7 +64,8 @@ struct PathShape: Hashable {
         return PathShape(
             base: [Int](repeating: 8, count: levels),
             sub: shape.subArity > 0 ? [shape.subArity] : nil,
-            top: shape.topArity > 0 ? [shape.topArity] : nil)
+            top: shape.topArity > 0 ? [shape.topArity] : nil
+        )
     }
 }
 
@@ -107,7 +113,10 @@ struct TreeReader {
     /// - Throws: ``SealingError`` `.wrongFileSize` unless the file holds all rows.
     init(_ path: String, hasher: TreeHasher, leafCount: UInt64) throws(SealingError) {
         try Files.require(
-            path, size: 32 * hasher.nodeCount(leafCount: leafCount), "the tree")
+            path,
+            size: 32 * hasher.nodeCount(leafCount: leafCount),
+            "the tree"
+        )
         file = try InputFile(path)
         arity = UInt64(hasher.arity)
         self.leafCount = leafCount
@@ -161,7 +170,8 @@ struct CompoundReader {
     init(baseRoots: [Commitment], shape: SectorShape) throws(SealingError) {
         self.shape = shape
         self.baseRoots = baseRoots
-        subRoots = shape.subArity > 0
+        subRoots =
+            shape.subArity > 0
             ? try CompoundTree.groups(baseRoots, shape.subArity) : baseRoots
         root = try CompoundTree.root(baseRoots: baseRoots, shape: shape)
     }
@@ -169,9 +179,12 @@ struct CompoundReader {
     /// Completes the path of a leaf of base tree `tree`.
     func proof(tree: Int, base: [PathElement], leaf: Commitment) -> MerkleProof {
         MerkleProof(
-            base: base, sub: level(baseRoots, tree, shape.subArity),
-            top: level(subRoots, tree / max(shape.subArity, 1), shape.topArity), root: root,
-            leaf: leaf)
+            base: base,
+            sub: level(baseRoots, tree, shape.subArity),
+            top: level(subRoots, tree / max(shape.subArity, 1), shape.topArity),
+            root: root,
+            leaf: leaf
+        )
     }
 
     private func level(_ row: [Commitment], _ index: Int, _ arity: Int) -> [PathElement]? {

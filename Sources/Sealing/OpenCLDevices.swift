@@ -36,9 +36,13 @@ package enum OpenCLDevices {
         }
         try check(found, "count platforms")
         var platforms = [cl_platform_id?](
-            repeating: nil, count: Int(min(platformCount, countMax)))
+            repeating: nil,
+            count: Int(min(platformCount, countMax))
+        )
         try check(
-            clGetPlatformIDs(cl_uint(platforms.count), &platforms, nil), "list platforms")
+            clGetPlatformIDs(cl_uint(platforms.count), &platforms, nil),
+            "list platforms"
+        )
         var devices: [OpenCLDevice] = []
         for platform in platforms {
             let name = try text("platform name") {
@@ -63,12 +67,15 @@ package enum OpenCLDevices {
         try check(status, "count devices")
         var devices = [cl_device_id?](repeating: nil, count: Int(min(count, countMax)))
         try check(
-            clGetDeviceIDs(platform, all, cl_uint(devices.count), &devices, nil), "list devices")
+            clGetDeviceIDs(platform, all, cl_uint(devices.count), &devices, nil),
+            "list devices"
+        )
         return devices
     }
 
     private static func describe(
-        _ device: cl_device_id?, platform: String
+        _ device: cl_device_id?,
+        platform: String
     ) throws(SealingError) -> OpenCLDevice {
         func string(_ key: Int32, _ what: String) throws(SealingError) -> String {
             try text(what) { clGetDeviceInfo(device, cl_device_info(key), $0, $1, $2) }
@@ -76,25 +83,45 @@ package enum OpenCLDevices {
         var type: cl_device_type = 0
         try check(
             clGetDeviceInfo(
-                device, cl_device_info(CL_DEVICE_TYPE), MemoryLayout.size(ofValue: type), &type, nil),
-            "device type")
+                device,
+                cl_device_info(CL_DEVICE_TYPE),
+                MemoryLayout.size(ofValue: type),
+                &type,
+                nil
+            ),
+            "device type"
+        )
         var memory: cl_ulong = 0
         try check(
             clGetDeviceInfo(
-                device, cl_device_info(CL_DEVICE_GLOBAL_MEM_SIZE),
-                MemoryLayout.size(ofValue: memory), &memory, nil),
-            "device memory")
+                device,
+                cl_device_info(CL_DEVICE_GLOBAL_MEM_SIZE),
+                MemoryLayout.size(ofValue: memory),
+                &memory,
+                nil
+            ),
+            "device memory"
+        )
         var units: cl_uint = 0
         try check(
             clGetDeviceInfo(
-                device, cl_device_info(CL_DEVICE_MAX_COMPUTE_UNITS),
-                MemoryLayout.size(ofValue: units), &units, nil),
-            "compute units")
+                device,
+                cl_device_info(CL_DEVICE_MAX_COMPUTE_UNITS),
+                MemoryLayout.size(ofValue: units),
+                &units,
+                nil
+            ),
+            "compute units"
+        )
         return OpenCLDevice(
-            platform: platform, name: try string(CL_DEVICE_NAME, "device name"),
-            vendor: try string(CL_DEVICE_VENDOR, "device vendor"), kind: kind(type),
-            driverVersion: try string(CL_DRIVER_VERSION, "driver version"), memoryBytes: memory,
-            computeUnitCount: units)
+            platform: platform,
+            name: try string(CL_DEVICE_NAME, "device name"),
+            vendor: try string(CL_DEVICE_VENDOR, "device vendor"),
+            kind: kind(type),
+            driverVersion: try string(CL_DRIVER_VERSION, "driver version"),
+            memoryBytes: memory,
+            computeUnitCount: units
+        )
     }
 
     private static func kind(_ type: cl_device_type) -> OpenCLDevice.Kind {

@@ -14,22 +14,28 @@ struct PieceReader {
     private var stack = SubtreeStack()
 
     init(
-        _ source: PieceSource, paddedSize: UInt64?, observer: SealObserver
+        _ source: PieceSource,
+        paddedSize: UInt64?,
+        observer: SealObserver
     ) throws(SealingError) {
         let least = try PieceSize.padded(forPayload: source.payloadCount)
         let size = paddedSize ?? least
         try PieceSize.check(padded: size)
         guard size >= least else {
             throw SealingError(
-                .invalidArgument, "a payload of \(source.payloadCount) bytes needs a piece of "
-                    + "\(least), not \(size)")
+                .invalidArgument,
+                "a payload of \(source.payloadCount) bytes needs a piece of "
+                    + "\(least), not \(size)"
+            )
         }
         if case .file(let path, let offset, let count) = source {
             let file = try InputFile(path)
             guard offset <= file.size, count <= file.size - offset else {
                 throw SealingError(
-                    .wrongFileSize, "\(path) has \(file.size) bytes; \(count) from \(offset) on "
-                        + "are needed")
+                    .wrongFileSize,
+                    "\(path) has \(file.size) bytes; \(count) from \(offset) on "
+                        + "are needed"
+                )
             }
             self.file = file
         } else {

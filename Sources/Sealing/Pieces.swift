@@ -8,7 +8,8 @@ package enum PieceSize {
         guard size >= 128, size <= SectorSize.gib64.bytes, size.nonzeroBitCount == 1 else {
             throw SealingError(
                 .invalidArgument,
-                "a padded piece has a power of two of bytes from 128 to 64 GiB, not \(size)")
+                "a padded piece has a power of two of bytes from 128 to 64 GiB, not \(size)"
+            )
         }
     }
 
@@ -33,7 +34,8 @@ package enum PieceSize {
 
     /// Zero bytes (unpadded) before and after a piece that comes at `written`.
     package static func alignment(
-        written: UInt64, piece: UInt64
+        written: UInt64,
+        piece: UInt64
     ) throws(SealingError) -> (left: UInt64, right: UInt64) {
         let need = unpadded(try padded(forPayload: piece))
         return ((need - written % need) % need, need - piece)
@@ -89,7 +91,9 @@ package enum Fr32 {
     package static func pad(_ data: [UInt8]) throws(SealingError) -> [UInt8] {
         var padded = [UInt8](repeating: 0, count: (8 * data.count + 253) / 254 * 32)
         try Kernels.check(
-            csealing_fr32_pad(data, data.count, &padded, padded.count), "Fr32 padding")
+            csealing_fr32_pad(data, data.count, &padded, padded.count),
+            "Fr32 padding"
+        )
         return padded
     }
 
@@ -99,7 +103,9 @@ package enum Fr32 {
     package static func unpad(_ padded: [UInt8]) throws(SealingError) -> [UInt8] {
         guard padded.count.isMultiple(of: 128) else {
             throw SealingError(
-                .invalidArgument, "\(padded.count) bytes are not whole groups of 128")
+                .invalidArgument,
+                "\(padded.count) bytes are not whole groups of 128"
+            )
         }
         var data = [UInt8](repeating: 0, count: padded.count / 128 * 127)
         csealing_fr32_unpad(padded, &data, padded.count / 128)
@@ -129,7 +135,9 @@ package enum CommP {
     package static func zero(paddedSize: UInt64) throws(SealingError) -> Commitment {
         guard paddedSize >= 32, paddedSize.nonzeroBitCount == 1, paddedSize <= 1 << 36 else {
             throw SealingError(
-                .invalidArgument, "\(paddedSize) is not a power of two from 32 bytes to 64 GiB")
+                .invalidArgument,
+                "\(paddedSize) is not a power of two from 32 bytes to 64 GiB"
+            )
         }
         return zeroRoots[paddedSize.trailingZeroBitCount - 5]
     }
@@ -139,10 +147,14 @@ package enum CommP {
     /// - Parameters:
     ///   - source: the payload.
     ///   - paddedSize: bytes of the piece after padding; nil takes the smallest.
+    ///   - observer: hears of progress and may stop the work.
+    /// - Returns: the piece's padded size and commitment.
     /// - Throws: ``SealingError`` `.invalidArgument`, `.missingFile`, `.wrongFileSize`,
     ///   `.cancelled`.
     package static func compute(
-        _ source: PieceSource, paddedSize: UInt64? = nil, observer: SealObserver = .none
+        _ source: PieceSource,
+        paddedSize: UInt64? = nil,
+        observer: SealObserver = .none
     ) throws(SealingError) -> PieceInfo {
         var reader = try PieceReader(source, paddedSize: paddedSize, observer: observer)
         while try reader.next() != nil {}
@@ -159,7 +171,9 @@ package enum CommP {
             throw SealingError(.notCanonical, "the data is not Fr32-padded")
         }
         return PieceInfo(
-            size: UInt64(data.count), commP: try BinaryTree.root(data))
+            size: UInt64(data.count),
+            commP: try BinaryTree.root(data)
+        )
     }
 }
 
@@ -174,14 +188,17 @@ package enum CommD {
     /// - Throws: ``SealingError`` `.piecesDoNotFit` when they are too many or too large,
     ///   `.invalidArgument` for a size that no piece has.
     package static func compute(
-        pieces: [PieceInfo], sectorSize: SectorSize
+        pieces: [PieceInfo],
+        sectorSize: SectorSize
     ) throws(SealingError) -> Commitment {
         guard !pieces.isEmpty else {
             return try CommP.zero(paddedSize: sectorSize.bytes)
         }
         guard UInt64(pieces.count) <= sectorSize.unpaddedBytes / 127 else {
             throw SealingError(
-                .piecesDoNotFit, "\(pieces.count) pieces are too many for a \(sectorSize) sector")
+                .piecesDoNotFit,
+                "\(pieces.count) pieces are too many for a \(sectorSize) sector"
+            )
         }
         var total: UInt64 = 0
         var stack: [PieceInfo] = []
@@ -190,8 +207,10 @@ package enum CommD {
             total += piece.size
             guard total <= sectorSize.bytes else {
                 throw SealingError(
-                    .piecesDoNotFit, "the pieces hold \(total) bytes or more, the sector "
-                        + "\(sectorSize.bytes)")
+                    .piecesDoNotFit,
+                    "the pieces hold \(total) bytes or more, the sector "
+                        + "\(sectorSize.bytes)"
+                )
             }
             while let top = stack.last, top.size < piece.size {
                 push(try .zero(size: top.size), on: &stack)

@@ -36,18 +36,24 @@ package struct PoStStatement: Hashable, Sendable {
     /// All sectors of the proof, ascending by number.
     package let sectors: [PoStSector]
 
-    /// - Parameter randomness: as drawn from the chain; two bits are cleared here, as provers and
-    ///   verifiers must.
+    /// Takes randomness as drawn from the chain; two bits are cleared here, as provers and
+    /// verifiers must.
+    ///
     /// - Throws: ``SealingError`` `.invalidArgument` without sectors, with two of one number, or
     ///   with more than one for a winning proof.
     package init(
-        kind: PoStKind, sectorSize: SectorSize, proverID: Commitment, randomness: Commitment,
+        kind: PoStKind,
+        sectorSize: SectorSize,
+        proverID: Commitment,
+        randomness: Commitment,
         sectors: [PoStSector]
     ) throws(SealingError) {
         let sorted = sectors.sorted { $0.number < $1.number }
         guard !sorted.isEmpty, kind != .winning || sorted.count == 1 else {
             throw SealingError(
-                .invalidArgument, "a \(kind) proof of space-time of \(sorted.count) sectors")
+                .invalidArgument,
+                "a \(kind) proof of space-time of \(sorted.count) sectors"
+            )
         }
         for (left, right) in zip(sorted, sorted.dropFirst()) where left.number == right.number {
             throw SealingError(.invalidArgument, "sector \(left.number) is listed twice")
@@ -72,8 +78,12 @@ package struct PoStStatement: Hashable, Sendable {
     package func challenges(at index: Int) -> [UInt64] {
         let first = kind == .windowV1 ? index * kind.challengeCount : 0
         return PoStChallenges.leaves(
-            randomness: randomness, sectorNumber: sectors[index].number, first: first,
-            count: kind.challengeCount, nodeCount: sectorSize.nodeCount)
+            randomness: randomness,
+            sectorNumber: sectors[index].number,
+            first: first,
+            count: kind.challengeCount,
+            nodeCount: sectorSize.nodeCount
+        )
     }
 }
 
@@ -83,24 +93,33 @@ package enum PoStChallenges {
     ///
     /// - Throws: ``SealingError`` `.invalidArgument` when there are none.
     package static func winningSector(
-        proverID: Commitment, randomness: Commitment, sectorCount: UInt64, draw: UInt64 = 0
+        proverID: Commitment,
+        randomness: Commitment,
+        sectorCount: UInt64,
+        draw: UInt64 = 0
     ) throws(SealingError) -> UInt64 {
         guard sectorCount > 0 else {
             throw SealingError(.invalidArgument, "there is no sector to prove")
         }
         let digest = SHA256.hash(
-            proverID.bytes + randomness.truncated254.bytes + draw.littleEndianBytes)
+            proverID.bytes + randomness.truncated254.bytes + draw.littleEndianBytes
+        )
         return digest.words.0 % sectorCount
     }
 
     /// Challenged nodes `first ..< first + count` of one sector; node 0 may be among them.
     package static func leaves(
-        randomness: Commitment, sectorNumber: UInt64, first: Int, count: Int, nodeCount: UInt64
+        randomness: Commitment,
+        sectorNumber: UInt64,
+        first: Int,
+        count: Int,
+        nodeCount: UInt64
     ) -> [UInt64] {
         (first..<first + count).map { index in
             let digest = SHA256.hash(
                 randomness.truncated254.bytes + sectorNumber.littleEndianBytes
-                    + UInt64(index).littleEndianBytes)
+                    + UInt64(index).littleEndianBytes
+            )
             return digest.words.0 % nodeCount
         }
     }
@@ -116,8 +135,11 @@ package struct PoStVanillaProof: Hashable, Sendable, Codable {
     package var commRLast: Commitment
 
     package init(
-        sectorNumber: UInt64, commR: Commitment, inclusionProofs: [MerkleProof],
-        commC: Commitment, commRLast: Commitment
+        sectorNumber: UInt64,
+        commR: Commitment,
+        inclusionProofs: [MerkleProof],
+        commC: Commitment,
+        commRLast: Commitment
     ) {
         self.sectorNumber = sectorNumber
         self.commR = commR
@@ -132,41 +154,57 @@ package enum PoStVanilla {
     /// Opens a sector at the statement's challenges.
     ///
     /// - Parameters:
+    ///   - statement: what is to be proven.
     ///   - index: place of the sector in the statement.
     ///   - paths: its files; sealed file, tree-r-last and `p_aux` are read.
+    /// - Returns: the openings.
     /// - Throws: ``SealingError`` for files that are missing or damaged.
     package static func prove(
-        _ statement: PoStStatement, sectorAt index: Int, paths: SectorPaths
+        _ statement: PoStStatement,
+        sectorAt index: Int,
+        paths: SectorPaths
     ) throws(SealingError) -> PoStVanillaProof {
         guard statement.sectors.indices.contains(index) else {
             throw SealingError(
-                .invalidArgument, "sector \(index) of \(statement.sectors.count)")
+                .invalidArgument,
+                "sector \(index) of \(statement.sectors.count)"
+            )
         }
         let sector = statement.sectors[index]
         let aux = try PersistentAux(file: paths.persistentAux)
         guard try aux.commR() == sector.commR else {
             throw SealingError(
-                .commitmentMismatch, "\(paths.persistentAux) is not that of CommR \(sector.commR)")
+                .commitmentMismatch,
+                "\(paths.persistentAux) is not that of CommR \(sector.commR)"
+            )
         }
         let reader = try ReplicaTreeReader(paths, size: statement.sectorSize)
         guard reader.root == aux.commRLast else {
             throw SealingError(
-                .commitmentMismatch, "tree-r-last in \(paths.cache) does not have p_aux's root")
+                .commitmentMismatch,
+                "tree-r-last in \(paths.cache) does not have p_aux's root"
+            )
         }
         var proofs: [MerkleProof] = []
         for challenge in statement.challenges(at: index) {
             proofs.append(try reader.proof(challenge))
         }
         return PoStVanillaProof(
-            sectorNumber: sector.number, commR: sector.commR, inclusionProofs: proofs,
-            commC: aux.commC, commRLast: aux.commRLast)
+            sectorNumber: sector.number,
+            commR: sector.commR,
+            inclusionProofs: proofs,
+            commC: aux.commC,
+            commRLast: aux.commRLast
+        )
     }
 
     /// Returns when the proof opens the statement's sector at its challenges.
     ///
     /// - Throws: ``VanillaRejection``.
     package static func verify(
-        _ proof: PoStVanillaProof, _ statement: PoStStatement, sectorAt index: Int
+        _ proof: PoStVanillaProof,
+        _ statement: PoStStatement,
+        sectorAt index: Int
     ) throws(VanillaRejection) {
         guard statement.sectors.indices.contains(index),
             statement.sectors[index]
@@ -186,7 +224,9 @@ package enum PoStVanilla {
         let challenges = statement.challenges(at: index)
         guard proof.inclusionProofs.count == challenges.count else {
             throw VanillaRejection(
-                .wrongShape, "\(proof.inclusionProofs.count) openings, not \(challenges.count)")
+                .wrongShape,
+                "\(proof.inclusionProofs.count) openings, not \(challenges.count)"
+            )
         }
         for (path, node) in zip(proof.inclusionProofs, challenges) {
             try verify(path, node, root: proof.commRLast, statement.sectorSize)
@@ -194,7 +234,10 @@ package enum PoStVanilla {
     }
 
     private static func verify(
-        _ path: MerkleProof, _ node: UInt64, root: Commitment, _ size: SectorSize
+        _ path: MerkleProof,
+        _ node: UInt64,
+        root: Commitment,
+        _ size: SectorSize
     ) throws(VanillaRejection) {
         let found: UInt64?
         do throws(SealingError) {

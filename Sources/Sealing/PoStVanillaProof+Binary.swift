@@ -57,11 +57,17 @@ extension PoStVanillaProof {
             throw SealingError(.malformed, "bytes follow the proof")
         }
         self.init(
-            sectorNumber: number, commR: commR, inclusionProofs: proofs, commC: commC,
-            commRLast: commRLast)
+            sectorNumber: number,
+            commR: commR,
+            inclusionProofs: proofs,
+            commC: commC,
+            commRLast: commRLast
+        )
     }
 
-    private static func decodeProof(_ reader: inout BinaryReader) throws(SealingError) -> MerkleProof {
+    private static func decodeProof(
+        _ reader: inout BinaryReader
+    ) throws(SealingError) -> MerkleProof {
         switch try reader.variant() {
         case 0:
             let root = try reader.node()
@@ -71,20 +77,30 @@ extension PoStVanillaProof {
             let base = try decodePath(&reader)
             let sub = try decodePath(&reader)
             return MerkleProof(
-                base: base, sub: sub, root: try reader.node(), leaf: try reader.node())
+                base: base,
+                sub: sub,
+                root: try reader.node(),
+                leaf: try reader.node()
+            )
         case 2:
             let base = try decodePath(&reader)
             let sub = try decodePath(&reader)
             let top = try decodePath(&reader)
             return MerkleProof(
-                base: base, sub: sub, top: top, root: try reader.node(),
-                leaf: try reader.node())
+                base: base,
+                sub: sub,
+                top: top,
+                root: try reader.node(),
+                leaf: try reader.node()
+            )
         case let other:
             throw SealingError(.malformed, "Merkle proofs have no variant \(other)")
         }
     }
 
-    private static func decodePath(_ reader: inout BinaryReader) throws(SealingError) -> [PathElement] {
+    private static func decodePath(
+        _ reader: inout BinaryReader
+    ) throws(SealingError) -> [PathElement] {
         var path: [PathElement] = []
         for _ in 0..<(try reader.count(max: elementCountMax)) {
             var hashes: [Commitment] = []
@@ -114,7 +130,9 @@ struct BinaryReader {
     private mutating func take(_ count: Int) throws(SealingError) -> Int {
         guard count <= bytes.count - at else {
             throw SealingError(
-                .malformed, "the data ends at byte \(bytes.count), within a field of \(count)")
+                .malformed,
+                "the data ends at byte \(bytes.count), within a field of \(count)"
+            )
         }
         defer { at += count }
         return at

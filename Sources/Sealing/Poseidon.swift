@@ -47,19 +47,31 @@ package struct Poseidon: Sendable {
         }
         let standard = Int(csealing_poseidon_partial_rounds(UInt32(arity)))
         let partial = partialRoundCount ?? standard
-        let count = (1...255).contains(partial)
+        let count =
+            (1...255).contains(partial)
             ? csealing_poseidon_words(UInt32(arity), UInt32(partial)) : 0
         guard count > 0 else {
             throw SealingError(
-                .invalidArgument, "Poseidon of arity \(arity) has no instance of \(partial) rounds")
+                .invalidArgument,
+                "Poseidon of arity \(arity) has no instance of \(partial) rounds"
+            )
         }
         var words = [UInt64](repeating: 0, count: count)
         var scratch = [UInt64](
-            repeating: 0, count: csealing_poseidon_scratch_words(UInt32(arity)))
+            repeating: 0,
+            count: csealing_poseidon_scratch_words(UInt32(arity))
+        )
         try Kernels.check(
             csealing_poseidon_generate(
-                UInt32(arity), UInt32(partial), &words, count, &scratch, scratch.count),
-            "Poseidon constants of arity \(arity)")
+                UInt32(arity),
+                UInt32(partial),
+                &words,
+                count,
+                &scratch,
+                scratch.count
+            ),
+            "Poseidon constants of arity \(arity)"
+        )
         self.arity = arity
         self.partialRoundCount = partial
         self.words = words
@@ -73,18 +85,30 @@ package struct Poseidon: Sendable {
     /// Hashes consecutive groups of `arity` nodes: `32 * arity * n` bytes give `32 * n`.
     ///
     /// - Throws: ``SealingError`` `.notCanonical`, or `.invalidArgument` for a broken group.
-    package func hash(_ inputs: [UInt8]) throws(SealingError) -> [UInt8] {
+    package func hash(
+        _ inputs: [UInt8],
+        _ implementation: LaneImplementation = .automatic
+    ) throws(SealingError) -> [UInt8] {
         let groups = inputs.count / (32 * arity)
         guard inputs.count == groups * 32 * arity else {
             throw SealingError(
                 .invalidArgument,
-                "Poseidon of arity \(arity) got \(inputs.count) bytes, not whole groups")
+                "Poseidon of arity \(arity) got \(inputs.count) bytes, not whole groups"
+            )
         }
         var digests = [UInt8](repeating: 0, count: 32 * groups)
         try Kernels.check(
             csealing_poseidon_hash(
-                UInt32(arity), UInt32(partialRoundCount), words, inputs, &digests, groups),
-            "Poseidon")
+                implementation.native,
+                UInt32(arity),
+                UInt32(partialRoundCount),
+                words,
+                inputs,
+                &digests,
+                groups
+            ),
+            "Poseidon"
+        )
         return digests
     }
 
@@ -94,7 +118,9 @@ package struct Poseidon: Sendable {
     package func hash(_ inputs: [Commitment]) throws(SealingError) -> Commitment {
         guard inputs.count == arity else {
             throw SealingError(
-                .invalidArgument, "Poseidon of arity \(arity) got \(inputs.count) nodes")
+                .invalidArgument,
+                "Poseidon of arity \(arity) got \(inputs.count) nodes"
+            )
         }
         return Commitment(in: try hash(inputs.flatMap(\.bytes)))
     }
@@ -104,18 +130,34 @@ package struct Poseidon: Sendable {
     /// - Parameters:
     ///   - rows: `arity` rows one after the other, each of `columnCount` nodes.
     ///   - columnCount: number of columns, and of digests.
+    ///   - implementation: how the hashes are computed.
+    /// - Returns: the digests, 32 bytes each.
     /// - Throws: ``SealingError`` `.notCanonical`, or `.invalidArgument` for another length.
-    package func hashColumns(_ rows: [UInt8], columnCount: Int) throws(SealingError) -> [UInt8] {
+    package func hashColumns(
+        _ rows: [UInt8],
+        columnCount: Int,
+        _ implementation: LaneImplementation = .automatic
+    ) throws(SealingError) -> [UInt8] {
         guard rows.count == 32 * arity * columnCount else {
             throw SealingError(
-                .invalidArgument, "\(columnCount) columns of \(arity) got \(rows.count) bytes")
+                .invalidArgument,
+                "\(columnCount) columns of \(arity) got \(rows.count) bytes"
+            )
         }
         var digests = [UInt8](repeating: 0, count: 32 * columnCount)
         try Kernels.check(
             csealing_poseidon_columns(
-                UInt32(arity), UInt32(partialRoundCount), words, rows, 32 * columnCount, &digests,
-                columnCount),
-            "Poseidon columns")
+                implementation.native,
+                UInt32(arity),
+                UInt32(partialRoundCount),
+                words,
+                rows,
+                32 * columnCount,
+                &digests,
+                columnCount
+            ),
+            "Poseidon columns"
+        )
         return digests
     }
 
@@ -123,17 +165,26 @@ package struct Poseidon: Sendable {
     ///
     /// - Throws: ``SealingError`` `.notCanonical` or `.invalidArgument`.
     package func permute(
-        _ state: [Commitment], textbook: Bool = false
+        _ state: [Commitment],
+        textbook: Bool = false
     ) throws(SealingError) -> [Commitment] {
         guard state.count == arity + 1 else {
             throw SealingError(
-                .invalidArgument, "the state has \(arity + 1) nodes, not \(state.count)")
+                .invalidArgument,
+                "the state has \(arity + 1) nodes, not \(state.count)"
+            )
         }
         var bytes = state.flatMap(\.bytes)
         try Kernels.check(
             csealing_poseidon_permute(
-                UInt32(arity), UInt32(partialRoundCount), words, textbook ? 1 : 0, &bytes),
-            "Poseidon permutation")
+                UInt32(arity),
+                UInt32(partialRoundCount),
+                words,
+                textbook ? 1 : 0,
+                &bytes
+            ),
+            "Poseidon permutation"
+        )
         return (0...arity).map { Commitment(in: bytes, at: 32 * $0) }
     }
 }
@@ -158,8 +209,10 @@ extension Poseidon {
     /// All constants of the instance.
     package var constants: PoseidonConstants {
         let width = arity + 1
-        var canonical = [UInt8](repeating: 0, count: 8 * words.count)
-        csealing_fr_export(words, &canonical, words.count / 4)
+        let elementCount =
+            16 * width + 2 * width * width + partialRoundCount * 3 * width
+        var canonical = [UInt8](repeating: 0, count: 32 * elementCount)
+        csealing_fr_export(words, &canonical, elementCount)
         var offset = 0
         func take(_ count: Int) -> [UInt8] {
             defer { offset += 32 * count }
@@ -172,8 +225,12 @@ extension Poseidon {
         let blobWordCount = offset / 8
         let roundConstants = take((8 + partialRoundCount) * width)
         return PoseidonConstants(
-            compressed: compressed, matrix: matrix, preSparse: preSparse, sparse: sparse,
+            compressed: compressed,
+            matrix: matrix,
+            preSparse: preSparse,
+            sparse: sparse,
             roundConstants: roundConstants,
-            montgomeryBlob: words.prefix(blobWordCount).flatMap(\.littleEndianBytes))
+            montgomeryBlob: words.prefix(blobWordCount).flatMap(\.littleEndianBytes)
+        )
     }
 }

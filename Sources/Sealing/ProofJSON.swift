@@ -29,14 +29,17 @@ struct TextKey: CodingKey, ExpressibleByStringLiteral {
 
 /// The one entry of an object whose key names a size.
 private func onlyKey(
-    _ container: KeyedDecodingContainer<TextKey>, _ what: String
+    _ container: KeyedDecodingContainer<TextKey>,
+    _ what: String
 ) throws -> TextKey {
     let keys = container.allKeys
     guard keys.count == 1 else {
         throw DecodingError.dataCorrupted(
             DecodingError.Context(
                 codingPath: container.codingPath,
-                debugDescription: "\(what) has one key, the kind of sector; here are \(keys.count)"))
+                debugDescription: "\(what) has one key, the kind of sector; here are \(keys.count)"
+            )
+        )
     }
     return keys[0]
 }
@@ -55,8 +58,10 @@ extension PreCommit1Output: Codable {
         let text = try object.decode(String.self, forKey: "_lotus_SealRandomness")
         guard let bytes = Base64.decode(text), bytes.count == 32 else {
             throw DecodingError.dataCorruptedError(
-                forKey: "_lotus_SealRandomness", in: object,
-                debugDescription: "the ticket is 32 bytes in base64")
+                forKey: "_lotus_SealRandomness",
+                in: object,
+                debugDescription: "the ticket is 32 bytes in base64"
+            )
         }
         ticket = Commitment(in: bytes)
     }
@@ -101,8 +106,10 @@ extension MerkleProof: Codable {
             top = try object.decode(Path.self, forKey: "top_proof").path
         default:
             throw DecodingError.dataCorruptedError(
-                forKey: kind, in: data,
-                debugDescription: "a Merkle proof is Single, Sub or Top")
+                forKey: kind,
+                in: data,
+                debugDescription: "a Merkle proof is Single, Sub or Top"
+            )
         }
     }
 
@@ -173,7 +180,8 @@ extension VanillaProofs: Codable {
 /// Standard base64 with padding.
 enum Base64 {
     private static let alphabet = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8
+    )
 
     static func encode(_ bytes: [UInt8]) -> String {
         var out: [UInt8] = []
@@ -187,7 +195,8 @@ enum Base64 {
             for digit in 0..<4 {
                 out.append(
                     digit <= group.count
-                        ? alphabet[Int(value >> UInt32(18 - 6 * digit)) & 63] : UInt8(ascii: "="))
+                        ? alphabet[Int(value >> UInt32(18 - 6 * digit)) & 63] : UInt8(ascii: "=")
+                )
             }
         }
         return String(decoding: out, as: UTF8.self)

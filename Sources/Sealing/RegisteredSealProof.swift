@@ -37,7 +37,9 @@ package struct RegisteredSealProof: Hashable, Sendable {
     package init(number: Int) throws(SealingError) {
         guard (0..<20).contains(number) else {
             throw SealingError(
-                .invalidArgument, "seal proof \(number) is not registered; they are 0 to 19")
+                .invalidArgument,
+                "seal proof \(number) is not registered; they are 0 to 19"
+            )
         }
         self.init(unchecked: number)
     }
@@ -57,12 +59,15 @@ package struct RegisteredSealProof: Hashable, Sendable {
     ///
     /// - Throws: ``SealingError`` `.invalidArgument` when no proof of that size is registered.
     package static func forSize(
-        _ size: SectorSize, family: SealProofFamily = .v1_1
+        _ size: SectorSize,
+        family: SealProofFamily = .v1_1
     ) throws(SealingError) -> RegisteredSealProof {
         guard let index = sizes.firstIndex(of: size) else {
             let names = sizes.map(\.name).joined(separator: ", ")
             throw SealingError(
-                .invalidArgument, "no seal proof is registered for \(size); use one of \(names)")
+                .invalidArgument,
+                "no seal proof is registered for \(size); use one of \(names)"
+            )
         }
         return RegisteredSealProof(unchecked: 5 * family.rawValue + index)
     }
@@ -101,7 +106,11 @@ package struct RegisteredSealProof: Hashable, Sendable {
     /// What the kernels need to know of this proof.
     package var parameters: SealParameters {
         SealParameters(
-            sectorSize: sectorSize, porepID: porepID, apiVersion: apiVersion, family: family)
+            sectorSize: sectorSize,
+            porepID: porepID,
+            apiVersion: apiVersion,
+            family: family
+        )
     }
 }
 
@@ -131,7 +140,9 @@ package struct SealParameters: Hashable, Sendable {
     package let family: SealProofFamily
 
     package init(
-        sectorSize: SectorSize, porepID: Commitment, apiVersion: ProofAPIVersion,
+        sectorSize: SectorSize,
+        porepID: Commitment,
+        apiVersion: ProofAPIVersion,
         family: SealProofFamily
     ) {
         self.sectorSize = sectorSize

@@ -49,7 +49,9 @@ package struct ReplicaTreeReader: Sendable {
         let inTree = node % leafCount
         let first = inTree / subtreeLeafCount * subtreeLeafCount
         var row = try sealed.read(
-            at: 32 * (UInt64(tree) * leafCount + first), count: 32 * Int(subtreeLeafCount))
+            at: 32 * (UInt64(tree) * leafCount + first),
+            count: 32 * Int(subtreeLeafCount)
+        )
         var index = Int(inTree - first)
         let leaf = Commitment(in: row, at: 32 * index)
         var path: [PathElement] = []
@@ -57,7 +59,10 @@ package struct ReplicaTreeReader: Sendable {
             let start = index / 8 * 8
             path.append(
                 PathElement(
-                    group: Array(row[32 * start..<32 * (start + 8)]), index: index - start))
+                    group: Array(row[32 * start..<32 * (start + 8)]),
+                    index: index - start
+                )
+            )
             row = try Poseidon.arity8.hash(row)
             index /= 8
         }
@@ -65,8 +70,10 @@ package struct ReplicaTreeReader: Sendable {
         var stored = inTree / subtreeLeafCount
         guard Commitment(in: row) == (try file.node(stored)) else {
             throw SealingError(
-                .commitmentMismatch, "\(sealed.path) near node \(node) does not hash to the node "
-                    + "\(stored) of \(file.path); the replica is damaged")
+                .commitmentMismatch,
+                "\(sealed.path) near node \(node) does not hash to the node "
+                    + "\(stored) of \(file.path); the replica is damaged"
+            )
         }
         var rowStart: UInt64 = 0
         var rowCount = leafCount / subtreeLeafCount
@@ -97,8 +104,10 @@ package struct ReplicaTreeReader: Sendable {
                 }
                 guard Commitment(in: row) == (try file.node(stored)) else {
                     throw SealingError(
-                        .commitmentMismatch, "\(sealed.path) from node \(first) on does not hash "
-                            + "to \(file.path); the replica is damaged")
+                        .commitmentMismatch,
+                        "\(sealed.path) from node \(first) on does not hash "
+                            + "to \(file.path); the replica is damaged"
+                    )
                 }
             }
             try verifyStoredRows(file)
@@ -115,7 +124,8 @@ package struct ReplicaTreeReader: Sendable {
                 guard digest == (try file.node(rowStart + rowCount + parent)) else {
                     throw SealingError(
                         .commitmentMismatch,
-                        "\(file.path) is damaged at node \(rowStart + rowCount + parent)")
+                        "\(file.path) is damaged at node \(rowStart + rowCount + parent)"
+                    )
                 }
             }
             rowStart += rowCount

@@ -7,10 +7,13 @@ extension SealPipeline {
     ///   - ticket: the sealing randomness of pre-commit 1.
     ///   - seed: the interactive randomness; non-interactive proofs ignore it.
     ///   - commitments: what pre-commit 2 gave.
+    /// - Returns: the openings of all partitions.
     /// - Throws: ``SealingError`` `.missingFile`, `.wrongFileSize`, `.commitmentMismatch` when the
     ///   files are not those of the commitments, `.inputOutput`, `.cancelled`.
     package func commit1(
-        ticket: Commitment, seed: Commitment, commitments: PreCommit2Output
+        ticket: Commitment,
+        seed: Commitment,
+        commitments: PreCommit2Output
     ) throws(SealingError) -> VanillaProofs {
         let aux = try PersistentAux(file: paths.persistentAux)
         let opener = try SectorOpener(self)
@@ -18,13 +21,16 @@ extension SealPipeline {
             opener.commRLast == aux.commRLast
         else {
             throw SealingError(
-                .commitmentMismatch, "the trees in \(paths.cache) are not those of CommR "
-                    + "\(commitments.commR); run pre-commit 2 again")
+                .commitmentMismatch,
+                "the trees in \(paths.cache) are not those of CommR "
+                    + "\(commitments.commR); run pre-commit 2 again"
+            )
         }
         guard opener.commD == commitments.commD else {
             throw SealingError(
                 .commitmentMismatch,
-                "\(paths.treeD) has the root \(opener.commD), not \(commitments.commD)")
+                "\(paths.treeD) has the root \(opener.commD), not \(commitments.commD)"
+            )
         }
         let replicaID = replicaID(ticket: ticket, commD: commitments.commD)
         let total = UInt64(parameters.partitionCount * parameters.challengesPerPartition)
@@ -32,8 +38,12 @@ extension SealPipeline {
         var partitions: [[ChallengeProof]] = []
         for partition in 0..<parameters.partitionCount {
             let challenges = try PoRepChallenges.derive(
-                parameters: parameters, replicaID: replicaID, commR: commitments.commR,
-                seed: seed, partition: partition)
+                parameters: parameters,
+                replicaID: replicaID,
+                commR: commitments.commR,
+                seed: seed,
+                partition: partition
+            )
             var proofs: [ChallengeProof] = []
             for challenge in challenges {
                 try observer.step("vanilla proofs", done, total)
@@ -43,9 +53,15 @@ extension SealPipeline {
             partitions.append(proofs)
         }
         return VanillaProofs(
-            proofName: parameters.proofName, shapeName: parameters.shapeName,
-            partitions: partitions, commR: commitments.commR, commD: commitments.commD,
-            replicaID: replicaID, seed: seed, ticket: ticket)
+            proofName: parameters.proofName,
+            shapeName: parameters.shapeName,
+            partitions: partitions,
+            commR: commitments.commR,
+            commD: commitments.commD,
+            replicaID: replicaID,
+            seed: seed,
+            ticket: ticket
+        )
     }
 }
 
@@ -82,7 +98,8 @@ struct SectorOpener {
     private func column(_ node: UInt64) throws(SealingError) -> ColumnProof {
         ColumnProof(
             column: Column(index: node, rows: try inputs.column(node)),
-            inclusionProof: try treeC.proof(node))
+            inclusionProof: try treeC.proof(node)
+        )
     }
 
     func proof(_ challenge: UInt64) throws(SealingError) -> ChallengeProof {
@@ -91,18 +108,25 @@ struct SectorOpener {
             columns.append(try column(UInt64(parent)))
         }
         let proofs = ReplicaColumnProofs(
-            challenged: try column(challenge), drgParents: Array(columns[..<6]),
-            expanderParents: Array(columns[6...]))
+            challenged: try column(challenge),
+            drgParents: Array(columns[..<6]),
+            expanderParents: Array(columns[6...])
+        )
         let labels = (1...inputs.layers.count).map { layer in
             LabelingProof(
-                parents: Label.repeated(proofs.parentLabels(layer: layer)), layerIndex: layer,
-                node: challenge)
+                parents: Label.repeated(proofs.parentLabels(layer: layer)),
+                layerIndex: layer,
+                node: challenge
+            )
         }
         let (path, leaf) = try treeD.path(challenge)
         return ChallengeProof(
             commDProof: MerkleProof(base: path, root: commD, leaf: leaf),
-            commRLastProof: try treeR.proof(challenge), replicaColumnProofs: proofs,
-            labelingProofs: labels, encodingProof: labels[labels.count - 1])
+            commRLastProof: try treeR.proof(challenge),
+            replicaColumnProofs: proofs,
+            labelingProofs: labels,
+            encodingProof: labels[labels.count - 1]
+        )
     }
 }
 

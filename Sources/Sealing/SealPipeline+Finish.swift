@@ -43,14 +43,18 @@ extension SealPipeline {
             try observer.step("unsealing", at, size.bytes)
             let data = try decode(replica, key, at: at, count: Int(chunk))
             hasher.push(
-                level: chunk.trailingZeroBitCount - 5, root: try BinaryTree.root(data))
+                level: chunk.trailingZeroBitCount - 5,
+                root: try BinaryTree.root(data)
+            )
             try file.append(data)
             at += chunk
         }
         guard hasher.root == commD else {
             throw SealingError(
-                .commitmentMismatch, "what \(paths.sealed) unseals to does not have CommD "
-                    + "\(commD); replica, ticket or CommD is another sector's")
+                .commitmentMismatch,
+                "what \(paths.sealed) unseals to does not have CommD "
+                    + "\(commD); replica, ticket or CommD is another sector's"
+            )
         }
         try file.commit()
     }
@@ -58,26 +62,37 @@ extension SealPipeline {
     /// Unseals a range of payload bytes.
     ///
     /// - Parameters:
+    ///   - ticket: the sealing randomness of pre-commit 1.
+    ///   - commD: the commitment of the sector's data.
     ///   - offset: first payload byte, a multiple of 127.
     ///   - count: payload bytes, a multiple of 127.
     /// - Returns: the bytes without padding. They are not checked against CommD, which takes the
     ///   whole sector.
     /// - Throws: as ``unseal(ticket:commD:)``, and `.invalidArgument` for another range.
     package func unseal(
-        ticket: Commitment, commD: Commitment, offset: UInt64, count: UInt64
+        ticket: Commitment,
+        commD: Commitment,
+        offset: UInt64,
+        count: UInt64
     ) throws(SealingError) -> [UInt8] {
         guard offset.isMultiple(of: 127), count.isMultiple(of: 127),
             offset <= size.unpaddedBytes, count <= size.unpaddedBytes - offset
         else {
             throw SealingError(
-                .invalidArgument, "a range of \(count) bytes from \(offset) is not made of whole "
-                    + "127-byte groups within the \(size.unpaddedBytes) of the sector")
+                .invalidArgument,
+                "a range of \(count) bytes from \(offset) is not made of whole "
+                    + "127-byte groups within the \(size.unpaddedBytes) of the sector"
+            )
         }
         try demandMemory(2 * size.bytes + 2 * count, "unsealing \(count) bytes")
         let replica = try openReplica()
         let key = try lastLayer(replicaID: replicaID(ticket: ticket, commD: commD))
         let data = try decode(
-            replica, key, at: offset / 127 * 128, count: Int(count / 127 * 128))
+            replica,
+            key,
+            at: offset / 127 * 128,
+            count: Int(count / 127 * 128)
+        )
         return try Fr32.unpad(data)
     }
 
@@ -87,7 +102,10 @@ extension SealPipeline {
     }
 
     private func decode(
-        _ replica: InputFile, _ key: [UInt8], at: UInt64, count: Int
+        _ replica: InputFile,
+        _ key: [UInt8],
+        at: UInt64,
+        count: Int
     ) throws(SealingError) -> [UInt8] {
         let sealed = try replica.read(at: at, count: count)
         return try Field.decode(replica: sealed, key: Array(key[Int(at)..<Int(at) + count]))
@@ -97,11 +115,15 @@ extension SealPipeline {
     private func lastLayer(replicaID: Commitment) throws(SealingError) -> [UInt8] {
         try demandMemory(2 * size.bytes, "labeling a \(size) sector")
         let labeler = LayerLabeler(
-            replicaID: replicaID, nodeCount: size.nodeCount,
+            replicaID: replicaID,
+            nodeCount: size.nodeCount,
             parents: try ParentSource(
                 graph: try StackedGraph(parameters),
-                cacheDirectory: options.parentCacheDirectory, observer: observer),
-            observer: observer)
+                cacheDirectory: options.parentCacheDirectory,
+                observer: observer
+            ),
+            observer: observer
+        )
         var previous = [UInt8](repeating: 0, count: Int(size.bytes))
         var current = previous
         for layer in 1...shape.layerCount {
@@ -120,18 +142,23 @@ extension SealPipeline {
     /// - Throws: ``SealingError`` `.missingFile`, `.wrongFileSize`, `.malformed`,
     ///   `.commitmentMismatch`, `.inputOutput`, `.cancelled`.
     package func verifySector(
-        commR: Commitment, everything: Bool = false
+        commR: Commitment,
+        everything: Bool = false
     ) throws(SealingError) {
         let aux = try PersistentAux(file: paths.persistentAux)
         guard try aux.commR() == commR else {
             throw SealingError(
-                .commitmentMismatch, "\(paths.persistentAux) is not that of CommR \(commR)")
+                .commitmentMismatch,
+                "\(paths.persistentAux) is not that of CommR \(commR)"
+            )
         }
         let reader = try ReplicaTreeReader(paths, size: size)
         guard reader.root == aux.commRLast else {
             throw SealingError(
-                .commitmentMismatch, "tree-r-last in \(paths.cache) has the root \(reader.root), "
-                    + "p_aux has \(aux.commRLast)")
+                .commitmentMismatch,
+                "tree-r-last in \(paths.cache) has the root \(reader.root), "
+                    + "p_aux has \(aux.commRLast)"
+            )
         }
         if everything {
             try reader.verifyAll(observer: observer)

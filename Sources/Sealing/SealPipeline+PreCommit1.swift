@@ -15,8 +15,12 @@ package struct PreCommit1Output: Hashable, Sendable {
     package let ticket: Commitment
 
     package init(
-        proofName: String, shapeName: String, labels: [StoreConfig], treeD: StoreConfig,
-        commD: Commitment, ticket: Commitment
+        proofName: String,
+        shapeName: String,
+        labels: [StoreConfig],
+        treeD: StoreConfig,
+        commD: Commitment,
+        ticket: Commitment
     ) {
         self.proofName = proofName
         self.shapeName = shapeName
@@ -35,18 +39,22 @@ extension SealPipeline {
     ///
     /// - Parameters:
     ///   - ticket: the sealing randomness.
-    ///   - pieces: the sector's pieces in order, which must fill it.
+    ///   - pieces: the sector's pieces in order, which must fill it; none stands for zeros.
+    /// - Returns: what pre-commit 2 takes.
     /// - Throws: ``SealingError`` `.missingFile` or `.wrongFileSize` for the unsealed file,
     ///   `.piecesDoNotFit`, `.commitmentMismatch` when the data is not that of the pieces,
     ///   `.notCanonical`, `.insufficientMemory`, `.inputOutput`, `.cancelled`.
     package func preCommit1(
-        ticket: Commitment, pieces: [PieceInfo]
+        ticket: Commitment,
+        pieces: [PieceInfo]
     ) throws(SealingError) -> PreCommit1Output {
         let held = try total(of: pieces)
         guard pieces.isEmpty || held == size.bytes else {
             throw SealingError(
-                .piecesDoNotFit, "the pieces hold \(held) bytes; add zero pieces up to the "
-                    + "\(size.bytes) of the sector")
+                .piecesDoNotFit,
+                "the pieces hold \(held) bytes; add zero pieces up to the "
+                    + "\(size.bytes) of the sector"
+            )
         }
         try Files.require(paths.unsealed, size: size.bytes, "the unsealed file")
         try demandMemory(2 * size.bytes, "labeling a \(size) sector")
@@ -58,12 +66,18 @@ extension SealPipeline {
         try labelLayers(replicaID: replicaID, &checkpoint)
         let stores = TemporaryAux(cachePath: paths.cache, sectorSize: size)
         return PreCommit1Output(
-            proofName: parameters.proofName, shapeName: parameters.shapeName,
-            labels: stores.labels, treeD: stores.treeD, commD: commD, ticket: ticket)
+            proofName: parameters.proofName,
+            shapeName: parameters.shapeName,
+            labels: stores.labels,
+            treeD: stores.treeD,
+            commD: commD,
+            ticket: ticket
+        )
     }
 
     private func buildTreeD(
-        commD: Commitment, _ checkpoint: inout LayerCheckpoint
+        commD: Commitment,
+        _ checkpoint: inout LayerCheckpoint
     ) throws(SealingError) {
         let bytes = 32 * (2 * size.nodeCount - 1)
         if let digest = checkpoint.treeD, try Files.size(paths.treeD) == bytes,
@@ -72,7 +86,11 @@ extension SealPipeline {
             return
         }
         let writer = try TreeWriter(
-            paths.treeD, hasher: .sha256, name: "tree-d", observer: observer)
+            paths.treeD,
+            hasher: .sha256,
+            name: "tree-d",
+            observer: observer
+        )
         let data = try InputFile(paths.unsealed)
         var at: UInt64 = 0
         while at < size.bytes {
@@ -81,8 +99,10 @@ extension SealPipeline {
             let chunk = try data.read(at: at, count: count)
             if let index = Field.firstInvalid(chunk, nodeCount: count / 32) {
                 throw SealingError(
-                    .notCanonical, "node \(at / 32 + UInt64(index)) of \(paths.unsealed) is not "
-                        + "below the field's modulus; the data is not Fr32-padded")
+                    .notCanonical,
+                    "node \(at / 32 + UInt64(index)) of \(paths.unsealed) is not "
+                        + "below the field's modulus; the data is not Fr32-padded"
+                )
             }
             try writer.append(chunk)
             at += UInt64(count)
@@ -93,7 +113,8 @@ extension SealPipeline {
     }
 
     private func labelLayers(
-        replicaID: Commitment, _ checkpoint: inout LayerCheckpoint
+        replicaID: Commitment,
+        _ checkpoint: inout LayerCheckpoint
     ) throws(SealingError) {
         let graph = try StackedGraph(parameters)
         let count = shape.layerCount
@@ -109,10 +130,15 @@ extension SealPipeline {
         checkpoint.forgetLayers(after: finished)
         try checkpoint.save(paths.checkpoint)
         let labeler = LayerLabeler(
-            replicaID: replicaID, nodeCount: size.nodeCount,
+            replicaID: replicaID,
+            nodeCount: size.nodeCount,
             parents: try ParentSource(
-                graph: graph, cacheDirectory: options.parentCacheDirectory, observer: observer),
-            observer: observer)
+                graph: graph,
+                cacheDirectory: options.parentCacheDirectory,
+                observer: observer
+            ),
+            observer: observer
+        )
         var previous: [UInt8] = []
         if finished > 0 {
             previous = try InputFile(paths.layer(finished)).read(at: 0, count: Int(size.bytes))
@@ -139,7 +165,9 @@ extension SealPipeline {
     /// Whether a layer is on disk and is the one that this sector has: by its digest if this
     /// program wrote it, else by computing a sample of its labels again.
     private func isComplete(
-        layer: Int, replicaID: Commitment, _ graph: StackedGraph,
+        layer: Int,
+        replicaID: Commitment,
+        _ graph: StackedGraph,
         _ checkpoint: inout LayerCheckpoint
     ) throws(SealingError) -> Bool {
         let path = paths.layer(layer)
@@ -150,8 +178,12 @@ extension SealPipeline {
             return try digest(of: path, "layer \(layer) check") == checkpoint.layers[layer - 1]
         }
         let sampled = try LayerSample.agrees(
-            layer: layer, path: path, previous: layer == 1 ? nil : paths.layer(layer - 1),
-            replicaID: replicaID, graph: graph)
+            layer: layer,
+            path: path,
+            previous: layer == 1 ? nil : paths.layer(layer - 1),
+            replicaID: replicaID,
+            graph: graph
+        )
         guard sampled, checkpoint.layers.count == layer - 1 else {
             return false
         }
@@ -180,7 +212,11 @@ enum LayerSample {
 
     /// Whether the sampled labels follow from the parents' labels in the files.
     static func agrees(
-        layer: Int, path: String, previous: String?, replicaID: Commitment, graph: StackedGraph
+        layer: Int,
+        path: String,
+        previous: String?,
+        replicaID: Commitment,
+        graph: StackedGraph
     ) throws(SealingError) -> Bool {
         let file = try InputFile(path)
         let below = try previous.map { (path) throws(SealingError) in try InputFile(path) }
@@ -202,7 +238,11 @@ enum LayerSample {
                 }
             }
             let label = try Label.compute(
-                replicaID: replicaID, layer: layer, node: node, parents: labels)
+                replicaID: replicaID,
+                layer: layer,
+                node: node,
+                parents: labels
+            )
             guard label == (try file.node(node)) else {
                 return false
             }

@@ -39,9 +39,17 @@ extension SealPipeline {
         var treeRRoots: [Commitment] = []
         for index in 0..<shape.baseTreeCount {
             let treeC = try TreeWriter(
-                treeCPaths[index], hasher: .poseidon8, name: "tree-c", observer: observer)
+                treeCPaths[index],
+                hasher: .poseidon8,
+                name: "tree-c",
+                observer: observer
+            )
             let treeR = try TreeWriter(
-                treeRPaths[index], hasher: .poseidon8, name: "tree-r-last", observer: observer)
+                treeRPaths[index],
+                hasher: .poseidon8,
+                name: "tree-r-last",
+                observer: observer
+            )
             try appendLeaves(of: index, inputs, treeC: treeC, treeR: treeR, sealed: sealed)
             treeCRoots.append(try treeC.finish())
             treeRRoots.append(try treeR.finish())
@@ -49,20 +57,26 @@ extension SealPipeline {
         try sealed.commit()
         let aux = PersistentAux(
             commC: try CompoundTree.root(baseRoots: treeCRoots, shape: shape),
-            commRLast: try CompoundTree.root(baseRoots: treeRRoots, shape: shape))
+            commRLast: try CompoundTree.root(baseRoots: treeRRoots, shape: shape)
+        )
         let stores = TemporaryAux(cachePath: paths.cache, sectorSize: size)
         try Files.write(stores.bytes, to: paths.temporaryAux)
         try Files.write(aux.bytes, to: paths.persistentAux)
         return PreCommit2Output(
-            commD: preCommit1.commD, commR: try aux.commR(), commC: aux.commC,
-            commRLast: aux.commRLast)
+            commD: preCommit1.commD,
+            commR: try aux.commR(),
+            commC: aux.commC,
+            commRLast: aux.commRLast
+        )
     }
 
     private func requireStores(_ preCommit1: PreCommit1Output) throws(SealingError) {
         guard preCommit1.proofName == parameters.proofName else {
             throw SealingError(
-                .invalidArgument, "pre-commit 1 was for \(preCommit1.proofName), this sector is "
-                    + "\(parameters.proofName)")
+                .invalidArgument,
+                "pre-commit 1 was for \(preCommit1.proofName), this sector is "
+                    + "\(parameters.proofName)"
+            )
         }
         for layer in 1...shape.layerCount {
             try Files.require(paths.layer(layer), size: size.bytes, "layer \(layer)")
@@ -72,14 +86,19 @@ extension SealPipeline {
         let root = try InputFile(paths.treeD).node(nodes - 1)
         guard root == preCommit1.commD else {
             throw SealingError(
-                .commitmentMismatch, "\(paths.treeD) has the root \(root), pre-commit 1 has "
-                    + "\(preCommit1.commD); run it again")
+                .commitmentMismatch,
+                "\(paths.treeD) has the root \(root), pre-commit 1 has "
+                    + "\(preCommit1.commD); run it again"
+            )
         }
     }
 
     /// The leaves of one base tree: columns for tree-c, replica nodes for tree-r-last.
     private func appendLeaves(
-        of index: Int, _ inputs: SealInputs, treeC: TreeWriter, treeR: TreeWriter,
+        of index: Int,
+        _ inputs: SealInputs,
+        treeC: TreeWriter,
+        treeR: TreeWriter,
         sealed: OutputFile
     ) throws(SealingError) {
         let leafCount = size.baseTreeLeafCount

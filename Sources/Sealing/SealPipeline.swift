@@ -26,18 +26,29 @@ package struct SealPipeline: Sendable {
 
     /// The pipeline of a sector of a registered kind.
     package init(
-        _ sector: SectorIdentity, paths: SectorPaths, options: SealingOptions = SealingOptions(),
+        _ sector: SectorIdentity,
+        paths: SectorPaths,
+        options: SealingOptions = SealingOptions(),
         observer: SealObserver = .none
     ) {
         self.init(
-            parameters: sector.proof.parameters, proverID: sector.proverID,
-            sectorNumber: sector.number, paths: paths, options: options, observer: observer)
+            parameters: sector.proof.parameters,
+            proverID: sector.proverID,
+            sectorNumber: sector.number,
+            paths: paths,
+            options: options,
+            observer: observer
+        )
     }
 
     /// The pipeline of any sector, also of sizes that are not registered.
     package init(
-        parameters: SealParameters, proverID: Commitment, sectorNumber: UInt64, paths: SectorPaths,
-        options: SealingOptions = SealingOptions(), observer: SealObserver = .none
+        parameters: SealParameters,
+        proverID: Commitment,
+        sectorNumber: UInt64,
+        paths: SectorPaths,
+        options: SealingOptions = SealingOptions(),
+        observer: SealObserver = .none
     ) {
         self.parameters = parameters
         self.proverID = proverID
@@ -58,15 +69,20 @@ package struct SealPipeline: Sendable {
     /// The replica identifier of this sector.
     package func replicaID(ticket: Commitment, commD: Commitment) -> Commitment {
         ReplicaID.compute(
-            proverID: proverID, sectorNumber: sectorNumber, ticket: ticket, commD: commD,
-            porepID: parameters.porepID)
+            proverID: proverID,
+            sectorNumber: sectorNumber,
+            ticket: ticket,
+            commD: commD,
+            porepID: parameters.porepID
+        )
     }
 
     func demandMemory(_ bytes: UInt64, _ what: String) throws(SealingError) {
         guard bytes <= options.memoryBytesMax else {
             throw SealingError(
                 .insufficientMemory,
-                "\(what) needs \(bytes) bytes of memory; the limit is \(options.memoryBytesMax)")
+                "\(what) needs \(bytes) bytes of memory; the limit is \(options.memoryBytesMax)"
+            )
         }
     }
 }
@@ -83,7 +99,10 @@ package struct AddedPiece: Hashable, Sendable, Codable {
     package let isSectorFull: Bool
 
     package init(
-        piece: PieceInfo, padding: [PieceInfo], pieces: [PieceInfo], isSectorFull: Bool
+        piece: PieceInfo,
+        padding: [PieceInfo],
+        pieces: [PieceInfo],
+        isSectorFull: Bool
     ) {
         self.piece = piece
         self.padding = padding
@@ -103,10 +122,13 @@ extension SealPipeline {
     ///   - source: the payload; what it leaves of the piece is zeros.
     ///   - paddedSize: bytes of the piece after padding; nil takes the smallest that holds it.
     ///   - existing: the pieces already in the sector, in order, padding included.
+    /// - Returns: the piece, the zero pieces before it, and the new list of all pieces.
     /// - Throws: ``SealingError`` `.piecesDoNotFit`, `.invalidArgument`, `.missingFile`,
     ///   `.wrongFileSize`, `.inputOutput`, `.cancelled`; the sector's data is then as before.
     package func addPiece(
-        _ source: PieceSource, paddedSize: UInt64? = nil, existing: [PieceInfo] = []
+        _ source: PieceSource,
+        paddedSize: UInt64? = nil,
+        existing: [PieceInfo] = []
     ) throws(SealingError) -> AddedPiece {
         let least = try PieceSize.padded(forPayload: source.payloadCount)
         let target = paddedSize ?? least
@@ -118,9 +140,14 @@ extension SealPipeline {
         else {
             throw SealingError(
                 .piecesDoNotFit,
-                "a piece of \(target) bytes does not fit behind \(written) of \(size.bytes)")
+                "a piece of \(target) bytes does not fit behind \(written) of \(size.bytes)"
+            )
         }
-        let staging = try StagingFile(paths.staging, count: written)
+        let staging = try StagingFile(
+            paths.staging,
+            complete: paths.unsealed,
+            count: written
+        )
         let padding = try SealPipeline.zeroPieces(from: written, count: left)
         var at = written + left
         var reader = try PieceReader(source, paddedSize: target, observer: observer)
@@ -137,8 +164,11 @@ extension SealPipeline {
                 try Files.rename(paths.staging, to: paths.unsealed)
             }
             return AddedPiece(
-                piece: piece, padding: padding, pieces: existing + padding + [piece],
-                isSectorFull: isFull)
+                piece: piece,
+                padding: padding,
+                pieces: existing + padding + [piece],
+                isSectorFull: isFull
+            )
         } catch {
             try staging.finish(count: written)
             throw error
@@ -157,7 +187,11 @@ extension SealPipeline {
             return []
         }
         let filler = try SealPipeline.zeroPieces(from: written, count: size.bytes - written)
-        let staging = try StagingFile(paths.staging, count: written)
+        let staging = try StagingFile(
+            paths.staging,
+            complete: paths.unsealed,
+            count: written
+        )
         try staging.finish(count: size.bytes)
         try Files.rename(paths.staging, to: paths.unsealed)
         return filler
@@ -165,11 +199,14 @@ extension SealPipeline {
 
     /// The zero pieces, each aligned to its size, that cover `count` bytes from `start`.
     package static func zeroPieces(
-        from start: UInt64, count: UInt64
+        from start: UInt64,
+        count: UInt64
     ) throws(SealingError) -> [PieceInfo] {
         guard start.isMultiple(of: 128), count.isMultiple(of: 128), count <= 1 << 36 else {
             throw SealingError(
-                .invalidArgument, "zero pieces cover multiples of 128 bytes, not \(count)")
+                .invalidArgument,
+                "zero pieces cover multiples of 128 bytes, not \(count)"
+            )
         }
         var pieces: [PieceInfo] = []
         var at = start
@@ -192,7 +229,9 @@ extension SealPipeline {
             total += piece.size
             guard total <= size.bytes else {
                 throw SealingError(
-                    .piecesDoNotFit, "the pieces hold \(total) bytes or more, the sector \(size)")
+                    .piecesDoNotFit,
+                    "the pieces hold \(total) bytes or more, the sector \(size)"
+                )
             }
         }
         return total

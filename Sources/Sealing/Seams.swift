@@ -7,7 +7,9 @@ package protocol CommitProver: Sendable {
     /// - Returns: 192 bytes for each partition, or one aggregate for a non-interactive proof.
     /// - Throws: ``SealingError``.
     func prove(
-        _ proofs: VanillaProofs, parameters: SealParameters, observer: SealObserver
+        _ proofs: VanillaProofs,
+        parameters: SealParameters,
+        observer: SealObserver
     ) throws(SealingError) -> [UInt8]
 
     /// Whether a proof holds for its statement.
@@ -20,11 +22,14 @@ package protocol CommitProver: Sendable {
 ///
 /// There is no implementation in this module yet.
 package protocol PoStSnarkProver: Sendable {
-    /// - Parameter proofs: one for each sector, ascending by number.
+    /// Takes one vanilla proof for each sector, ascending by number.
+    ///
     /// - Returns: 192 bytes for each partition.
     /// - Throws: ``SealingError``.
     func prove(
-        _ proofs: [PoStVanillaProof], statement: PoStStatement, observer: SealObserver
+        _ proofs: [PoStVanillaProof],
+        statement: PoStStatement,
+        observer: SealObserver
     ) throws(SealingError) -> [UInt8]
 
     /// Whether a proof holds for its statement.

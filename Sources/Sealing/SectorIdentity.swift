@@ -27,8 +27,12 @@ package struct SectorIdentity: Hashable, Sendable, Codable {
     /// The replica identifier, which every label of the sector hashes.
     package func replicaID(ticket: Commitment, commD: Commitment) -> Commitment {
         ReplicaID.compute(
-            proverID: proverID, sectorNumber: number, ticket: ticket, commD: commD,
-            porepID: proof.porepID)
+            proverID: proverID,
+            sectorNumber: number,
+            ticket: ticket,
+            commD: commD,
+            porepID: proof.porepID
+        )
     }
 }
 
@@ -50,7 +54,10 @@ extension Commitment {
 package enum ReplicaID {
     /// The digest that binds a replica to prover, sector, ticket, data and kind of proof.
     package static func compute(
-        proverID: Commitment, sectorNumber: UInt64, ticket: Commitment, commD: Commitment,
+        proverID: Commitment,
+        sectorNumber: UInt64,
+        ticket: Commitment,
+        commD: Commitment,
         porepID: Commitment
     ) -> Commitment {
         var hasher = SHA256()
@@ -85,8 +92,10 @@ package struct SectorPaths: Hashable, Sendable, Codable {
 
     init(root: String, name: String) {
         self.init(
-            unsealed: "\(root)/unsealed/\(name)", sealed: "\(root)/sealed/\(name)",
-            cache: "\(root)/cache/\(name)")
+            unsealed: "\(root)/unsealed/\(name)",
+            sealed: "\(root)/sealed/\(name)",
+            cache: "\(root)/cache/\(name)"
+        )
     }
 
     /// The data file of a store in the cache directory, such as `sc-02-data-tree-d.dat`.
@@ -94,7 +103,7 @@ package struct SectorPaths: Hashable, Sendable, Codable {
         "\(cache)/sc-02-data-\(id).dat"
     }
 
-    /// Labels of layer 1, 2, …
+    /// Labels of a layer, counted from 1.
     package func layer(_ layer: Int) -> String {
         cacheFile("layer-\(layer)")
     }

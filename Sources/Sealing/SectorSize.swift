@@ -28,7 +28,9 @@ package enum SectorSize: UInt64, CaseIterable, Hashable, Sendable, Codable, Comp
         }
         let names = SectorSize.allCases.map(\.name).joined(separator: ", ")
         throw SealingError(
-            .invalidArgument, "“\(text.prefix(40))” is not a sector size; use one of \(names)")
+            .invalidArgument,
+            "“\(text.prefix(40))” is not a sector size; use one of \(names)"
+        )
     }
 
     /// Bytes of the sealed file, and of the unsealed file after Fr32 padding.
@@ -102,9 +104,12 @@ extension SectorSize {
             case .kib32, .gib64: (8, 2)
             }
         return SectorShape(
-            layerCount: mainnet ? 11 : 2, subArity: sub, topArity: top,
+            layerCount: mainnet ? 11 : 2,
+            subArity: sub,
+            topArity: top,
             discardedRowCount: self < .mib8 ? 1 : 2,
-            windowSectorCount: self == .gib32 ? 2349 : self == .gib64 ? 2300 : 2)
+            windowSectorCount: self == .gib32 ? 2349 : self == .gib64 ? 2300 : 2
+        )
     }
 
     /// Leaves of one base tree: a power of 8.

@@ -15,42 +15,59 @@ package struct StackedGraph: Sendable {
 
     /// - Throws: ``SealingError`` `.invalidArgument` unless there are 4 to 2^31 nodes.
     package init(
-        porepID: Commitment, nodeCount: UInt64, apiVersion: ProofAPIVersion
+        porepID: Commitment,
+        nodeCount: UInt64,
+        apiVersion: ProofAPIVersion
     ) throws(SealingError) {
         guard (4...(1 << 31)).contains(nodeCount) else {
             throw SealingError(
-                .invalidArgument, "a graph has 4 to 2^31 nodes, not \(nodeCount)")
+                .invalidArgument,
+                "a graph has 4 to 2^31 nodes, not \(nodeCount)"
+            )
         }
         var graph = csealing_graph()
         try Kernels.check(
             csealing_graph_init(&graph, porepID.bytes, nodeCount, apiVersion == .v1_0 ? 1 : 0),
-            "graph")
+            "graph"
+        )
         self.graph = graph
         self.nodeCount = nodeCount
     }
 
     package init(_ parameters: SealParameters) throws(SealingError) {
         try self.init(
-            porepID: parameters.porepID, nodeCount: parameters.sectorSize.nodeCount,
-            apiVersion: parameters.apiVersion)
+            porepID: parameters.porepID,
+            nodeCount: parameters.sectorSize.nodeCount,
+            apiVersion: parameters.apiVersion
+        )
     }
 
     /// The parents of `count` nodes from `first` on, 14 numbers each.
     ///
     /// - Throws: ``SealingError`` `.invalidArgument` when the range leaves the graph.
-    package func parents(first: UInt64, count: Int) throws(SealingError) -> [UInt32] {
+    package func parents(
+        first: UInt64,
+        count: Int,
+        _ implementation: LaneImplementation = .automatic
+    ) throws(SealingError) -> [UInt32] {
         guard count >= 0, first <= nodeCount, UInt64(count) <= nodeCount - first else {
             throw SealingError(
-                .invalidArgument, "nodes \(first) + \(count) leave a graph of \(nodeCount)")
+                .invalidArgument,
+                "nodes \(first) + \(count) leave a graph of \(nodeCount)"
+            )
         }
         var result = [UInt32](repeating: 0, count: count * StackedGraph.degree)
         var copy = graph
-        try Kernels.check(csealing_graph_parents(&copy, first, count, &result), "parents")
+        try Kernels.check(
+            csealing_graph_parents(implementation.native, &copy, first, count, &result),
+            "parents"
+        )
         return result
     }
 
     /// First 28 bytes of the seed of every node's draws.
     package var drgSeed: [UInt8] {
+        // Safety: the seed's 32 bytes are borrowed for one copy.
         withUnsafeBytes(of: graph.drg_seed) { Array($0.prefix(28)) }
     }
 
@@ -92,12 +109,17 @@ struct ParentSource {
     /// Takes the parents from a cache file in `cacheDirectory` (made when missing), from memory
     /// for small graphs, or else computes them anew for every layer.
     init(
-        graph: StackedGraph, cacheDirectory: String?, observer: SealObserver
+        graph: StackedGraph,
+        cacheDirectory: String?,
+        observer: SealObserver
     ) throws(SealingError) {
         self.graph = graph
         if let cacheDirectory {
             let path = try ParentCache.ensure(
-                graph: graph, directory: cacheDirectory, observer: observer)
+                graph: graph,
+                directory: cacheDirectory,
+                observer: observer
+            )
             file = try InputFile(path)
             held = []
         } else if graph.nodeCount <= ParentSource.heldNodeCountMax {
@@ -132,14 +154,16 @@ package enum ParentCache {
     /// - Returns: the path of the file.
     /// - Throws: ``SealingError`` `.inputOutput`, `.cancelled`.
     package static func ensure(
-        graph: StackedGraph, directory: String, observer: SealObserver = .none
+        graph: StackedGraph,
+        directory: String,
+        observer: SealObserver = .none
     ) throws(SealingError) -> String {
         let path = "\(directory)/\(graph.cacheFileName)"
         if try Files.size(path) == graph.nodeCount * 56 {
             return path
         }
         try Files.makeDirectory(directory)
-        let file = try OutputFile(path)
+        let file = try OutputFile(path, isShared: true)
         var first: UInt64 = 0
         while first < graph.nodeCount {
             try observer.step("parent cache", first, graph.nodeCount)

@@ -51,8 +51,11 @@ package struct TemporaryAux: Hashable, Sendable {
         }
         treeD = StoreConfig(path: cachePath, id: "tree-d", size: 2 * nodes - 1, rowsToDiscard: 0)
         treeRLast = StoreConfig(
-            path: cachePath, id: "tree-r-last", size: base,
-            rowsToDiscard: UInt64(shape.discardedRowCount))
+            path: cachePath,
+            id: "tree-r-last",
+            size: base,
+            rowsToDiscard: UInt64(shape.discardedRowCount)
+        )
         treeC = StoreConfig(path: cachePath, id: "tree-c", size: base, rowsToDiscard: 0)
     }
 

@@ -16,7 +16,9 @@ package enum BinaryTree {
     package static func root(_ leaves: [UInt8]) throws(SealingError) -> Commitment {
         guard leaves.count >= 32, leaves.count.nonzeroBitCount == 1 else {
             throw SealingError(
-                .invalidArgument, "\(leaves.count) bytes are not a power of two of leaves")
+                .invalidArgument,
+                "\(leaves.count) bytes are not a power of two of leaves"
+            )
         }
         var row = leaves
         while row.count > 32 {
@@ -64,7 +66,10 @@ struct TreeWriter {
     private let observer: SealObserver
 
     init(
-        _ path: String, hasher: TreeHasher, name: String, observer: SealObserver
+        _ path: String,
+        hasher: TreeHasher,
+        name: String,
+        observer: SealObserver
     ) throws(SealingError) {
         file = try OutputFile(path)
         self.hasher = hasher
@@ -86,7 +91,8 @@ struct TreeWriter {
     /// - Throws: ``SealingError`` `.commitmentMismatch` and those of files and observer.
     @discardableResult
     func finish(
-        expecting expected: Commitment? = nil, of source: String = ""
+        expecting expected: Commitment? = nil,
+        of source: String = ""
     ) throws(SealingError) -> Commitment {
         var rowStart: UInt64 = 0
         var rowBytes = file.count
@@ -106,8 +112,10 @@ struct TreeWriter {
         let root = Commitment(in: try file.read(at: rowStart, count: 32))
         if let expected, expected != root {
             throw SealingError(
-                .commitmentMismatch, "\(name) of \(source) has the root \(root) where "
-                    + "\(expected) is expected; the data or the piece list is not this sector's")
+                .commitmentMismatch,
+                "\(name) of \(source) has the root \(root) where "
+                    + "\(expected) is expected; the data or the piece list is not this sector's"
+            )
         }
         try file.commit()
         return root
@@ -118,12 +126,14 @@ struct TreeWriter {
 enum CompoundTree {
     /// The root over base roots.
     static func root(
-        baseRoots: [Commitment], shape: SectorShape
+        baseRoots: [Commitment],
+        shape: SectorShape
     ) throws(SealingError) -> Commitment {
         guard baseRoots.count == shape.baseTreeCount else {
             throw SealingError(
                 .invalidArgument,
-                "\(baseRoots.count) base roots where there are \(shape.baseTreeCount) trees")
+                "\(baseRoots.count) base roots where there are \(shape.baseTreeCount) trees"
+            )
         }
         var row = baseRoots
         for arity in [shape.subArity, shape.topArity] where arity > 0 {
@@ -134,7 +144,8 @@ enum CompoundTree {
 
     /// Sub roots: the row between base trees and top.
     static func groups(
-        _ row: [Commitment], _ arity: Int
+        _ row: [Commitment],
+        _ arity: Int
     ) throws(SealingError) -> [Commitment] {
         let poseidon = try Poseidon.instance(arity: arity)
         var parents: [Commitment] = []

@@ -42,7 +42,9 @@ package struct ReplicaColumnProofs: Hashable, Sendable, Codable {
     }
 
     package init(
-        challenged: ColumnProof, drgParents: [ColumnProof], expanderParents: [ColumnProof]
+        challenged: ColumnProof,
+        drgParents: [ColumnProof],
+        expanderParents: [ColumnProof]
     ) {
         self.challenged = challenged
         self.drgParents = drgParents
@@ -90,8 +92,10 @@ package struct ChallengeProof: Hashable, Sendable, Codable {
     }
 
     package init(
-        commDProof: MerkleProof, commRLastProof: MerkleProof,
-        replicaColumnProofs: ReplicaColumnProofs, labelingProofs: [LabelingProof],
+        commDProof: MerkleProof,
+        commRLastProof: MerkleProof,
+        replicaColumnProofs: ReplicaColumnProofs,
+        labelingProofs: [LabelingProof],
         encodingProof: LabelingProof
     ) {
         self.commDProof = commDProof
@@ -117,8 +121,14 @@ package struct VanillaProofs: Hashable, Sendable {
     package var ticket: Commitment
 
     package init(
-        proofName: String, shapeName: String, partitions: [[ChallengeProof]], commR: Commitment,
-        commD: Commitment, replicaID: Commitment, seed: Commitment, ticket: Commitment
+        proofName: String,
+        shapeName: String,
+        partitions: [[ChallengeProof]],
+        commR: Commitment,
+        commD: Commitment,
+        replicaID: Commitment,
+        seed: Commitment,
+        ticket: Commitment
     ) {
         self.proofName = proofName
         self.shapeName = shapeName

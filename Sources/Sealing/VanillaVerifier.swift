@@ -52,7 +52,10 @@ package struct PoRepStatement: Hashable, Sendable {
     package let seed: Commitment
 
     package init(
-        parameters: SealParameters, replicaID: Commitment, commD: Commitment, commR: Commitment,
+        parameters: SealParameters,
+        replicaID: Commitment,
+        commD: Commitment,
+        commR: Commitment,
         seed: Commitment
     ) {
         self.parameters = parameters
@@ -69,7 +72,8 @@ package enum VanillaVerifier {
     ///
     /// - Throws: ``VanillaRejection`` with the first thing that is wrong.
     package static func verify(
-        _ proofs: VanillaProofs, _ statement: PoRepStatement
+        _ proofs: VanillaProofs,
+        _ statement: PoRepStatement
     ) throws(VanillaRejection) {
         let parameters = statement.parameters
         guard proofs.proofName == parameters.proofName,
@@ -78,12 +82,16 @@ package enum VanillaVerifier {
             proofs.seed == statement.seed
         else {
             throw VanillaRejection(
-                .wrongStatement, "kind, replica, commitments or seed are not those asked about")
+                .wrongStatement,
+                "kind, replica, commitments or seed are not those asked about"
+            )
         }
         guard proofs.partitions.count == parameters.partitionCount else {
             throw VanillaRejection(
-                .wrongShape, "\(proofs.partitions.count) partitions, not "
-                    + "\(parameters.partitionCount)")
+                .wrongShape,
+                "\(proofs.partitions.count) partitions, not "
+                    + "\(parameters.partitionCount)"
+            )
         }
         let graph: StackedGraph
         do {
@@ -97,20 +105,28 @@ package enum VanillaVerifier {
     }
 
     private static func verify(
-        _ list: [ChallengeProof], partition: Int, _ statement: PoRepStatement,
+        _ list: [ChallengeProof],
+        partition: Int,
+        _ statement: PoRepStatement,
         _ graph: StackedGraph
     ) throws(VanillaRejection) {
         let challenges: [UInt64]
         do {
             challenges = try PoRepChallenges.derive(
-                parameters: statement.parameters, replicaID: statement.replicaID,
-                commR: statement.commR, seed: statement.seed, partition: partition)
+                parameters: statement.parameters,
+                replicaID: statement.replicaID,
+                commR: statement.commR,
+                seed: statement.seed,
+                partition: partition
+            )
         } catch {
             throw VanillaRejection(.wrongStatement, error.message)
         }
         guard list.count == challenges.count else {
             var rejection = VanillaRejection(
-                .wrongShape, "\(list.count) challenges, not \(challenges.count)")
+                .wrongShape,
+                "\(list.count) challenges, not \(challenges.count)"
+            )
             rejection.partition = partition
             throw rejection
         }
@@ -165,7 +181,8 @@ private struct ChallengeCheck {
     }
 
     private func verify(
-        _ columns: ReplicaColumnProofs, commC: Commitment
+        _ columns: ReplicaColumnProofs,
+        commC: Commitment
     ) throws(VanillaRejection) {
         let parents: [UInt32]
         do {
@@ -184,14 +201,19 @@ private struct ChallengeCheck {
     }
 
     private func column(
-        _ proof: ColumnProof, at index: UInt64, commC: Commitment, _ name: String
+        _ proof: ColumnProof,
+        at index: UInt64,
+        commC: Commitment,
+        _ name: String
     ) throws(VanillaRejection) {
         guard proof.column.rows.count == size.shape.layerCount else {
             throw VanillaRejection(.wrongShape, "\(name) has \(proof.column.rows.count) rows")
         }
         guard proof.column.index == index else {
             throw VanillaRejection(
-                .wrongNode, "\(name) is that of node \(proof.column.index), not \(index)")
+                .wrongNode,
+                "\(name) is that of node \(proof.column.index), not \(index)"
+            )
         }
         guard proof.inclusionProof.root == commC else {
             throw VanillaRejection(.wrongPath, "\(name) ends at another CommC")
@@ -214,18 +236,29 @@ private struct ChallengeCheck {
         for layer in 1...count {
             let parents = columns.parentLabels(layer: layer)
             let expected = LabelingProof(
-                parents: Label.repeated(parents), layerIndex: layer, node: node)
+                parents: Label.repeated(parents),
+                layerIndex: layer,
+                node: node
+            )
             guard proof.labelingProofs[layer - 1] == expected else {
                 throw VanillaRejection(
-                    .wrongLabel, "the parents given for layer \(layer) are not the node's")
+                    .wrongLabel,
+                    "the parents given for layer \(layer) are not the node's"
+                )
             }
             let label = try field("label") { () throws(SealingError) in
                 try Label.compute(
-                    replicaID: statement.replicaID, layer: layer, node: node, parents: parents)
+                    replicaID: statement.replicaID,
+                    layer: layer,
+                    node: node,
+                    parents: parents
+                )
             }
             guard label == columns.challenged.column.rows[layer - 1] else {
                 throw VanillaRejection(
-                    .wrongLabel, "the label of layer \(layer) does not follow from its parents")
+                    .wrongLabel,
+                    "the label of layer \(layer) does not follow from its parents"
+                )
             }
         }
         guard proof.encodingProof == proof.labelingProofs[count - 1] else {
@@ -234,7 +267,10 @@ private struct ChallengeCheck {
     }
 
     private func path(
-        _ proof: MerkleProof, _ shape: PathShape, _ hasher: TreeHasher, at index: UInt64,
+        _ proof: MerkleProof,
+        _ shape: PathShape,
+        _ hasher: TreeHasher,
+        at index: UInt64,
         _ name: String
     ) throws(VanillaRejection) {
         let found = try field(name) { () throws(SealingError) in
@@ -250,14 +286,16 @@ private struct ChallengeCheck {
 
     /// Runs hashing that fails only for nodes outside the field.
     private func field<Value>(
-        _ name: String, _ body: () throws(SealingError) -> Value
+        _ name: String,
+        _ body: () throws(SealingError) -> Value
     ) throws(VanillaRejection) -> Value {
         do throws(SealingError) {
             return try body()
         } catch {
             throw VanillaRejection(
                 error.code == .notCanonical ? .notCanonical : .wrongShape,
-                "\(name): \(error.message)")
+                "\(name): \(error.message)"
+            )
         }
     }
 }

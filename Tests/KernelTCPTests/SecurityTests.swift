@@ -51,7 +51,8 @@ struct TokenTests {
             "", "..", "a.b.c", "not a token", String(repeating: "x", count: 100_000),
             // {"alg":"none"} and {"Allow":["admin"]}, unsigned.
             "eyJhbGciOiJub25lIn0.eyJBbGxvdyI6WyJhZG1pbiJdfQ.",
-        ]) func malformed(token: String) async throws {
+        ]) func malformed(token: String) async throws
+    {
         let authority = try await TokenAuthority(secret: TestNode.secret)
         #expect(throws: TransportError.self) { try authority.verify(token) }
     }
@@ -134,10 +135,13 @@ struct SecurityTests {
         #expect(try await c.echo(3, from: "b") == 3)
     }
 
-    @Test("a certificate of a foreign authority is refused by both sides") func foreignAuthority() async throws {
+    @Test("a certificate of a foreign authority is refused by both sides") func foreignAuthority()
+        async throws
+    {
         let folder = try Folder()
         let ours = try ClusterCertificates.make(directory: "\(folder.path)/a", hosts: ["127.0.0.1"]).tlsFiles
-        let theirs = try ClusterCertificates.make(directory: "\(folder.path)/b", hosts: ["127.0.0.1"]).tlsFiles
+        let theirs = try ClusterCertificates.make(directory: "\(folder.path)/b", hosts: ["127.0.0.1"])
+            .tlsFiles
         let b = try await TestNode("b", security: .tls(ours))
         let foreign = try await TestNode("a", security: .tls(theirs))
         // Trusts the server, but shows a certificate of its own authority.
@@ -163,7 +167,8 @@ struct SecurityTests {
     @Test("a certificate for another host is refused by the dialer") func wrongHost() async throws {
         let folder = try Folder()
         let files = try ClusterCertificates.make(
-            directory: "\(folder.path)/certs", hosts: ["10.1.2.3", "elsewhere"]).tlsFiles
+            directory: "\(folder.path)/certs", hosts: ["10.1.2.3", "elsewhere"]
+        ).tlsFiles
         let (a, b) = (
             try await TestNode("a", security: .tls(files)), try await TestNode("b", security: .tls(files))
         )
@@ -178,7 +183,8 @@ struct SecurityTests {
     func missingTLS(dialerHasTLS: Bool) async throws {
         let folder = try Folder()
         let files = try ClusterCertificates.make(
-            directory: "\(folder.path)/certs", hosts: ["127.0.0.1"]).tlsFiles
+            directory: "\(folder.path)/certs", hosts: ["127.0.0.1"]
+        ).tlsFiles
         let a = try await TestNode("a", security: dialerHasTLS ? .tls(files) : .plaintextLoopback)
         let b = try await TestNode("b", security: dialerHasTLS ? .plaintextLoopback : .tls(files))
         defer { for node in [a, b] { node.world.shutDown() } }

@@ -10,12 +10,16 @@ import Testing
     func synthetic() throws {
         let vector = Vectors.all.challenges[0]
         let set = SyntheticChallenges(
-            replicaID: try vector.replica_id.node, commR: try vector.comm_r.node,
-            nodeCount: vector.sector_nodes.uint, count: vector["count"].int)
+            replicaID: try vector.replica_id.node,
+            commR: try vector.comm_r.node,
+            nodeCount: vector.sector_nodes.uint,
+            count: vector["count"].int
+        )
         #expect(try set.generate(count: 21) == vector.expected.list.map(\.uint))
         #expect(
             try set.select(seed: vector.seed.node, first: 0, count: 10)
-                == vector.selected10.list.map(\.uint))
+                == vector.selected10.list.map(\.uint)
+        )
         #expect(sealingError { _ = try set.generate(count: 22) }?.code == .invalidArgument)
     }
 
@@ -29,17 +33,31 @@ import Testing
             let seed = try vector.interactive_challenges.seed.node
             #expect(
                 PoRepChallenges.interactive(
-                    replicaID: replicaID, seed: seed, first: 0, count: 2, nodeCount: nodes)
-                    == vector.interactive_challenges.challenges.list.map(\.uint))
+                    replicaID: replicaID,
+                    seed: seed,
+                    first: 0,
+                    count: 2,
+                    nodeCount: nodes
+                )
+                    == vector.interactive_challenges.challenges.list.map(\.uint)
+            )
             for (partition, list) in vector.ni_challenges.challenges.list.enumerated() {
                 #expect(
                     PoRepChallenges.nonInteractive(
-                        replicaID: replicaID, commR: commR, first: 2 * partition, count: 2,
-                        nodeCount: nodes) == list.list.map(\.uint))
+                        replicaID: replicaID,
+                        commR: commR,
+                        first: 2 * partition,
+                        count: 2,
+                        nodeCount: nodes
+                    ) == list.list.map(\.uint)
+                )
             }
             let synthetic = vector.synthetic_challenges
             let set = SyntheticChallenges(
-                replicaID: replicaID, commR: commR, nodeCount: nodes)
+                replicaID: replicaID,
+                commR: commR,
+                nodeCount: nodes
+            )
             #expect(set.count == synthetic.count.int)
             let all = try set.generate(count: set.count)
             #expect(Array(all.prefix(8)) == synthetic.first8.list.map(\.uint))
@@ -49,10 +67,12 @@ import Testing
             #expect(digest(bytes) == synthetic.all_sha256_of_u64le.string)
             #expect(
                 try set.selectIndexes(seed: seed, first: 0, count: 2)
-                    == synthetic.selected_indexes_partition0.list.map(\.int))
+                    == synthetic.selected_indexes_partition0.list.map(\.int)
+            )
             #expect(
                 try set.select(seed: seed, first: 0, count: 2)
-                    == synthetic.selected.list.map(\.uint))
+                    == synthetic.selected.list.map(\.uint)
+            )
         }
     }
 
@@ -65,11 +85,14 @@ import Testing
                 (.windowV1_2, vector.window_post_leaf_challenges),
             ] {
                 let statement = try PoStStatement(
-                    kind: kind, sectorSize: #require(SectorSize(rawValue: vector.sector_size.uint)),
-                    proverID: vector.prover_id.node, randomness: known.randomness.node,
+                    kind: kind,
+                    sectorSize: #require(SectorSize(rawValue: vector.sector_size.uint)),
+                    proverID: vector.prover_id.node,
+                    randomness: known.randomness.node,
                     sectors: [
                         PoStSector(number: vector.sector_number.uint, commR: vector.comm_r.node)
-                    ])
+                    ]
+                )
                 #expect(statement.challenges(at: 0) == known.challenges.list.map(\.uint))
             }
         }
@@ -95,9 +118,12 @@ import Testing
         let vector = Vectors.all.post[0]
         let bytes = try #require(Data(base64Encoded: vector.proof_base64.string))
         let statement = try PoStStatement(
-            kind: .windowV1, sectorSize: .gib32, proverID: Commitment(proverOf: 1000),
+            kind: .windowV1,
+            sectorSize: .gib32,
+            proverID: Commitment(proverOf: 1000),
             randomness: vector.randomness.node,
-            sectors: [PoStSector(number: vector.sector_id.uint, commR: vector.comm_r.node)])
+            sectors: [PoStSector(number: vector.sector_id.uint, commR: vector.comm_r.node)]
+        )
         return (vector, try PoStVanillaProof(binary: Array(bytes)), statement)
     }
 
@@ -150,7 +176,8 @@ import Testing
         for count in [0, 7, 48, 56, 57, 100, bytes.count - 1] {
             #expect(
                 sealingError { _ = try PoStVanillaProof(binary: Array(bytes.prefix(count))) }?.code
-                    == .malformed)
+                    == .malformed
+            )
         }
         #expect(sealingError { _ = try PoStVanillaProof(binary: bytes + [0]) }?.code == .malformed)
         var huge = bytes
@@ -165,9 +192,12 @@ import Testing
         try run.pipeline.finalize()
         for kind in PoStKind.allCases {
             let statement = try PoStStatement(
-                kind: kind, sectorSize: run.pipeline.parameters.sectorSize,
-                proverID: run.pipeline.proverID, randomness: Commitment(repeating: 0xee),
-                sectors: [PoStSector(number: 1, commR: output.commR)])
+                kind: kind,
+                sectorSize: run.pipeline.parameters.sectorSize,
+                proverID: run.pipeline.proverID,
+                randomness: Commitment(repeating: 0xee),
+                sectors: [PoStSector(number: 1, commR: output.commR)]
+            )
             let proof = try PoStVanilla.prove(statement, sectorAt: 0, paths: run.paths)
             try PoStVanilla.verify(proof, statement, sectorAt: 0)
             #expect(try PoStVanillaProof(binary: proof.binary) == proof)
@@ -180,11 +210,15 @@ import Testing
     func numbering() throws {
         func statement(_ kind: PoStKind) throws -> PoStStatement {
             try PoStStatement(
-                kind: kind, sectorSize: .kib2, proverID: .zero, randomness: .zero,
+                kind: kind,
+                sectorSize: .kib2,
+                proverID: .zero,
+                randomness: .zero,
                 sectors: [
                     PoStSector(number: 7, commR: .zero), PoStSector(number: 3, commR: .zero),
                     PoStSector(number: 5, commR: .zero),
-                ])
+                ]
+            )
         }
         let old = try statement(.windowV1)
         let new = try statement(.windowV1_2)
@@ -195,27 +229,46 @@ import Testing
         #expect(
             new.challenges(at: 1)
                 == PoStChallenges.leaves(
-                    randomness: .zero, sectorNumber: 5, first: 0, count: 10, nodeCount: 64))
+                    randomness: .zero,
+                    sectorNumber: 5,
+                    first: 0,
+                    count: 10,
+                    nodeCount: 64
+                )
+        )
         #expect(
             old.challenges(at: 1)
                 == PoStChallenges.leaves(
-                    randomness: .zero, sectorNumber: 5, first: 10, count: 10, nodeCount: 64))
+                    randomness: .zero,
+                    sectorNumber: 5,
+                    first: 10,
+                    count: 10,
+                    nodeCount: 64
+                )
+        )
         #expect(sealingError { _ = try statement(.winning) }?.code == .invalidArgument)
     }
 
     @Test("the winning sector is drawn from prover and randomness")
     func winning() throws {
         let index = try PoStChallenges.winningSector(
-            proverID: Commitment(proverOf: 1000), randomness: Commitment(repeating: 0xff),
-            sectorCount: 10)
-        let message = Commitment(proverOf: 1000).bytes + [UInt8](repeating: 0xff, count: 31)
+            proverID: Commitment(proverOf: 1000),
+            randomness: Commitment(repeating: 0xff),
+            sectorCount: 10
+        )
+        let message =
+            Commitment(proverOf: 1000).bytes + [UInt8](repeating: 0xff, count: 31)
             + [0x3f] + [UInt8](repeating: 0, count: 8)
         #expect(index == SHA256.hash(message, .portable).words.0 % 10)
         #expect(
             sealingError {
                 _ = try PoStChallenges.winningSector(
-                    proverID: .zero, randomness: .zero, sectorCount: 0)
-            }?.code == .invalidArgument)
+                    proverID: .zero,
+                    randomness: .zero,
+                    sectorCount: 0
+                )
+            }?.code == .invalidArgument
+        )
     }
 }
 

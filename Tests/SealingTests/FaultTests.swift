@@ -20,11 +20,14 @@ import Testing
     }
 
     private func run(
-        _ run: SealRun, _ observer: SealObserver
+        _ run: SealRun,
+        _ observer: SealObserver
     ) -> SealPipeline {
         SealPipeline(
             SectorIdentity(minerID: 1000, number: 1, proof: RegisteredSealProof.all[5]),
-            paths: run.paths, observer: observer)
+            paths: run.paths,
+            observer: observer
+        )
     }
 
     /// What a fresh run of the same sector gives.
@@ -42,10 +45,12 @@ import Testing
                 run,
                 SealObserver(isCancelled: {
                     calls.add(1, ordering: .relaxed).oldValue == stopAt
-                }))
+                })
+            )
             func seal() throws -> PreCommit2Output {
                 try pipeline.preCommit2(
-                    pipeline.preCommit1(ticket: run.ticket, pieces: run.pieces))
+                    pipeline.preCommit1(ticket: run.ticket, pieces: run.pieces)
+                )
             }
             let before = try run.scratch.files()
             let stopped = sealingError { _ = try seal() }
@@ -116,7 +121,9 @@ import Testing
         }
         /* Another ticket makes another replica: nothing may be kept. */
         let other = try run.pipeline.preCommit1(
-            ticket: Commitment(repeating: 4), pieces: run.pieces)
+            ticket: Commitment(repeating: 4),
+            pieces: run.pieces
+        )
         let foreign = try run.pipeline.preCommit2(other)
         #expect(foreign.commR != expected.commR)
         #expect(try run.seal() == expected)
@@ -136,7 +143,9 @@ import Testing
         #expect(sealingError { _ = try run.preCommit1() }?.code == .missingFile)
         #expect(try run.scratch.files() == [])
         try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: false)
+            atPath: path,
+            withIntermediateDirectories: false
+        )
         #expect(sealingError { _ = try run.preCommit1() }?.code == .inputOutput)
     }
 
@@ -161,7 +170,9 @@ import Testing
         func code(_ sizes: [UInt64]) -> SealingError.Code? {
             sealingError {
                 _ = try run.pipeline.preCommit1(
-                    ticket: .zero, pieces: sizes.map { PieceInfo(size: $0, commP: .zero) })
+                    ticket: .zero,
+                    pieces: sizes.map { PieceInfo(size: $0, commP: .zero) }
+                )
             }?.code
         }
         #expect(code([1024]) == .piecesDoNotFit)
@@ -177,11 +188,15 @@ import Testing
         let half = try PieceInfo.zero(size: 1024)
         #expect(adding(.zeros, size: 2048, to: [half])?.code == .piecesDoNotFit)
         #expect(adding(.zeros, size: 4096, to: [])?.code == .piecesDoNotFit)
-        #expect(adding(.bytes([UInt8](repeating: 0, count: 128)), size: 128, to: [])?.code == .invalidArgument)
+        #expect(
+            adding(.bytes([UInt8](repeating: 0, count: 128)), size: 128, to: [])?.code
+                == .invalidArgument
+        )
         #expect(adding(.zeros, size: 128, to: [half])?.code == .wrongFileSize)
         #expect(
             adding(.file(path: "/nonexistent/payload", offset: 0, count: 5), size: nil, to: [])?
-                .code == .missingFile)
+                .code == .missingFile
+        )
     }
 
     @Test("a payload that ends early leaves the sector's data as it was")
@@ -189,7 +204,9 @@ import Testing
         let sector = SectorIdentity(minerID: 1000, number: 1, proof: try .forSize(.kib2))
         let scratch = try Scratch()
         let pipeline = SealPipeline(
-            sector, paths: SectorPaths(root: scratch.path, sector: sector))
+            sector,
+            paths: SectorPaths(root: scratch.path, sector: sector)
+        )
         let state = try pipeline.addPiece(.bytes([1, 2, 3]))
         let staging = "\(pipeline.paths.unsealed).staging"
         let before = try Scratch.bytes(staging)
@@ -199,9 +216,13 @@ import Testing
             let error = sealingError {
                 _ = try pipeline.addPiece(
                     .file(path: payload, offset: UInt64(offset), count: UInt64(count)),
-                    existing: state.pieces)
+                    existing: state.pieces
+                )
             }
-            #expect(error?.code == .wrongFileSize, "\(offset), \(count): \(String(describing: error))")
+            #expect(
+                error?.code == .wrongFileSize,
+                "\(offset), \(count): \(String(describing: error))"
+            )
         }
         #expect(try Scratch.bytes(staging) == before)
         /* Bytes of an interrupted call are cut off by the next one. */
@@ -209,6 +230,27 @@ import Testing
         let more = try pipeline.addPiece(.bytes([4]), existing: state.pieces)
         #expect(more.pieces.map(\.size) == [128, 128])
         #expect(try Scratch.bytes(staging).count == 256)
+    }
+
+    @Test("adding the last piece again, as after a crash, gives the same file")
+    func repeatedPiece() throws {
+        let sector = SectorIdentity(minerID: 1000, number: 1, proof: try .forSize(.kib2))
+        let scratch = try Scratch()
+        let pipeline = SealPipeline(
+            sector,
+            paths: SectorPaths(root: scratch.path, sector: sector)
+        )
+        let first = try pipeline.addPiece(.bytes(SealRun.pattern(1016)))
+        let once = try pipeline.addPiece(.bytes(SealRun.pattern(900)), existing: first.pieces)
+        #expect(once.isSectorFull)
+        let bytes = try Scratch.bytes(pipeline.paths.unsealed)
+        let again = try pipeline.addPiece(.bytes(SealRun.pattern(900)), existing: first.pieces)
+        #expect(again == once)
+        #expect(try Scratch.bytes(pipeline.paths.unsealed) == bytes)
+        #expect(try pipeline.fillWithZeros(existing: first.pieces).map(\.size) == [1024])
+        let filled = try Scratch.bytes(pipeline.paths.unsealed)
+        #expect(filled == Array(bytes.prefix(1024)) + [UInt8](repeating: 0, count: 1024))
+        #expect(try scratch.files() == ["unsealed/s-t01000-1"])
     }
 
     @Test("pre-commit 2, commit 1 and finalize name the file that is missing or another's")
@@ -220,14 +262,18 @@ import Testing
         let foreign = try other.preCommit1()
         #expect(sealingError { _ = try run.pipeline.preCommit2(foreign) }?.code == .invalidArgument)
         let second = try run.pipeline.preCommit2(first)
-        for path in [run.paths.layer(2), run.paths.treeD, run.paths.trees("tree-c", baseTreeCount: 1)[0],
-            run.paths.sealed, run.paths.persistentAux]
-        {
+        for path in [
+            run.paths.layer(2), run.paths.treeD, run.paths.trees("tree-c", baseTreeCount: 1)[0],
+            run.paths.sealed, run.paths.persistentAux,
+        ] {
             let bytes = try Scratch.bytes(path)
             func opening() -> SealingError? {
                 sealingError {
                     _ = try run.pipeline.commit1(
-                        ticket: .zero, seed: .zero, commitments: second)
+                        ticket: .zero,
+                        seed: .zero,
+                        commitments: second
+                    )
                 }
             }
             try FileManager.default.removeItem(atPath: path)
@@ -238,15 +284,22 @@ import Testing
             try Scratch.write(bytes, to: path)
         }
         let wrong = PreCommit2Output(
-            commD: second.commD, commR: .zero, commC: second.commC, commRLast: second.commRLast)
+            commD: second.commD,
+            commR: .zero,
+            commC: second.commC,
+            commRLast: second.commRLast
+        )
         #expect(
             sealingError {
                 _ = try run.pipeline.commit1(ticket: .zero, seed: .zero, commitments: wrong)
-            }?.code == .commitmentMismatch)
+            }?.code == .commitmentMismatch
+        )
         var tree = try Scratch.bytes(run.paths.treeD)
         tree[tree.count - 1] ^= 1
         try Scratch.write(tree, to: run.paths.treeD)
-        #expect(sealingError { _ = try run.pipeline.preCommit2(first) }?.code == .commitmentMismatch)
+        #expect(
+            sealingError { _ = try run.pipeline.preCommit2(first) }?.code == .commitmentMismatch
+        )
     }
 
     @Test("one changed byte in a sealed sector is found")
@@ -259,7 +312,8 @@ import Testing
         func code() -> SealingError.Code? {
             sealingError { try run.pipeline.verifySector(commR: commR, everything: true) }?.code
         }
-        for path in [run.paths.sealed, run.paths.persistentAux, run.paths.cacheFile("tree-r-last")] {
+        for path in [run.paths.sealed, run.paths.persistentAux, run.paths.cacheFile("tree-r-last")]
+        {
             let bytes = try Scratch.bytes(path)
             for place in [0, bytes.count / 2 + 3, bytes.count - 32] {
                 var changed = bytes
@@ -271,20 +325,27 @@ import Testing
         }
         #expect(
             sealingError { try run.pipeline.verifySector(commR: .zero) }?.code
-                == .commitmentMismatch)
+                == .commitmentMismatch
+        )
         /* Unsealing with a wrong ticket must not leave a file that looks right. */
         try FileManager.default.removeItem(atPath: run.paths.unsealed)
         #expect(
             sealingError {
                 try run.pipeline.unseal(ticket: Commitment(repeating: 1), commD: output.commD)
-            }?.code == .commitmentMismatch)
+            }?.code == .commitmentMismatch
+        )
         #expect(!FileManager.default.fileExists(atPath: run.paths.unsealed))
         for (offset, count) in [(1, 127), (0, 126), (2032, 127), (0, 2159)] as [(UInt64, UInt64)] {
             #expect(
                 sealingError {
                     _ = try run.pipeline.unseal(
-                        ticket: .zero, commD: output.commD, offset: offset, count: count)
-                }?.code == .invalidArgument)
+                        ticket: .zero,
+                        commD: output.commD,
+                        offset: offset,
+                        count: count
+                    )
+                }?.code == .invalidArgument
+            )
         }
     }
 
@@ -308,5 +369,24 @@ import Testing
         #expect(file == "parents/" + Vectors.all.parent_cache[5].file_name.string)
         try Scratch.write([1, 2, 3], to: "\(cache.path)/\(file)")
         #expect(try SealRun(options: options).seal() == expected)
+    }
+
+    @Test("a parent cache made by several at once is whole")
+    func sharedParentCache() async throws {
+        let scratch = try Scratch()
+        let graph = try StackedGraph(RegisteredSealProof.all[5].parameters)
+        try await withThrowingTaskGroup(of: String.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    try ParentCache.ensure(graph: graph, directory: scratch.path)
+                }
+            }
+            for try await path in group {
+                #expect(
+                    digest(try Scratch.bytes(path)) == Vectors.all.parent_cache[5].sha256.string
+                )
+            }
+        }
+        #expect(try scratch.files() == [graph.cacheFileName])
     }
 }

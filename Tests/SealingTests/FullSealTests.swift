@@ -15,11 +15,13 @@ import Testing
         #expect(first.commD == (try vector.comm_d.node))
         #expect(
             run.pipeline.replicaID(ticket: run.ticket, commD: first.commD)
-                == (try vector.replica_id.node))
+                == (try vector.replica_id.node)
+        )
         #expect(try run.digestOf(paths.treeD) == vector.tree_d_file_sha256.string)
         for layer in 1...2 {
             #expect(
-                try run.digestOf(paths.layer(layer)) == vector.layer_sha256[layer - 1].string)
+                try run.digestOf(paths.layer(layer)) == vector.layer_sha256[layer - 1].string
+            )
         }
         let second = try run.pipeline.preCommit2(first)
         #expect(second.commC == (try vector.comm_c.node))
@@ -53,12 +55,19 @@ import Testing
         #expect(try Scratch.bytes(run.paths.cacheFile("tree-r-last")).count == 585 * 32)
         let seed = Commitment(repeating: 1)
         let proofs = try run.pipeline.commit1(
-            ticket: run.ticket, seed: seed, commitments: second)
+            ticket: run.ticket,
+            seed: seed,
+            commitments: second
+        )
         try VanillaVerifier.verify(proofs, run.statement(second, seed: seed))
         try run.pipeline.finalize()
         try run.pipeline.verifySector(commR: second.commR, everything: true)
         let range = try run.pipeline.unseal(
-            ticket: run.ticket, commD: second.commD, offset: 127 * 1000, count: 127 * 8)
+            ticket: run.ticket,
+            commD: second.commD,
+            offset: 127 * 1000,
+            count: 127 * 8
+        )
         #expect(range == [UInt8](repeating: 0, count: 127 * 8))
     }
 
@@ -66,7 +75,9 @@ import Testing
     func temporaryAux() throws {
         let vector = Vectors.all.t_aux[0]
         let stores = TemporaryAux(
-            cachePath: "/data/1/store/cache/s-t02620-2010", sectorSize: .gib32)
+            cachePath: "/data/1/store/cache/s-t02620-2010",
+            sectorSize: .gib32
+        )
         #expect(stores.bytes == (try vector.hex.byteList))
     }
 
@@ -86,15 +97,23 @@ import Testing
         #expect(try run.scratch.files() == (kept + cleared).sorted())
         try run.pipeline.finalize(keepUnsealed: false)
         #expect(try run.scratch.files() == kept.sorted())
+        /* A caller that died before it noted the end does it once more. */
+        try run.pipeline.finalize(keepUnsealed: false)
+        #expect(try run.scratch.files() == kept.sorted())
     }
 
     @Test("sectors made of several pieces get the piece list's CommD and unseal to the payloads")
     func pieces() throws {
         let sector = SectorIdentity(
-            minerID: 1000, number: 9, proof: try .forSize(.kib2))
+            minerID: 1000,
+            number: 9,
+            proof: try .forSize(.kib2)
+        )
         let scratch = try Scratch()
         let pipeline = SealPipeline(
-            sector, paths: SectorPaths(root: scratch.path, sector: sector))
+            sector,
+            paths: SectorPaths(root: scratch.path, sector: sector)
+        )
         let first = [UInt8](repeating: 5, count: 100)
         let second = SealRun.pattern(500)
         var state = try pipeline.addPiece(.bytes(first))
@@ -107,7 +126,8 @@ import Testing
         #expect(try scratch.files() == ["unsealed/s-t01000-9"])
         let ticket = Commitment(repeating: 3)
         let output = try pipeline.preCommit2(
-            pipeline.preCommit1(ticket: ticket, pieces: state.pieces + filler))
+            pipeline.preCommit1(ticket: ticket, pieces: state.pieces + filler)
+        )
         let half = try CommD.compute(pieces: state.pieces, sectorSize: .kib2)
         #expect(output.commD == SHA256.node(half, try CommP.zero(paddedSize: 1024)))
         let whole = try Scratch.bytes(pipeline.paths.unsealed)
@@ -115,21 +135,35 @@ import Testing
         try pipeline.unseal(ticket: ticket, commD: output.commD)
         #expect(try Scratch.bytes(pipeline.paths.unsealed) == whole)
         let range = try pipeline.unseal(
-            ticket: ticket, commD: output.commD, offset: 508, count: 508)
+            ticket: ticket,
+            commD: output.commD,
+            offset: 508,
+            count: 508
+        )
         #expect(range == second + [UInt8](repeating: 0, count: 8))
         let head = try pipeline.unseal(ticket: ticket, commD: output.commD, offset: 0, count: 127)
         #expect(head == first + [UInt8](repeating: 0, count: 27))
     }
 
-    @Test("portable and fast kernels make the same labels",
-        .enabled(if: SHAImplementation.selected == .shaNI))
+    @Test(
+        "portable and fast kernels make the same labels",
+        .enabled(if: SHAImplementation.selected == .shaNI)
+    )
     func portable() throws {
         let parameters = RegisteredSealProof.all[5].parameters
         let graph = try StackedGraph(parameters)
         let fast = try StackedLabels.compute(
-            graph: graph, replicaID: .zero, layerCount: 2, .shaNI)
+            graph: graph,
+            replicaID: .zero,
+            layerCount: 2,
+            .shaNI
+        )
         let slow = try StackedLabels.compute(
-            graph: graph, replicaID: .zero, layerCount: 2, .portable)
+            graph: graph,
+            replicaID: .zero,
+            layerCount: 2,
+            .portable
+        )
         #expect(fast == slow)
     }
 }

@@ -5,8 +5,10 @@ import Testing
 @Suite struct GraphAndLabelTests {
     private func graph(_ vector: JSONValue) throws -> StackedGraph {
         try StackedGraph(
-            porepID: vector.porep_id.node, nodeCount: vector.nodes.uint,
-            apiVersion: vector.api_version.apiVersion)
+            porepID: vector.porep_id.node,
+            nodeCount: vector.nodes.uint,
+            apiVersion: vector.api_version.apiVersion
+        )
     }
 
     @Test("seeds, keys and parents equal the known ones for sizes up to 64 GiB")
@@ -17,7 +19,8 @@ import Testing
             #expect(Hex.encode(graph.drgSeed) == vector.drg_seed28.string)
             #expect(
                 graph.feistelKeys.map { "0x" + String($0, radix: 16) }
-                    == vector.feistel_keys_u64.list.map(\.string))
+                    == vector.feistel_keys_u64.list.map(\.string)
+            )
             #expect(graph.halfBitCount == vector.half_bits.int)
             for key in vector.parents.keys {
                 let expected = vector.parents[key]
@@ -25,7 +28,20 @@ import Testing
                 #expect(parents[..<6].map(UInt64.init) == expected.drg.list.map(\.uint))
                 #expect(
                     parents[6...].map(UInt64.init) == expected.exp.list.map(\.uint),
-                    "\(vector.name.string), node \(key)")
+                    "\(vector.name.string), node \(key)"
+                )
+            }
+        }
+    }
+
+    @Test("parents come out the same eight at a time and one by one")
+    func lanes() throws {
+        for vector in Vectors.all.graph_parents.list {
+            let graph = try graph(vector)
+            for first in [0, graph.nodeCount / 2 - 20, graph.nodeCount - 40] {
+                let portable = try graph.parents(first: first, count: 40, .portable)
+                #expect(try graph.parents(first: first, count: 40, .wide) == portable)
+                #expect(try graph.parents(first: first, count: 40) == portable)
             }
         }
     }
@@ -35,7 +51,10 @@ import Testing
         for vector in Vectors.all.parent_cache.list {
             let version = vector.api_version.exists ? try vector.api_version.apiVersion : .v1_1
             let graph = try StackedGraph(
-                porepID: vector.porep_id.node, nodeCount: vector.nodes.uint, apiVersion: version)
+                porepID: vector.porep_id.node,
+                nodeCount: vector.nodes.uint,
+                apiVersion: version
+            )
             #expect(graph.cacheFileName == vector.file_name.string)
         }
         #expect(Vectors.all.parent_cache.list.count == 17)
@@ -71,11 +90,15 @@ import Testing
         #expect(Vectors.all.sdr_labels.list.count == 6)
         for vector in Vectors.all.sdr_labels.list {
             let layers = try StackedLabels.compute(
-                graph: graph(vector), replicaID: vector.replica_id.node,
-                layerCount: vector.layers.int, implementation)
+                graph: graph(vector),
+                replicaID: vector.replica_id.node,
+                layerCount: vector.layers.int,
+                implementation
+            )
             #expect(
                 Commitment(in: layers[10], at: layers[10].count - 32)
-                    == (try vector.expected_last_label.node))
+                    == (try vector.expected_last_label.node)
+            )
             #expect(layers.map(digest) == vector.derived_layer_sha256.list.map(\.string))
         }
     }
@@ -83,7 +106,9 @@ import Testing
     @Test("a label equals the digest of the message written out")
     func plainLabel() throws {
         var random = Seeded(state: 11)
-        for (layer, node, count) in [(1, 0, 0), (2, 0, 0), (1, 5, 6), (2, 5, 14), (11, 1 << 30, 14)] {
+        for (layer, node, count) in [
+            (1, 0, 0), (2, 0, 0), (1, 5, 6), (2, 5, 14), (11, 1 << 30, 14),
+        ] {
             let replicaID = random.node()
             let parents = (0..<count).map { _ in random.node() }
             var message = replicaID.bytes
@@ -98,8 +123,13 @@ import Testing
             for implementation in SHAImplementation.allCases {
                 #expect(
                     try Label.compute(
-                        replicaID: replicaID, layer: layer, node: UInt64(node), parents: parents,
-                        implementation) == expected)
+                        replicaID: replicaID,
+                        layer: layer,
+                        node: UInt64(node),
+                        parents: parents,
+                        implementation
+                    ) == expected
+                )
             }
         }
     }
@@ -136,13 +166,17 @@ import Testing
         #expect(
             Hex.encode(try BLAKE2b.hash(Array("abc".utf8), digestCount: 64))
                 == "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1"
-                + "7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923")
+                + "7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923"
+        )
         let key = (0..<64).map { UInt8($0) }
         #expect(
             Hex.encode(try BLAKE2b.hash([], key: key, digestCount: 64))
                 == "10ebb67700b1868efb4417987acf4690ae9d972fb7a590c2f02871799aaa4786"
-                + "b5e996e8f0f4eb981fc214b005f42d2ff4233499391653df7aefcbc13fc51568")
-        #expect(sealingError { _ = try BLAKE2b.hash([], digestCount: 65) }?.code == .invalidArgument)
+                + "b5e996e8f0f4eb981fc214b005f42d2ff4233499391653df7aefcbc13fc51568"
+        )
+        #expect(
+            sealingError { _ = try BLAKE2b.hash([], digestCount: 65) }?.code == .invalidArgument
+        )
     }
 
     @Test("field products agree with the slow field")
@@ -152,7 +186,8 @@ import Testing
             let (left, right) = (random.node(), random.node())
             #expect(
                 Commitment(in: try Field.multiply(left.bytes, right.bytes))
-                    == (PlainField(left) * PlainField(right)).node)
+                    == (PlainField(left) * PlainField(right)).node
+            )
         }
     }
 
@@ -161,14 +196,19 @@ import Testing
         #expect(
             sealingError {
                 _ = try StackedGraph(porepID: .zero, nodeCount: 1, apiVersion: .v1_1)
-            }?.code == .invalidArgument)
+            }?.code == .invalidArgument
+        )
         let graph = try StackedGraph(porepID: .zero, nodeCount: 64, apiVersion: .v1_1)
-        #expect(sealingError { _ = try graph.parents(first: 60, count: 5) }?.code == .invalidArgument)
         #expect(
-            sealingError { _ = try graph.parents(first: .max, count: 1) }?.code == .invalidArgument)
+            sealingError { _ = try graph.parents(first: 60, count: 5) }?.code == .invalidArgument
+        )
+        #expect(
+            sealingError { _ = try graph.parents(first: .max, count: 1) }?.code == .invalidArgument
+        )
         #expect(
             sealingError {
                 _ = try Label.compute(replicaID: .zero, layer: 1, node: 3, parents: [])
-            }?.code == .invalidArgument)
+            }?.code == .invalidArgument
+        )
     }
 }

@@ -85,13 +85,15 @@ import Testing
         #expect(zero == (try CommP.zero(paddedSize: 1 << 36)))
         #expect(
             try zero.pieceCIDv2(paddedSize: 1 << 36, payloadSize: SectorSize.gib64.unpaddedBytes)
-                == list[2].v2.string)
+                == list[2].v2.string
+        )
         let sealed = try list[3].commitment.node
         #expect(sealed.sealedCID == list[3].cid.string)
         #expect(try Commitment(sealedCID: list[3].cid.string) == sealed)
         #expect(
             sealingError { _ = try Commitment(unsealedCID: list[3].cid.string) }?.code
-                == .malformed)
+                == .malformed
+        )
         for text in ["", "b", "zabc", "b1", list[3].cid.string + "a", "bagboea4b5abc"] {
             #expect(sealingError { _ = try Commitment(sealedCID: text) }?.code == .malformed)
         }
@@ -101,7 +103,9 @@ import Testing
     func alignment() throws {
         for entry in Vectors.all.piece_alignment.cases.list {
             let (left, right) = try PieceSize.alignment(
-                written: entry[0].uint, piece: entry[1].uint)
+                written: entry[0].uint,
+                piece: entry[1].uint
+            )
             #expect(left == entry[2].uint && right == entry[3].uint)
         }
         #expect(Vectors.all.piece_alignment.cases.list.count == 11)
@@ -115,35 +119,50 @@ import Testing
         }
         #expect(
             try CommD.compute(pieces: pieces, sectorSize: .kib4)
-                == (try vector.expected_comm_d.node))
+                == (try vector.expected_comm_d.node)
+        )
         #expect(
             try CommD.compute(pieces: [], sectorSize: .kib2)
-                == (try CommP.zero(paddedSize: 2048)))
+                == (try CommP.zero(paddedSize: 2048))
+        )
         #expect(
-            sealingError { _ = try CommD.compute(pieces: pieces, sectorSize: .kib2) } == nil)
+            sealingError { _ = try CommD.compute(pieces: pieces, sectorSize: .kib2) } == nil
+        )
         #expect(
             sealingError {
                 _ = try CommD.compute(pieces: pieces + pieces, sectorSize: .kib2)
-            }?.code == .piecesDoNotFit)
+            }?.code == .piecesDoNotFit
+        )
         #expect(
             sealingError {
                 _ = try CommD.compute(
-                    pieces: [PieceInfo(size: 100, commP: .zero)], sectorSize: .kib2)
-            }?.code == .invalidArgument)
+                    pieces: [PieceInfo(size: 100, commP: .zero)],
+                    sectorSize: .kib2
+                )
+            }?.code == .invalidArgument
+        )
     }
 
     @Test("the replica identifier equals the published one")
     func replicaID() throws {
         let vector = Vectors.all.replica_id[0]
         let sector = SectorIdentity(
-            minerID: 123, number: 1, proof: try .forSize(.kib2, family: .v1))
+            minerID: 123,
+            number: 1,
+            proof: try .forSize(.kib2, family: .v1)
+        )
         #expect(sector.proverID == (try vector.prover_id.node))
         #expect(
             sector.replicaID(ticket: try vector.ticket.node, commD: try vector.comm_d.node)
-                == (try vector.expected.node))
+                == (try vector.expected.node)
+        )
         #expect(Commitment(proverOf: 3751).bytes.prefix(3) == [0xa7, 0x1d, 0])
-        #expect(Commitment(proverOf: .max).bytes.prefix(11) == [0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-            0xff, 0xff, 0xff, 1, 0])
+        #expect(
+            Commitment(proverOf: .max).bytes.prefix(11) == [
+                0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                0xff, 0xff, 0xff, 1, 0,
+            ]
+        )
     }
 
     @Test("encoding a real sector's data gives its replica, and decoding gives it back")
@@ -169,7 +188,8 @@ import Testing
         for proof in RegisteredSealProof.all {
             #expect(try RegisteredSealProof(name: proof.name) == proof)
             #expect(
-                try RegisteredSealProof.forSize(proof.sectorSize, family: proof.family) == proof)
+                try RegisteredSealProof.forSize(proof.sectorSize, family: proof.family) == proof
+            )
         }
         let names = [0, 6, 12, 18].map { RegisteredSealProof.all[$0].name }
         #expect(
@@ -177,8 +197,11 @@ import Testing
                 "StackedDrg2KiBV1", "StackedDrg8MiBV1_1",
                 "StackedDrg512MiBV1_1_Feat_SyntheticPoRep",
                 "StackedDrg32GiBV1_2_Feat_NonInteractivePoRep",
-            ])
+            ]
+        )
         #expect(sealingError { _ = try RegisteredSealProof(number: 20) }?.code == .invalidArgument)
-        #expect(sealingError { _ = try RegisteredSealProof.forSize(.gib1) }?.code == .invalidArgument)
+        #expect(
+            sealingError { _ = try RegisteredSealProof.forSize(.gib1) }?.code == .invalidArgument
+        )
     }
 }

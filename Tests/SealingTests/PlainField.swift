@@ -66,7 +66,9 @@ struct PlainField: Equatable {
 
     /// The permutation by its textbook rounds.
     static func poseidon(
-        _ input: [PlainField], constants: [PlainField], matrix: [PlainField],
+        _ input: [PlainField],
+        constants: [PlainField],
+        matrix: [PlainField],
         partialRoundCount: Int
     ) -> [PlainField] {
         let width = input.count

@@ -19,7 +19,8 @@ import Testing
             let rounds = standard.partialRoundCount
             let poseidon = try Poseidon(
                 arity: vector.arity.int,
-                partialRoundCount: isStrengthened ? (rounds * 5 + 3) / 4 : rounds)
+                partialRoundCount: isStrengthened ? (rounds * 5 + 3) / 4 : rounds
+            )
             var inputs = try vector.inputs.nodeList
             while inputs.count < poseidon.arity { inputs.append(.zero) }
             let state = [tag(vector)] + inputs
@@ -37,7 +38,8 @@ import Testing
     @Test("a binary tree of four leaves has the published root")
     func binaryTree() throws {
         let vector = try #require(
-            Vectors.all.poseidon.list.first { $0.leaves.exists })
+            Vectors.all.poseidon.list.first { $0.leaves.exists }
+        )
         let leaves = try vector.leaves.nodeList
         let left = try Poseidon.arity2.hash([leaves[0], leaves[1]])
         let right = try Poseidon.arity2.hash([leaves[2], leaves[3]])
@@ -47,7 +49,8 @@ import Testing
     @Test("a chained hash of 71 ones with arity 36 equals the published one")
     func chained() throws {
         let vector = try #require(
-            Vectors.all.poseidon.list.first { $0.inputs.string.hasPrefix("71") })
+            Vectors.all.poseidon.list.first { $0.inputs.string.hasPrefix("71") }
+        )
         let poseidon = try Poseidon(arity: 36)
         let one = Commitment(words: (1, 0, 0, 0))
         var state = one
@@ -60,7 +63,8 @@ import Testing
     @Test("generated constants equal the published ones", arguments: [2, 4, 8, 11])
     func constants(arity: Int) throws {
         let vector = try #require(
-            Vectors.all.poseidon_constants.list.first { $0.arity.int == arity })
+            Vectors.all.poseidon_constants.list.first { $0.arity.int == arity }
+        )
         let poseidon = try Poseidon(arity: arity)
         let constants = poseidon.constants
         let width = arity + 1
@@ -85,17 +89,21 @@ import Testing
         #expect(digest(constants.montgomeryBlob) == vector.public_blob.sha256.string)
     }
 
-    @Test("textbook and optimised rounds agree on random states, edges included",
-        arguments: [2, 4, 8, 11])
+    @Test(
+        "textbook and optimised rounds agree on random states, edges included",
+        arguments: [2, 4, 8, 11]
+    )
     func agreement(arity: Int) throws {
         var random = Seeded(state: UInt64(arity))
         let poseidon = try Poseidon(arity: arity)
         let largest = try Commitment(
-            hex: "00000000fffffffffe5bfeff02a4bd5305d8a10908d83933487d9d2953a7ed73")
+            hex: "00000000fffffffffe5bfeff02a4bd5305d8a10908d83933487d9d2953a7ed73"
+        )
         for round in 0..<40 {
             let state = (0...arity).map { _ in round == 0 ? largest : random.node() }
             #expect(
-                try poseidon.permute(state) == (try poseidon.permute(state, textbook: true)))
+                try poseidon.permute(state) == (try poseidon.permute(state, textbook: true))
+            )
         }
     }
 
@@ -111,7 +119,8 @@ import Testing
                 PlainField(Commitment(in: constants.roundConstants, at: 32 * $0))
             },
             matrix: (0..<9).map { PlainField(Commitment(in: constants.matrix, at: 32 * $0)) },
-            partialRoundCount: 55)
+            partialRoundCount: 55
+        )
         #expect(try poseidon.permute(state) == plain.map(\.node))
     }
 
@@ -120,11 +129,45 @@ import Testing
         var random = Seeded(state: 3)
         let rows = (0..<11).map { _ in (0..<5).map { _ in random.node() } }
         let digests = try Poseidon.arity11.hashColumns(
-            rows.flatMap { $0.flatMap(\.bytes) }, columnCount: 5)
+            rows.flatMap { $0.flatMap(\.bytes) },
+            columnCount: 5
+        )
         for column in 0..<5 {
             #expect(
                 Commitment(in: digests, at: 32 * column)
-                    == (try Poseidon.arity11.hash(rows.map { $0[column] })))
+                    == (try Poseidon.arity11.hash(rows.map { $0[column] }))
+            )
+        }
+    }
+
+    @Test(
+        "eight at a time and one by one agree, at the edges of the field and for remainders",
+        arguments: [2, 4, 8, 11]
+    )
+    func lanes(arity: Int) throws {
+        var random = Seeded(state: 100 + UInt64(arity))
+        let poseidon = try Poseidon(arity: arity)
+        let largest = try Commitment(
+            hex: "00000000fffffffffe5bfeff02a4bd5305d8a10908d83933487d9d2953a7ed73"
+        )
+        for count in [1, 7, 8, 9, 64, 203] {
+            let inputs = (0..<count * arity).map { index in
+                switch index % 5 {
+                case 0: largest
+                case 1: Commitment(words: (random.next() & 1, 0, 0, 0))
+                default: random.node()
+                }
+            }.flatMap(\.bytes)
+            let portable = try poseidon.hash(inputs, .portable)
+            #expect(try poseidon.hash(inputs, .wide) == portable)
+            #expect(try poseidon.hash(inputs) == portable)
+            let rows = try poseidon.hashColumns(inputs, columnCount: count, .portable)
+            #expect(try poseidon.hashColumns(inputs, columnCount: count, .wide) == rows)
+        }
+        for place in 0..<8 {
+            var inputs = [UInt8](repeating: 0, count: 8 * 32 * arity)
+            inputs[32 * arity * place + 31] = 0x74
+            #expect(sealingError { _ = try poseidon.hash(inputs) }?.code == .notCanonical)
         }
     }
 
@@ -135,7 +178,8 @@ import Testing
         #expect(sealingError { _ = try Poseidon.arity2.hash([.zero]) }?.code == .invalidArgument)
         #expect(
             sealingError { _ = try Poseidon.arity8.hash([UInt8](repeating: 0, count: 33)) }?.code
-                == .invalidArgument)
+                == .invalidArgument
+        )
         for arity in [-1, 0, 1, 3, 37, 1000] {
             #expect(sealingError { _ = try Poseidon(arity: arity) }?.code == .invalidArgument)
         }

@@ -13,27 +13,38 @@ struct SealRun {
 
     /// A registered sector, filled but not sealed. `payload` nil is a sector of zeros.
     init(
-        _ proof: RegisteredSealProof = RegisteredSealProof.all[5], number: UInt64 = 1,
-        ticket: Commitment = .zero, payload: [UInt8]? = nil,
-        options: SealingOptions = SealingOptions(), observer: SealObserver = .none
+        _ proof: RegisteredSealProof = RegisteredSealProof.all[5],
+        number: UInt64 = 1,
+        ticket: Commitment = .zero,
+        payload: [UInt8]? = nil,
+        options: SealingOptions = SealingOptions(),
+        observer: SealObserver = .none
     ) throws {
         let sector = SectorIdentity(minerID: 1000, number: number, proof: proof)
         let scratch = try Scratch()
         try self.init(
             scratch,
             SealPipeline(
-                sector, paths: SectorPaths(root: scratch.path, sector: sector), options: options,
-                observer: observer),
-            ticket: ticket, payload: payload)
+                sector,
+                paths: SectorPaths(root: scratch.path, sector: sector),
+                options: options,
+                observer: observer
+            ),
+            ticket: ticket,
+            payload: payload
+        )
     }
 
-    init(_ scratch: Scratch, _ pipeline: SealPipeline, ticket: Commitment, payload: [UInt8]?) throws {
+    init(_ scratch: Scratch, _ pipeline: SealPipeline, ticket: Commitment, payload: [UInt8]?) throws
+    {
         self.scratch = scratch
         self.pipeline = pipeline
         self.ticket = ticket
         if let payload {
             let added = try pipeline.addPiece(
-                .bytes(payload), paddedSize: pipeline.parameters.sectorSize.bytes)
+                .bytes(payload),
+                paddedSize: pipeline.parameters.sectorSize.bytes
+            )
             #expect(added.isSectorFull && added.padding.isEmpty)
             pieces = added.pieces
         } else {
@@ -43,8 +54,12 @@ struct SealRun {
 
     /// The sector of a known seal.
     init(vector: JSONValue) throws {
-        let size = try #require(SectorSize(rawValue: (vector.sector_size.exists
-            ? vector.sector_size : vector["size"]).uint))
+        let size = try #require(
+            SectorSize(
+                rawValue: (vector.sector_size.exists
+                    ? vector.sector_size : vector["size"]).uint
+            )
+        )
         let porepID = try vector.porep_id.node
         let family: SealProofFamily =
             switch porepID.words.0 {
@@ -55,7 +70,11 @@ struct SealRun {
             }
         let version = vector.api_version.exists ? vector.api_version : vector.ver
         let parameters = SealParameters(
-            sectorSize: size, porepID: porepID, apiVersion: try version.apiVersion, family: family)
+            sectorSize: size,
+            porepID: porepID,
+            apiVersion: try version.apiVersion,
+            family: family
+        )
         let number = (vector.sector_number.exists ? vector.sector_number : vector.sector).uint
         let scratch = try Scratch()
         let name = "s-t01000-\(number)"
@@ -63,14 +82,18 @@ struct SealRun {
         try self.init(
             scratch,
             SealPipeline(
-                parameters: parameters, proverID: Commitment(proverOf: 1000),
+                parameters: parameters,
+                proverID: Commitment(proverOf: 1000),
                 sectorNumber: number,
                 paths: SectorPaths(
                     unsealed: "\(scratch.path)/unsealed/\(name)",
                     sealed: "\(scratch.path)/sealed/\(name)",
-                    cache: "\(scratch.path)/cache/\(name)")),
+                    cache: "\(scratch.path)/cache/\(name)"
+                )
+            ),
             ticket: try vector.ticket.node,
-            payload: isPatterned ? SealRun.pattern(Int(size.unpaddedBytes)) : nil)
+            payload: isPatterned ? SealRun.pattern(Int(size.unpaddedBytes)) : nil
+        )
     }
 
     /// Byte i is 7i + 3.
@@ -90,7 +113,10 @@ struct SealRun {
         PoRepStatement(
             parameters: pipeline.parameters,
             replicaID: pipeline.replicaID(ticket: ticket, commD: output.commD),
-            commD: output.commD, commR: output.commR, seed: seed)
+            commD: output.commD,
+            commR: output.commR,
+            seed: seed
+        )
     }
 
     func digestOf(_ path: String) throws -> String {

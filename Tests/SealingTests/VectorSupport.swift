@@ -135,7 +135,9 @@ final class Scratch: Sendable {
         try FileManager.default.subpathsOfDirectory(atPath: path).filter {
             var isDirectory: ObjCBool = false
             let exists = FileManager.default.fileExists(
-                atPath: "\(path)/\($0)", isDirectory: &isDirectory)
+                atPath: "\(path)/\($0)",
+                isDirectory: &isDirectory
+            )
             return exists && !isDirectory.boolValue
         }.sorted()
     }

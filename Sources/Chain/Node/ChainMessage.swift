@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Kernel
 
-/// What the cluster asks of the chain: the inbox of ``ChainNode``, whether built in or in front of a real node.
+/// What the cluster asks of the chain: the inbox of ``ChainNode``, whether built in or in front of a real
+/// node.
 ///
-/// Every request may be repeated: an actor that was restarted asks again and gets the same answer, and nothing is
-/// done twice on the chain. Answers come as ``ChainEvent``.
+/// Every request may be repeated: an actor that was restarted asks again and gets the same answer, and
+/// nothing is done twice on the chain. Answers come as ``ChainEvent``.
 package enum ChainMessage: Message {
     /// What the head's epoch is.
     case head(replyTo: Ref<ChainEvent>)
@@ -27,7 +28,7 @@ package enum ChainMessage: Message {
 }
 
 /// What the chain answers.
-package enum ChainEvent: Message {
+package enum ChainEvent: Message, Hashable {
     /// The head's epoch.
     case head(epoch: Int64)
     /// A ticket and the epoch it was drawn at.

@@ -4,11 +4,11 @@ private import Sealing
 
 /// The built-in chain: it counts epochs, draws randomness, and takes pre-commitments and proofs.
 ///
-/// It is one node and the whole chain at once: what it accepts lands at its next epoch. Nothing ticks: it keeps one
-/// timer, for the earliest epoch that somebody waits for, so that an idle chain costs nothing.
+/// It is one node and the whole chain at once: what it accepts lands at its next epoch. Nothing ticks: it
+/// keeps one timer, for the earliest epoch that somebody waits for, so that an idle chain costs nothing.
 ///
-/// Waits live in memory. A client that has no answer asks again, and so finds its way through lost messages and
-/// through restarts of this node; what was accepted is in the store and is never done twice.
+/// Waits live in memory. A client that has no answer asks again, and so finds its way through lost
+/// messages and through restarts of this node; what was accepted is in the store and is never done twice.
 package actor ChainNode: Component {
     package nonisolated let home: Home
 
@@ -29,12 +29,17 @@ package actor ChainNode: Component {
     /// Makes a node and loads its store.
     ///
     /// - Parameters:
+    ///   - home: from the world.
+    ///   - parameters: the network's numbers.
+    ///   - beacon: the source of its randomness.
     ///   - verifier: decides which form of proof this chain takes.
     ///   - store: keeps what was accepted; without one a restarted node begins anew.
-    ///   - genesis: the world's instant at which epoch 0 began; before zero for a chain that is older than its process.
+    ///   - genesis: the world's instant at which epoch 0 began; before zero for a chain that is older
+    ///     than its process.
+    ///   - limits: how much the chain holds.
     ///   - waitCountMax: waits held at once; one more is refused.
-    /// - Throws: ``ChainError`` where the parameters are out of range, or the store cannot be read, is corrupt, or
-    ///   belongs to another chain.
+    /// - Throws: ``ChainError`` where the parameters are out of range, or the store cannot be read, is
+    ///   corrupt, or belongs to another chain.
     package init(
         home: Home, parameters: NetworkParameters, beacon: DevnetBeacon, verifier: any ProofVerifier,
         store: (any ChainStore)? = nil, genesis: Instant = .zero, limits: ChainState.Limits = .init(),
@@ -80,7 +85,8 @@ package actor ChainNode: Component {
         case .sectors(let miner, let limit, let replyTo):
             replyTo.tell(.sectors(state.sectors(of: miner, limit: limit, head: head)))
         case .epochReached:
-            // Whoever sent it, and however early a timer fired: only the clock counts, and the timer is set anew.
+            // Whoever sent it, and however early a timer fired: only the clock counts, and the timer is
+            // set anew.
             disarm(context)
         }
         wake(head, context)
@@ -101,7 +107,8 @@ package actor ChainNode: Component {
         case .known(let epoch):
             hold(name, until: epoch + state.parameters.messageConfidence, replyTo, head, context)
         case .new(let entry, let epoch):
-            // A wait that has no room is refused before anything lands, so that a refusal is never half true.
+            // A wait that has no room is refused before anything lands, so that a refusal is never half
+            // true.
             guard hasRoom(for: name) else { return refuseForWaits(replyTo, name.key, context) }
             try keep(entry)
             try state.apply(entry)
@@ -125,9 +132,8 @@ package actor ChainNode: Component {
     ) {
         do throws(ChainRefusal) {
             let seed = try state.seed(for: key, head: head)
-            hold(
-                .init(key: key, kind: .seed), until: seed.epoch + state.parameters.seedConfidence, replyTo, head,
-                context)
+            let told = seed.epoch + state.parameters.seedConfidence
+            hold(.init(key: key, kind: .seed), until: told, replyTo, head, context)
         } catch {
             refuse(replyTo, key, error, context)
         }
@@ -258,7 +264,7 @@ package actor ChainNode: Component {
         guard stored != identity else { return }
         let difference =
             stored.form != identity.form
-            ? "its sectors were proven by \(stored.form.rawValue) proofs, this node takes \(identity.form.rawValue)"
+            ? "it has \(stored.form.rawValue) proofs, this node takes \(identity.form.rawValue) ones"
             : stored.beacon != identity.beacon
                 ? "it has another genesis seed" : "its network's parameters are other ones"
         throw ChainError(

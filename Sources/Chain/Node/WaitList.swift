@@ -33,7 +33,10 @@ struct WaitList {
     }
 
     private var waits: [Name: Wait] = [:]
-    /// Descending by epoch, so that the earliest is taken off the end. A sector waits for one of few epochs ahead.
+    /// Descending by epoch, so that the earliest is taken off the end.
+    ///
+    /// A sector waits for one of few
+    /// epochs ahead.
     private var buckets: [Bucket] = []
 
     /// The number of waits.
@@ -62,7 +65,8 @@ struct WaitList {
         }
     }
 
-    /// Takes out all waits for epochs up to `head`, by epoch and then in the order in which they were added.
+    /// Takes out all waits for epochs up to `head`, by epoch and then in the order in which they were
+    /// added.
     mutating func takeDue(head: Int64) -> [Due] {
         var due: [Due] = []
         while let bucket = buckets.last, bucket.epoch <= head {

@@ -29,7 +29,9 @@ package struct SealClaim: Sendable, Hashable {
     }
 }
 
-/// How a chain checks proofs. A chain has one verifier, and each verifier takes one form of proof only.
+/// How a chain checks proofs.
+///
+/// A chain has one verifier, and each verifier takes one form of proof only.
 package protocol ProofVerifier: Sendable {
     /// The one form that it takes.
     var form: ProofForm { get }
@@ -60,7 +62,8 @@ package struct ModelProofVerifier: ProofVerifier {
     package enum Strictness: Sendable, Hashable {
         /// Any bytes.
         case anyBytes
-        /// Exactly ``ModelProofVerifier/proof(of:)``, so that a mixed-up sector, commitment or seed is found.
+        /// Exactly ``ModelProofVerifier/proof(of:)``, so that a mixed-up sector, commitment or seed is
+        /// found.
         case bound
     }
 
@@ -72,7 +75,8 @@ package struct ModelProofVerifier: ProofVerifier {
 
     package init(_ strictness: Strictness = .anyBytes) { self.strictness = strictness }
 
-    /// The bytes that stand for a proof of `claim` in a simulated cluster: a digest of it, and no proof of anything.
+    /// The bytes that stand for a proof of `claim` in a simulated cluster: a digest of it, and no proof
+    /// of anything.
     package static func proof(of claim: SealClaim) -> [UInt8] {
         var hasher = SHA256()
         hasher.update(Array("sealyard modelled proof".utf8) + [0])

@@ -21,7 +21,7 @@ package struct VanillaProofVerifier: ProofVerifier {
         let limit = VanillaProofVerifier.byteCountMax(parameters)
         guard proof.count <= limit else {
             return .illegalArgument(
-                "sector \(claim.key): openings of \(proof.count) bytes; \(claim.proof) takes at most \(limit)")
+                "sector \(claim.key): \(proof.count) bytes of openings; \(claim.proof) takes \(limit)")
         }
         let openings: VanillaProofs
         do {

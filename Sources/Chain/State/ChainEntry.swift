@@ -61,8 +61,8 @@ package struct PreCommitRecord: Sendable, Hashable, Codable {
     package var epoch: Int64
 
     package init(
-        proof: RegisteredSealProof, commR: Commitment, commD: Commitment, ticketEpoch: Int64, expiration: Int64,
-        epoch: Int64
+        proof: RegisteredSealProof, commR: Commitment, commD: Commitment, ticketEpoch: Int64,
+        expiration: Int64, epoch: Int64
     ) {
         self.proof = proof
         self.commR = commR

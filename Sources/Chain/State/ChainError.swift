@@ -39,11 +39,22 @@ package struct ChainError: Error, Hashable, Sendable, CustomStringConvertible {
 
 extension ChainRefusal: Error {
     /// The message's content is wrong.
-    static func illegalArgument(_ reason: String) -> ChainRefusal { ChainRefusal(exitCode: 16, reason: reason) }
+    static func illegalArgument(_ reason: String) -> ChainRefusal {
+        ChainRefusal(exitCode: 16, reason: reason)
+    }
+
     /// What the message is about does not exist.
-    static func notFound(_ reason: String) -> ChainRefusal { ChainRefusal(exitCode: 17, reason: reason) }
+    static func notFound(_ reason: String) -> ChainRefusal {
+        ChainRefusal(exitCode: 17, reason: reason)
+    }
+
     /// Not allowed now.
-    static func forbidden(_ reason: String) -> ChainRefusal { ChainRefusal(exitCode: 18, reason: reason) }
+    static func forbidden(_ reason: String) -> ChainRefusal {
+        ChainRefusal(exitCode: 18, reason: reason)
+    }
+
     /// The chain cannot take this in its present state.
-    static func illegalState(_ reason: String) -> ChainRefusal { ChainRefusal(exitCode: 20, reason: reason) }
+    static func illegalState(_ reason: String) -> ChainRefusal {
+        ChainRefusal(exitCode: 20, reason: reason)
+    }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Sealing
 private import Kernel
+package import Sealing
 
 /// How randomness for a purpose is drawn from a base: the network's own rule.
 package enum ChainRandomness {
@@ -53,8 +53,8 @@ package enum ChainRandomness {
 
 /// Where a chain of ours takes its randomness from: a hash chain over a seed that is known from the start.
 ///
-/// It is a beacon for devnets and simulations. Anyone who knows the seed knows all values in advance, so it gives none
-/// of the protection of the public randomness beacon that the main network uses.
+/// It is a beacon for devnets and simulations. Anyone who knows the seed knows all values in advance, so
+/// it gives none of the protection of the public randomness beacon that the main network uses.
 package struct DevnetBeacon: Sendable, Hashable {
     /// What all values derive from.
     private let root: Commitment
@@ -70,7 +70,8 @@ package struct DevnetBeacon: Sendable, Hashable {
 
     /// A name by which a store tells one beacon from another; says nothing about the values.
     package var fingerprint: String {
-        String(SHA256.hash(Array("sealyard devnet beacon, fingerprint".utf8) + [0] + root.bytes).hex.prefix(16))
+        let digest = SHA256.hash(Array("sealyard devnet beacon, fingerprint".utf8) + [0] + root.bytes)
+        return String(digest.hex.prefix(16))
     }
 
     /// The beacon's 32 bytes of an epoch.

@@ -5,13 +5,19 @@ package import Sealing
 package struct SectorDraw: Sendable, Hashable {
     package var randomness: Commitment
     package var epoch: Int64
+
+    package init(randomness: Commitment, epoch: Int64) {
+        self.randomness = randomness
+        self.epoch = epoch
+    }
 }
 
 /// The rules by which messages land or are refused.
 extension ChainState {
     /// The ticket for sealing a sector.
     ///
-    /// A sector that is pre-committed keeps the ticket of its pre-commitment, so that it can be sealed again.
+    /// A sector that is pre-committed keeps the ticket of its pre-commitment, so that it can be sealed
+    /// again.
     ///
     /// - Throws: ``ChainRefusal`` where the sector's pre-commitment has expired.
     package func ticket(for key: SectorKey, head: Int64) throws(ChainRefusal) -> SectorDraw {
@@ -23,7 +29,8 @@ extension ChainState {
         return draw(.sealRandomness, at: sector.preCommit.ticketEpoch, miner)
     }
 
-    /// The interactive seed of a pre-committed sector; it may lie ahead of the head and is then not to be told yet.
+    /// The interactive seed of a pre-committed sector; it may lie ahead of the head and is then not to be
+    /// told yet.
     ///
     /// - Throws: ``ChainRefusal`` where there is no pre-commitment, or it has expired.
     package func seed(for key: SectorKey, head: Int64) throws(ChainRefusal) -> SectorDraw {
@@ -38,8 +45,8 @@ extension ChainState {
 
     /// Judges a pre-commitment that arrives at `head`.
     ///
-    /// A repeat is known by everything but its expiration, which an actor that was restarted may choose anew: the first
-    /// one stands.
+    /// A repeat is known by everything but its expiration, which an actor that was restarted may choose
+    /// anew: the first one stands.
     package func consider(_ message: SectorPreCommit, head: Int64) -> Verdict {
         do throws(ChainRefusal) {
             let record = try record(of: message, landing: head + 1)
@@ -55,7 +62,10 @@ extension ChainState {
         }
     }
 
-    /// Judges a proof that arrives at `head`. The proof of a sector that is proven already is not looked at.
+    /// Judges a proof that arrives at `head`.
+    ///
+    /// The proof of a sector that is proven already is not looked
+    /// at.
     package func consider(
         _ message: SectorProveCommit, head: Int64, verifier: some ProofVerifier
     ) -> Verdict {
@@ -72,8 +82,8 @@ extension ChainState {
             let seedEpoch = parameters.seedEpoch(preCommitted: record.epoch)
             guard current > seedEpoch else {
                 throw .forbidden(
-                    "too early to prove sector \(key): pre-committed at \(record.epoch), provable after epoch "
-                        + "\(seedEpoch), now \(current)")
+                    "too early to prove sector \(key): pre-committed at \(record.epoch), provable after "
+                        + "epoch \(seedEpoch), now \(current)")
             }
             let claim = SealClaim(
                 key: key, proof: record.proof, commD: record.commD, commR: record.commR,
@@ -211,7 +221,8 @@ extension ChainState {
         let deadline = parameters.proveDeadline(preCommitted: sector.preCommit.epoch)
         guard sector.provenEpoch != nil || current <= deadline else {
             throw .illegalArgument(
-                "the pre-commitment of sector \(key) expired at epoch \(deadline), unproven; its number is spent")
+                "the pre-commitment of sector \(key) expired at epoch \(deadline), unproven; "
+                    + "its number is spent")
         }
     }
 }

@@ -3,9 +3,9 @@ private import Sealing
 
 /// What the chain knows: a state machine without clock, messages or files.
 ///
-/// Every question names the head, the epoch that the chain has reached. A message is judged by `consider`, which changes
-/// nothing; the entry that it gives is stored and then taken in by ``apply(_:)``. Accepted at head *h*, it lands at
-/// *h* + 1.
+/// Every question names the head, the epoch that the chain has reached. A message is judged by
+/// `consider`, which changes nothing; the entry that it gives is stored and then taken in by
+/// ``apply(_:)``. Accepted at head *h*, it lands at *h* + 1.
 package struct ChainState: Sendable {
     /// How much the chain holds.
     package struct Limits: Sendable, Hashable {
@@ -160,7 +160,9 @@ package struct ChainState: Sendable {
 
     // MARK: Invariants
 
-    /// What is wrong with the state; empty where all is well. Looks at every sector.
+    /// What is wrong with the state; empty where all is well.
+    ///
+    /// Looks at every sector.
     package func checkInvariants(head: Int64) -> [String] {
         var wrong: [String] = []
         var (sectorTotal, provenTotal) = (0, 0)
@@ -194,7 +196,9 @@ package struct ChainState: Sendable {
             }
         }
         if sectorTotal != sectorCount || provenTotal != provenCount {
-            wrong.append("counts say \(sectorCount) and \(provenCount), not \(sectorTotal) and \(provenTotal)")
+            wrong.append(
+                "\(sectorTotal) sectors and \(provenTotal) proven, not "
+                    + "\(sectorCount) and \(provenCount) as counted")
         }
         return wrong
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The numbers in which networks differ, as far as sealing sees them. All durations but the first are in epochs.
+/// The numbers in which networks differ, as far as sealing sees them.
+///
+/// All durations but the first are in epochs.
 package struct NetworkParameters: Sendable, Hashable, Codable {
     /// The network's name; a store of one network is refused by another.
     package var name: String
@@ -43,9 +45,8 @@ package struct NetworkParameters: Sendable, Hashable, Codable {
 
     /// A network of small sectors on one's own machines.
     ///
-    /// - Parameters:
-    ///   - epochDuration: real time of an epoch; a fifth of a second makes a quick demonstration.
-    ///   - sectorSizes: bytes; 2 KiB and 8 MiB as in the reference's own small network.
+    /// An epoch of a fifth of a second makes a quick demonstration. The usual sector sizes, in bytes, are
+    /// the 2 KiB and 8 MiB of the reference's own small network.
     package static func devnet(
         epochDuration: Duration = .seconds(4), preCommitChallengeDelay: Int64 = 10,
         messageConfidence: Int64 = 5, seedConfidence: Int64 = 6,

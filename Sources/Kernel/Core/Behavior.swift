@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import DequeModule
 
 /// One incarnation of a component as the kernel calls it: closures formed where the component's type is known, so
 /// that delivery runs specialized code.
@@ -33,11 +34,11 @@ final class BehaviorBox<M: Message> {
 
 /// Counts failures in a sliding window, to tell when restarts no longer help.
 struct RestartWindow {
-    private var failures: [Instant] = []
+    private var failures: Deque<Instant> = []
 
     /// Notes a failure at `now`; tells whether `max` within `within` still allows another restart.
     mutating func allowsRestart(at now: Instant, max: Int, within: Duration) -> Bool {
-        failures.removeAll { $0 + within < now }
+        while let oldest = failures.first, oldest + within < now { failures.removeFirst() }
         failures.append(now)
         return failures.count <= max
     }

@@ -67,7 +67,7 @@ public final class Context<M: Message>: @unchecked Sendable {
         }
     }
 
-    /// Takes back a timer; tells whether it had not fired yet.
+    /// Takes back a timer; tells whether its message was still to come: it then never comes.
     @inlinable
     @discardableResult
     public func cancel(_ timer: TimerID) -> Bool {

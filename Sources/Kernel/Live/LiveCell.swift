@@ -12,6 +12,8 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     @usableFromInline
     struct State {
         @usableFromInline var queue: Deque<M> = []
+        // Timers that ran out; their messages stay in the table, so that a cancel still finds them.
+        @usableFromInline var due: Deque<TimerID> = []
         // True until `started` has run: what is told before waits for it.
         @usableFromInline var isScheduled = true
         @usableFromInline var isUp = true
@@ -39,6 +41,7 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     private let timers = Mutex(Timers())
     @usableFromInline let options: SpawnOptions
     @usableFromInline var batch: Deque<M> = []
+    @usableFromInline var dueBatch: Deque<TimerID> = []
     private var frozenTime: Instant?
     @usableFromInline var isTimeFrozen = false
     @usableFromInline let hasStopRequest = Atomic(false)
@@ -171,8 +174,13 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     }
 
     private func fire(_ timer: TimerID) {
-        guard let (message, _) = takeTimer(timer) else { return }
-        _ = post(message, records: false)
+        let schedules = mailbox.withLock { state in
+            guard state.isUp else { return false }
+            state.due.append(timer)
+            defer { state.isScheduled = true }
+            return !state.isScheduled
+        }
+        if schedules { executor.schedule(self) }
     }
 
     private func takeTimer(_ timer: TimerID) -> (M, TimerService.Token?)? {
@@ -216,23 +224,38 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         var handled = 0
         while handled < Self.turnCountMax {
             if hasStopRequest.load(ordering: .acquiring) { return finishAsAsked() }
+            if !dueBatch.isEmpty, let timer = dueBatch.popFirst() {
+                handled += 1
+                if let message = takeDue(timer) { deliver(message) }
+                continue
+            }
             guard let message = batch.popFirst() else {
                 guard refill() else { return }
                 continue
             }
             handled += 1
-            if recording.isOn { freezeTime(message) }
-            do { try handle(message) } catch { noteFailure(error) }
-            if isTimeFrozen { thawTime() }
+            deliver(message)
         }
         executor.schedule(self)
     }
+
+    @inlinable
+    func deliver(_ message: M) {
+        if recording.isOn { freezeTime(message) }
+        do { try handle(message) } catch { noteFailure(error) }
+        if isTimeFrozen { thawTime() }
+    }
+
+    /// The message of a timer that ran out; `nil` where it was cancelled since.
+    @usableFromInline
+    func takeDue(_ timer: TimerID) -> M? { takeTimer(timer)?.0 }
 
     /// Takes waiting messages into the batch; tells whether this turn goes on.
     @inlinable
     func refill() -> Bool {
         mailbox.withLock { state in
             if state.stop != nil { return true }
+            swap(&state.due, &dueBatch)
             if state.queue.count <= Self.turnCountMax {
                 swap(&state.queue, &batch)
             } else {
@@ -244,8 +267,9 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
                 state.isCongested = false
                 noteCongested(-1)
             }
-            if batch.isEmpty { state.isScheduled = false }
-            return !batch.isEmpty
+            let hasWork = !batch.isEmpty || !dueBatch.isEmpty
+            if !hasWork { state.isScheduled = false }
+            return hasWork
         }
     }
 
@@ -301,7 +325,7 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         }
         thawTime()
         let hasWork = mailbox.withLock { state in
-            state.isScheduled = !state.queue.isEmpty || state.stop != nil
+            state.isScheduled = !state.queue.isEmpty || !state.due.isEmpty || state.stop != nil
             return state.isScheduled
         }
         if hasWork { executor.schedule(self) }
@@ -357,7 +381,9 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         for _ in 0..<waitingCount { worldStorage.bury(to: address, messageName: M.messageName, .stopped) }
         cancelAllTimers()
         handle = { _ in }
-        if let parent { parent.children.removeAll { $0 === self } }
+        if let parent, let position = parent.children.firstIndex(where: { $0 === self }) {
+            parent.children.remove(at: position)
+        }
         worldStorage.placeStopped(self, reason)
     }
 
@@ -370,9 +396,11 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
             if state.stop == nil { state.stop = reason }
             if state.isCongested { noteCongested(-1) }
             state.isCongested = false
+            state.due = []
             defer { state.queue = [] }
             return (state.queue, wasUp)
         }
+        dueBatch = []
         defer { batch = [] }
         return wasUp ? queue.count + batch.count : 0
     }

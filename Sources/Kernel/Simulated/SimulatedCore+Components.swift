@@ -74,6 +74,7 @@ extension SimulatedCore {
         let cell = SimulatedCell<M>(core: self, index: claimIndex(), address: address, node: node)
         places[Int(cell.index)] = cell
         directory[address] = cell
+        cell.nodePosition = node.places.count
         node.places.append(cell)
         return cell
     }
@@ -137,7 +138,9 @@ extension SimulatedCore {
         place.stopRequested = false
         statistics.stopped += 1
         _ = place.drain(.stopped)
-        if let parent = place.parent { parent.children.removeAll { $0 === place } }
+        if let parent = place.parent, let position = parent.children.firstIndex(where: { $0 === place }) {
+            parent.children.remove(at: position)
+        }
         if let journal, isRecording {
             journal.record(
                 JournalRecord(
@@ -169,10 +172,12 @@ extension SimulatedCore {
         guard let kept = places[Int(place.index)], kept === place else { return }
         places[Int(place.index)] = nil
         freeIndices.append(place.index)
-        if let position = place.node.places.lastIndex(where: { $0 === place }) {
-            // The order of a node's places shows only when it is killed; a swap keeps it a function of the seed.
-            place.node.places.swapAt(position, place.node.places.count - 1)
-            place.node.places.removeLast()
+        // The order of a node's places shows only when it is killed; a swap keeps it a function of the seed.
+        let (node, position) = (place.node, place.nodePosition)
+        if position < node.places.count, node.places[position] === place, let last = node.places.last {
+            last.nodePosition = position
+            node.places[position] = last
+            node.places.removeLast()
         }
         place.step = { _ in }
     }

@@ -21,6 +21,8 @@ public class SimulatedPlace: @unchecked Sendable {
     @usableFromInline var step: (UInt32) -> Void = { _ in }
     var watchers: [SimulatedWatch] = []
     private var watcherSweepCount = 16
+    /// Where the node's list of places has this one.
+    var nodePosition = 0
     var adapters: [Address] = []
     var children: [SimulatedPlace] = []
     weak var parent: SimulatedPlace?

@@ -2,7 +2,8 @@
 internal import NIOCore
 private import NIOExtras
 
-/// Cuts the stream of bytes into frames, and refuses a frame that is too long as soon as its length is known.
+/// Cuts the stream of bytes into frames, and refuses a frame that is too long as soon as its length
+/// is known.
 final class BoundedFrameDecoder: ByteToMessageDecoder {
     typealias InboundOut = ByteBuffer
 

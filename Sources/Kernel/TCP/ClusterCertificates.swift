@@ -8,8 +8,8 @@ private import X509
 
 /// A cluster's own certificate authority, and the certificate that its nodes show each other.
 ///
-/// Every node gets the node's certificate and key and the authority's certificate. The authority's key is needed only
-/// to sign further certificates and is best kept elsewhere.
+/// Every node gets the node's certificate and key and the authority's certificate. The authority's
+/// key is needed only to sign further certificates and is best kept elsewhere.
 package struct ClusterCertificates: Sendable, Hashable {
     /// Hosts and nodes that one certificate may name.
     package static let hostCountMax = 1_000
@@ -38,7 +38,9 @@ package struct ClusterCertificates: Sendable, Hashable {
     ///   - directory: is made, with mode 0700, where it does not exist.
     ///   - hosts: DNS names and IP addresses by which the nodes are dialed.
     ///   - validDayCount: 1 to 3,650 days.
-    /// - Throws: ``TransportError`` with `badOption`, `fileExists` (nothing is ever overwritten), `fileFailed` or
+    /// - Returns: where the files are and how long they hold.
+    /// - Throws: ``TransportError`` with `badOption`, `fileExists` (nothing is ever overwritten),
+    ///   `fileFailed` or
     ///   `tlsFailed`.
     package static func make(
         directory: String, hosts: [String], validDayCount: Int = 825

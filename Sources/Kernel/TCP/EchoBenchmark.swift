@@ -4,7 +4,8 @@ internal import NIOCore
 private import NIOExtras
 private import NIOPosix
 
-/// The counterpart of the transport's benchmark: NIO alone, with frames of the same bytes and the same framing.
+/// The counterpart of the transport's benchmark: NIO alone, with frames of the same bytes and the
+/// same framing.
 enum EchoBenchmark {
     struct Result {
         var messagesPerSecond: Double
@@ -25,7 +26,8 @@ enum EchoBenchmark {
                     channel.eventLoop.makeCompletedFuture {
                         let pipeline = channel.pipeline.syncOperations
                         try pipeline.addHandler(
-                            ByteToMessageHandler(LengthFieldBasedFrameDecoder(lengthFieldBitLength: .fourBytes)))
+                            ByteToMessageHandler(
+                                LengthFieldBasedFrameDecoder(lengthFieldBitLength: .fourBytes)))
                         try pipeline.addHandler(LengthFieldPrepender(lengthFieldBitLength: .fourBytes))
                         try pipeline.addHandler(EchoHandler())
                     }

@@ -230,9 +230,10 @@ extension WireWriter {
         withUnsafeBytes(of: UInt32(truncatingIfNeeded: frameLength).bigEndian) { write(encoded: $0) }
     }
 
-    /// Writes an envelope as a frame with its length; the same bytes as ``Frame/framed`` gives, made in one pass.
+    /// Writes an envelope as a frame with its length; the same bytes as ``Frame/framed`` gives,
+    /// made in one pass.
     ///
-    /// - Parameter bodyBytes: what ``envelopeBodyBytes(_:from:)`` says.
+    /// `bodyBytes` is what ``envelopeBodyBytes(_:from:)`` says.
     mutating func writeFrame(_ envelope: Envelope, from: String?, bodyBytes: Int) {
         write(frameLength: bodyBytes)
         writeArrayHead(count: 5)

@@ -3,22 +3,31 @@ package import Kernel
 
 /// The kinds of frames by their numbers on the wire; a number is never used again for another kind.
 package enum FrameKind {
+    /// The number of ``Frame/hello(_:)``.
     package static let hello: UInt64 = 1
+    /// The number of ``Frame/welcome(_:)``.
     package static let welcome: UInt64 = 2
+    /// The number of ``Frame/refuse(_:)``.
     package static let refuse: UInt64 = 3
+    /// The number of ``Frame/envelope(to:from:messageName:payload:)``.
     package static let envelope: UInt64 = 4
+    /// The number of ``Frame/undeliverable(to:from:messageName:reason:)``.
     package static let undeliverable: UInt64 = 5
+    /// The number of ``Frame/ping(_:)``.
     package static let ping: UInt64 = 6
+    /// The number of ``Frame/pong(_:)``.
     package static let pong: UInt64 = 7
+    /// The number of ``Frame/goodbye(_:)``.
     package static let goodbye: UInt64 = 8
+    /// The number of ``Frame/unknownKind(_:)``.
     package static let unknownKind: UInt64 = 9
 }
 
-/// What two nodes say to each other: a CBOR array of the kind's number and the kind's fields, behind its length as
-/// four bytes, big end first.
+/// What two nodes say to each other: a CBOR array of the kind's number and the kind's fields,
+/// behind its length as four bytes, big end first.
 ///
-/// Addresses are only names here: a session joins two nodes whose names the handshake has settled, so nobody can
-/// write a message in a third node's name.
+/// Addresses are only names here: a session joins two nodes whose names the handshake has settled,
+/// so nobody can write a message in a third node's name.
 package enum Frame: Sendable, Hashable {
     /// The dialer's first frame. Its leading fields keep their places in all versions.
     case hello(Hello)
@@ -59,6 +68,21 @@ package enum Frame: Sendable, Hashable {
         package var token: String
         /// The longest frame that the dialer reads, in bytes.
         package var frameBytesMax: UInt64
+
+        /// Makes a hello of its fields.
+        package init(
+            version: UInt64, versionMin: UInt64, nodeName: String, target: String, incarnation: UInt64,
+            epoch: UInt64, token: String, frameBytesMax: UInt64
+        ) {
+            self.version = version
+            self.versionMin = versionMin
+            self.nodeName = nodeName
+            self.target = target
+            self.incarnation = incarnation
+            self.epoch = epoch
+            self.token = token
+            self.frameBytesMax = frameBytesMax
+        }
     }
 
     /// Who was reached.
@@ -75,6 +99,19 @@ package enum Frame: Sendable, Hashable {
         package var token: String
         /// The longest frame that the acceptor reads, in bytes.
         package var frameBytesMax: UInt64
+
+        /// Makes a welcome of its fields.
+        package init(
+            version: UInt64, nodeName: String, incarnation: UInt64, epoch: UInt64, token: String,
+            frameBytesMax: UInt64
+        ) {
+            self.version = version
+            self.nodeName = nodeName
+            self.incarnation = incarnation
+            self.epoch = epoch
+            self.token = token
+            self.frameBytesMax = frameBytesMax
+        }
     }
 
     // Longest texts that frames carry, in bytes.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Kernel
 
-/// How a connection becomes a session: the dialer says hello, the acceptor answers with welcome or refuses.
+/// How a connection becomes a session: the dialer says hello, the acceptor answers with welcome or
+/// refuses.
 ///
 ///     dialer                            acceptor
 ///       | hello(version, names, token) ->  |
@@ -10,8 +11,9 @@ package import Kernel
 ///     judge the token                      | session
 ///     session
 ///
-/// Each side shows a token, because messages flow both ways. The machine holds no socket and no clock: its owner
-/// hands it frames and does what the returned action says. After `refuse` or `establish` it wants no more events.
+/// Each side shows a token, because messages flow both ways. The machine holds no socket and no
+/// clock: its owner hands it frames and does what the returned action says. After `refuse` or
+/// `establish` it wants no more events.
 package struct HandshakeStateMachine: Sendable {
     /// The newest protocol version that this build speaks.
     package static let version: UInt64 = 1

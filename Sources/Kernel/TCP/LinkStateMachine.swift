@@ -3,11 +3,12 @@ private import Kernel
 
 /// When to connect to one peer, and which of two connections to it becomes the session.
 ///
-/// Two nodes that dial each other at once would have two sessions. The one that the node with the smaller name dialed
-/// stays: that node refuses the other's hello as a duplicate while its own is under way, and the other node drops its
-/// own dial when the hello comes. A hello that was sent before a session began may arrive after it did; the epoch,
-/// which grows whenever a process sees a session end, tells it from the hello of a peer that has lost the session
-/// while this node has not noticed yet.
+/// Two nodes that dial each other at once would have two sessions. The one that the node with the
+/// smaller name dialed stays: that node refuses the other's hello as a duplicate while its own is
+/// under way, and the other node drops its own dial when the hello comes. A hello that was sent
+/// before a session began may arrive after it did; the epoch, which grows whenever a process sees a
+/// session end, tells it from the hello of a peer that has lost the session while this node has not
+/// noticed yet.
 ///
 /// The machine holds no socket and no clock.
 package struct LinkStateMachine: Sendable {
@@ -29,6 +30,7 @@ package struct LinkStateMachine: Sendable {
         case duplicate
     }
 
+    /// Where a link stands.
     package enum Phase: Sendable, Hashable {
         /// No session, and nobody has asked for one.
         case idle
@@ -82,7 +84,7 @@ package struct LinkStateMachine: Sendable {
         if phase == .dialing { phase = .greeting }
     }
 
-    /// The dial led to no session. Tells what follows and whether the peer counts as lost.
+    /// The dial led to no session; tells what follows and whether the peer counts as lost.
     package mutating func dialFailed(_ code: Refusal.Code) -> (Action, isLoss: Bool) {
         guard phase == .dialing || phase == .greeting else { return (.rest, false) }
         if code == .duplicate, duplicateCount < Self.duplicateCountMax {

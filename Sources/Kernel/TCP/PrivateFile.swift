@@ -4,7 +4,8 @@ private import Synchronization
 
 /// Files that only their owner may read.
 enum PrivateFile {
-    /// Creates a file of `bytes` with `mode` in one step: it is never seen with fewer bytes or a wider mode.
+    /// Creates a file of `bytes` with `mode` in one step: it is never seen with fewer bytes or a
+    /// wider mode.
     ///
     /// - Throws: ``TransportError`` with `fileExists` or `fileFailed`.
     static func create(_ path: String, _ bytes: [UInt8], mode: UInt32 = 0o600) throws(TransportError) {
@@ -37,7 +38,8 @@ enum PrivateFile {
 
     /// Reads a file that nobody but its owner may read.
     ///
-    /// - Throws: ``TransportError`` with `badSecret` where others may read it or it is longer than `byteCountMax`, or
+    /// - Throws: ``TransportError`` with `badSecret` where others may read it or it is longer than
+    ///   `byteCountMax`, or
     ///   with `fileFailed`.
     static func read(_ path: String, byteCountMax: Int) throws(TransportError) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
@@ -47,7 +49,8 @@ enum PrivateFile {
         guard fstat(file, &status) == 0 else { throw failure("examine", path) }
         guard status.st_mode & 0o077 == 0 else {
             throw TransportError(
-                code: .badSecret, message: "others may read \(path); run chmod 600 on it, and renew the secret")
+                code: .badSecret,
+                message: "others may read \(path); run chmod 600 on it, and renew the secret")
         }
         guard status.st_size <= byteCountMax else {
             throw TransportError(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Kernel
-internal import NIOCore
 private import Logging
+internal import NIOCore
 private import Synchronization
 
 /// One connection: first its handshake, then the frames of its session.
@@ -121,12 +121,13 @@ final class Session: ChannelInboundHandler, @unchecked Sendable {
             if let answer { write(answer) }
             end(refusal)
         case .establish(let peer, let permission, let answer):
-            if let answer { write(answer) }
-            establish(peer, permission)
+            establish(peer, permission, answer)
         }
     }
 
-    private func establish(_ peer: HandshakeStateMachine.Peer, _ permission: Permission) {
+    private func establish(
+        _ peer: HandshakeStateMachine.Peer, _ permission: Permission, _ answer: Frame?
+    ) {
         timeout?.cancel()
         self.permission = permission
         isEstablished = true
@@ -139,7 +140,10 @@ final class Session: ChannelInboundHandler, @unchecked Sendable {
             [weak self] _ in
             self?.beat()
         }
-        link = core.established(self, peer)
+        // Until `link` is set nothing is flushed, so the answer comes before what waited for the peer.
+        let link = core.established(self, peer)
+        if let answer { write(answer) }
+        self.link = link
         flush()
     }
 

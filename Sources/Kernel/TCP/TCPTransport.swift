@@ -5,11 +5,12 @@ private import NIOCore
 private import NIOPosix
 private import Synchronization
 
-/// Moves envelopes between live worlds over TCP: one session a pair of nodes, framed, authenticated, bounded.
+/// Moves envelopes between live worlds over TCP: one session a pair of nodes, framed,
+/// authenticated, bounded.
 ///
-/// A node dials the peers in its address book when something is first sent to them, and again, with growing delays,
-/// whenever the session is lost. A node that nobody can dial is reached over the session that it dialed itself.
-/// All of a transport's sockets live on one event loop.
+/// A node dials the peers in its address book when something is first sent to them, and again, with
+/// growing delays, whenever the session is lost. A node that nobody can dial is reached over the
+/// session that it dialed itself. All of a transport's sockets live on one event loop.
 package final class TCPTransport: Transport {
     /// The port that is listened on; `nil` for a node that only dials.
     package let boundPort: Int?
@@ -21,7 +22,8 @@ package final class TCPTransport: Transport {
     private let nodeName: String
     private let isOpen = Atomic(true)
 
-    /// Opens the listening socket, where one is asked for; the peers are dialed when they are first needed.
+    /// Opens the listening socket, where one is asked for; the peers are dialed when they are first
+    /// needed.
     ///
     /// - Throws: ``TransportError`` with `badOption`, `notLoopback`, `tlsFailed` or `bindFailed`.
     package init(

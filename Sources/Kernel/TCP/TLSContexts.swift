@@ -27,7 +27,8 @@ struct TLSContexts: Sendable {
             client.minimumTLSVersion = .tlsv13
             client.shutdownTimeout = .seconds(1)
 
-            // A dialer has no name that the acceptor could check; its certificate proves that it is of the cluster.
+            // A dialer has no name that the acceptor could check; its certificate proves that it is
+            // of the cluster.
             var server = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: key)
             server.trustRoots = roots
             server.certificateVerification = .noHostnameVerification

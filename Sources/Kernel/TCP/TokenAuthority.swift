@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 private import Crypto
-
 private import JWTKit
 package import Kernel
 
 /// Makes and checks the tokens by which a node proves what it may do.
 ///
-/// A token is a JSON web token under HS256 whose payload is `{"Allow":["read",…]}`, the shape that Lotus uses; its
-/// highest level counts. It does not expire: a cluster revokes its tokens by taking a new secret.
+/// A token is a JSON web token under HS256 whose payload is `{"Allow":["read",…]}`, the shape that
+/// Lotus uses; its highest level counts. It does not expire: a cluster revokes its tokens by taking
+/// a new secret.
 package struct TokenAuthority: Sendable {
     /// Bytes of the secret that signs tokens.
     package static let secretByteCount = 32
@@ -33,14 +33,16 @@ package struct TokenAuthority: Sendable {
 
     /// Makes the authority of the secret in the file at `path`, which is created where there is none.
     ///
-    /// The file appears with all its bytes and mode 0600 at once, so that two processes that start together agree.
+    /// The file appears with all its bytes and mode 0600 at once, so that two processes that start
+    /// together agree.
     ///
-    /// - Throws: ``TransportError`` with `badSecret` where others may read the file or its length is wrong, or with
+    /// - Throws: ``TransportError`` with `badSecret` where others may read the file or its length
+    ///   is wrong, or with
     ///   `fileFailed`.
     package init(secretPath path: String) async throws(TransportError) {
         do {
             try PrivateFile.create(path, SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) })
-        } catch where error.code == .fileExists {
+        } catch  where error.code == .fileExists {
             // An earlier start, or another process just now, made it: that secret is the cluster's.
         }
         try await self.init(secret: try PrivateFile.read(path, byteCountMax: 4_096))

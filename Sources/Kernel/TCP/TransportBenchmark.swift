@@ -2,7 +2,8 @@
 private import Kernel
 private import Logging
 
-/// Measures the transport between two live worlds over loopback, and NIO's own echo of equal frames beside it.
+/// Measures the transport between two live worlds over loopback, and NIO's own echo of equal frames
+/// beside it.
 package enum TransportBenchmark {
     /// How much is measured.
     package struct Options: Sendable {
@@ -43,14 +44,16 @@ package enum TransportBenchmark {
 
     /// Runs the whole measurement.
     ///
-    /// - Throws: ``TransportError`` with `badOption`, `bindFailed` or `benchmarkFailed`; `KernelError` where a world
+    /// - Throws: ``TransportError`` with `badOption`, `bindFailed` or `benchmarkFailed`;
+    ///   `KernelError` where a world
     ///   cannot be made.
     package static func run(_ options: Options = Options()) async throws -> Result {
         guard (8...60_000).contains(options.payloadBytes), options.messageCount > 0,
             options.roundTripCount > 0
         else {
             throw TransportError(
-                code: .badOption, message: "the benchmark takes payloads of 8 to 60000 bytes and counts above 0")
+                code: .badOption,
+                message: "the benchmark takes payloads of 8 to 60000 bytes, and counts above 0")
         }
         var log = Logger(label: "sealyard.bench")
         log.logLevel = .error

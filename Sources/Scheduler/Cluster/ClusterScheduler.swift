@@ -17,11 +17,17 @@ package actor ClusterScheduler: Component {
         package var lease: Duration
         /// The accounts are checked after every message: for tests and simulation.
         package var checksInvariants: Bool
+        /// Told of every task that comes, starts and ends.
+        package var observer: (any TaskObserver)?
 
-        package init(pacing: [Pacing] = [], lease: Duration = .seconds(60), checksInvariants: Bool = false) {
+        package init(
+            pacing: [Pacing] = [], lease: Duration = .seconds(60), checksInvariants: Bool = false,
+            observer: (any TaskObserver)? = nil
+        ) {
             self.pacing = pacing
             self.lease = lease
             self.checksInvariants = checksInvariants
+            self.observer = observer
         }
     }
 
@@ -67,12 +73,12 @@ package actor ClusterScheduler: Component {
     package func receive(_ message: SchedulerMessage, _ context: Context<SchedulerMessage>) {
         switch message {
         case .submit(let request, let host, let owner): submit(request, host: host, owner, context)
-        case .cancel(let id): cancel(id)
+        case .cancel(let id): cancel(id, context.now)
         case .workerJoined(let info, let ref, let running, let finished):
             join(info, ref, running: running, finished: finished, context)
         case .workerGone(let name, let session, let reason): gone(name, session, reason, context)
         case .leaseExpired(let name, let session): expire(name, session, context)
-        case .report(let name, let call, let result): report(name, call, result)
+        case .report(let name, let call, let result): report(name, call, result, context.now)
         case .paceDue: paceTimer = nil
         case .diagnose(let asker):
             asker.tell(.diagnosis(diagnosis(context)))
@@ -98,28 +104,33 @@ package actor ClusterScheduler: Component {
             WaitingTask(
                 request: request, host: request.work.type.needsFiles ? host : nil, since: context.now,
                 sequence: sequence))
+        options.observer?.taskQueued(request.id, at: context.now)
     }
 
-    private func cancel(_ id: TaskID) {
+    private func cancel(_ id: TaskID, _ now: Instant) {
         owners[id] = nil
-        if view.remove(id) != nil { return }
+        if view.remove(id) != nil {
+            options.observer?.taskEnded(id, nil, since: nil, at: now)
+            return
+        }
         guard let (call, name) = callOf.removeValue(forKey: id), let worker = workers[name] else { return }
         worker.ref.tell(.abort(call))
-        endCall(call, of: name)
+        endCall(call, of: name, nil, now)
     }
 
-    private func report(_ name: String, _ call: CallID, _ result: TaskResult) {
+    private func report(_ name: String, _ call: CallID, _ result: TaskResult, _ now: Instant) {
         workers[name]?.ref.tell(.confirmed(call))
         guard callOf[call.task]?.call == call else { return }
         callOf[call.task] = nil
-        endCall(call, of: name)
+        endCall(call, of: name, result, now)
         owners.removeValue(forKey: call.task)?.tell(.finished(call.task, result))
     }
 
-    private func endCall(_ call: CallID, of name: String) {
-        guard let worker = workers[name], worker.calls[call] != nil else { return }
+    private func endCall(_ call: CallID, of name: String, _ result: TaskResult?, _ now: Instant) {
+        guard let worker = workers[name], let running = worker.calls[call] else { return }
         workers[name]?.calls.removeValue(forKey: call)
         view.vacate(worker.index, call.task.type)
+        options.observer?.taskEnded(call.task, result, since: running.since, at: now)
     }
 
     // MARK: Workers
@@ -142,7 +153,7 @@ package actor ClusterScheduler: Component {
         }
         let name = info.name
         context.watch(ref) { .workerGone(name: name, session: session, $0) }
-        for done in finished { report(name, done.call, done.result) }
+        for done in finished { report(name, done.call, done.result, context.now) }
         let known = running.filter { callOf[$0.task]?.call == $0 }
         ref.tell(.welcome(known: known))
         // Calls that the scheduler counts on and the worker does not know died with an earlier incarnation.
@@ -151,7 +162,10 @@ package actor ClusterScheduler: Component {
         if !dead.isEmpty {
             let store = info.store
             context.log.warning("worker \(name) came back without \(dead.count) of its tasks")
-            for call in dead { fail(call, of: name, "worker \(name) was restarted; its store \(store) is still there") }
+            for call in dead {
+                fail(
+                    call, of: name, "worker \(name) was restarted; its store \(store) is still there", context.now)
+            }
         }
     }
 
@@ -172,17 +186,19 @@ package actor ClusterScheduler: Component {
         let isLastOfStore = !workers.values.contains {
             $0.info.store == worker.info.store && $0.info.name != name && !$0.isLost
         }
-        for call in worker.calls.keys { fail(call, of: name, "worker \(name) was lost and did not come back") }
+        for call in worker.calls.keys {
+            fail(call, of: name, "worker \(name) was lost and did not come back", context.now)
+        }
         view.leave(worker.index)
         workers[name] = nil
         if isLastOfStore { storage.tell(.lose(store: worker.info.store)) }
     }
 
-    private func fail(_ call: CallID, of name: String, _ message: String) {
+    private func fail(_ call: CallID, of name: String, _ message: String, _ now: Instant) {
+        let failed = TaskResult.failed(TaskFailure(cause: .infrastructureLost, message: message))
         callOf[call.task] = nil
-        endCall(call, of: name)
-        owners.removeValue(forKey: call.task)?.tell(
-            .finished(call.task, .failed(TaskFailure(cause: .infrastructureLost, message: message))))
+        endCall(call, of: name, failed, now)
+        owners.removeValue(forKey: call.task)?.tell(.finished(call.task, failed))
     }
 
     // MARK: Placement
@@ -214,6 +230,7 @@ package actor ClusterScheduler: Component {
         view.noteStart(id.type, on: target.info.host, at: now)
         worker.ref.tell(.assign(call, task.request))
         owners[id]?.tell(.started(id, worker: name))
+        options.observer?.taskAssigned(id, worker: name, at: now)
         return true
     }
 
@@ -221,9 +238,10 @@ package actor ClusterScheduler: Component {
     private func armPace(_ now: Instant, _ context: Context<SchedulerMessage>) {
         var first: Instant?
         for rule in options.pacing where view.waitingCount(rule.type) > 0 && view.freeSlotCount(rule.type) > 0 {
-            for worker in view.workers where worker.freeCount(rule.type) > 0 {
-                guard view.oldest(rule.type, on: worker.info.host) != nil,
-                    let next = view.paceDelay(rule.type, on: worker.info.host, at: now)
+            for index in view.openWorkers(rule.type) {
+                let host = view.workers[index].info.host
+                guard let next = view.paceDelay(rule.type, on: host, at: now),
+                    view.oldest(rule.type, on: host) != nil
                 else { continue }
                 if first.map({ next < $0 }) ?? true { first = next }
             }

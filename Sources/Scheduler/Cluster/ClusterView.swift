@@ -60,6 +60,8 @@ package struct ClusterView: Sendable {
     private(set) var freeIndices: [Int] = []
     private var queues: [TaskQueue] = Array(repeating: TaskQueue(), count: TaskType.count)
     private var freeTotals = Array(repeating: 0, count: TaskType.count)
+    /// By kind, the indices of workers with a free slot, ascending: a policy looks at no others.
+    private var openWorkers: [[Int]] = Array(repeating: [], count: TaskType.count)
     private var pacings: [Pacing?] = Array(repeating: nil, count: TaskType.count)
     private var starts: [String: [[Instant]]] = [:]
 
@@ -72,6 +74,9 @@ package struct ClusterView: Sendable {
 
     /// The free slots of a kind in the whole cluster.
     package func freeSlotCount(_ type: TaskType) -> Int { freeTotals[type.stage] }
+
+    /// The indices of the workers that have a free slot of a kind, ascending.
+    package func openWorkers(_ type: TaskType) -> [Int] { openWorkers[type.stage] }
 
     /// The oldest waiting task of a kind that may run on `host`.
     package func oldest(_ type: TaskType, on host: String) -> WaitingTask? {
@@ -107,6 +112,7 @@ package struct ClusterView: Sendable {
         for slot in info.slots { view.slotCounts[slot.type.stage] += max(0, slot.count) }
         if freeIndices.popLast() != nil { workers[view.index] = view } else { workers.append(view) }
         changeTotals(of: view, by: 1)
+        for type in TaskType.allCases { noteOpen(view.index, type) }
         return view.index
     }
 
@@ -121,16 +127,19 @@ package struct ClusterView: Sendable {
         if !isAvailable { changeTotals(of: workers[index], by: -1) }
         workers[index].isAvailable = isAvailable
         if isAvailable { changeTotals(of: workers[index], by: 1) }
+        for type in TaskType.allCases { noteOpen(index, type) }
     }
 
     mutating func occupy(_ index: Int, _ type: TaskType) {
         workers[index].busyCounts[type.stage] += 1
         if workers[index].isAvailable { freeTotals[type.stage] -= 1 }
+        noteOpen(index, type)
     }
 
     mutating func vacate(_ index: Int, _ type: TaskType) {
         workers[index].busyCounts[type.stage] -= 1
         if workers[index].isAvailable { freeTotals[type.stage] += 1 }
+        noteOpen(index, type)
     }
 
     mutating func noteStart(_ type: TaskType, on host: String, at now: Instant) {
@@ -139,6 +148,23 @@ package struct ClusterView: Sendable {
         table[type.stage].append(now)
         if table[type.stage].count > rule.count { table[type.stage].removeFirst() }
         starts[host] = table
+    }
+
+    /// Puts a worker into the list of those with free slots, or takes it out.
+    private mutating func noteOpen(_ index: Int, _ type: TaskType) {
+        let isOpen = workers[index].freeCount(type) > 0
+        var (low, high) = (0, openWorkers[type.stage].count)
+        while low < high {
+            let middle = (low + high) / 2
+            if openWorkers[type.stage][middle] < index { low = middle + 1 } else { high = middle }
+        }
+        let isListed = low < openWorkers[type.stage].count && openWorkers[type.stage][low] == index
+        guard isOpen != isListed else { return }
+        if isOpen {
+            openWorkers[type.stage].insert(index, at: low)
+        } else {
+            openWorkers[type.stage].remove(at: low)
+        }
     }
 
     private mutating func changeTotals(of view: WorkerView, by sign: Int) {
@@ -153,6 +179,9 @@ package struct ClusterView: Sendable {
             let free = workers.reduce(0) { $0 + $1.freeCount(type) }
             precondition(
                 free == freeTotals[type.stage], "\(type.short): \(free) slots are free, \(freeTotals[type.stage]) counted")
+            precondition(
+                openWorkers[type.stage] == workers.filter { $0.freeCount(type) > 0 }.map(\.index),
+                "\(type.short): the list of workers with free slots is wrong")
             for worker in workers where worker.isAvailable {
                 precondition(
                     worker.busyCounts[type.stage] >= 0

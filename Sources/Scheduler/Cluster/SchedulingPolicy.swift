@@ -26,22 +26,22 @@ package struct OldestLocalPolicy: SchedulingPolicy {
         var decisions: [Decision] = []
         for type in TaskType.downstreamFirst where view.waitingCount(type) > 0 && view.freeSlotCount(type) > 0 {
             // One task a slot and round: the scheduler asks again while decisions come.
-            var best: (task: WaitingTask, worker: WorkerView)?
-            for worker in view.workers where worker.freeCount(type) > 0 {
-                guard let task = view.oldest(type, on: worker.info.host),
-                    view.paceDelay(type, on: worker.info.host, at: now) == nil
+            var best: (task: WaitingTask, worker: Int)?
+            for index in view.openWorkers(type) {
+                let host = view.workers[index].info.host
+                guard let task = view.oldest(type, on: host), view.paceDelay(type, on: host, at: now) == nil
                 else { continue }
                 guard let known = best else {
-                    best = (task, worker)
+                    best = (task, index)
                     continue
                 }
                 let isOlder = task.sequence < known.task.sequence
                 let isFreer =
                     task.sequence == known.task.sequence
-                    && worker.freeCount(type) > known.worker.freeCount(type)
-                if isOlder || isFreer { best = (task, worker) }
+                    && view.workers[index].freeCount(type) > view.workers[known.worker].freeCount(type)
+                if isOlder || isFreer { best = (task, index) }
             }
-            if let best { decisions.append(.assign(best.task.request.id, worker: best.worker.index)) }
+            if let best { decisions.append(.assign(best.task.request.id, worker: best.worker)) }
         }
         return decisions
     }

@@ -26,6 +26,13 @@ package protocol SectorStore: Sendable {
     func load(miner: UInt64) throws -> [SectorRecord]
     /// The record of one sector; `nil` where none was saved.
     func find(_ key: SectorKey) throws -> SectorRecord?
+    /// The highest sector number ever saved for a miner, records that were dropped since included; 0 for none.
+    func lastNumber(miner: UInt64) throws -> UInt64
+}
+
+extension SectorStore {
+    /// The number of the last record: right for a store that drops none.
+    package func lastNumber(miner: UInt64) throws -> UInt64 { try load(miner: miner).last?.key.number ?? 0 }
 }
 
 /// The addresses that a sector's keeper works with.

@@ -138,13 +138,15 @@ package actor SectorManager: Component {
     package func started(_ context: Context<ManagerMessage>) throws {
         let records = try services.store.load(miner: options.miner)
         for record in records {
-            nextNumber = max(nextNumber, record.key.number + 1)
             note(SectorSummary(record), context)
             if record.state.isSealing { try keep(record, context) }
         }
+        // Numbers are never given twice, not even those of sectors whose records are dropped.
+        let last = try services.store.lastNumber(miner: options.miner)
+        nextNumber = last + 1
         guard let rule = options.pledgeRule else { return }
-        pledgedByRule = records.count
-        if records.isEmpty { try pledgeByRule(rule.initialCount, rule, context) }
+        pledgedByRule = Int(last)
+        if last == 0 { try pledgeByRule(rule.initialCount, rule, context) }
         context.schedule(after: rule.interval, .pledgeDue)
     }
 

@@ -42,7 +42,7 @@ package enum StorageMessage: Message {
 }
 
 /// What the storage index answers.
-package enum StorageEvent: Message {
+package enum StorageEvent: Message, Hashable {
     /// The sector has room at `store` on `host`.
     case reserved(SectorKey, store: String, host: String)
     /// The store that held the sector is gone.
@@ -60,6 +60,12 @@ package struct StoreState: Sendable, Hashable, Codable {
     package var info: StoreInfo
     package var reservedBytes: UInt64
     package var sectorCount: Int
+
+    package init(info: StoreInfo, reservedBytes: UInt64, sectorCount: Int) {
+        self.info = info
+        self.reservedBytes = reservedBytes
+        self.sectorCount = sectorCount
+    }
 }
 
 /// Knows the stores, reserves room for a sector's whole life before its first byte is written, and tells the owners

@@ -7,7 +7,7 @@
 
 /* BLAKE2b (RFC 7693). */
 
-static const uint64_t start[8] = {
+const uint64_t csealing_blake2b_start[8] = {
     0x6a09e667f3bcc908ULL, 0xbb67ae8584caa73bULL, 0x3c6ef372fe94f82bULL, 0xa54ff53a5f1d36f1ULL,
     0x510e527fade682d1ULL, 0x9b05688c2b3e6c1fULL, 0x1f83d9abfb41bd6bULL, 0x5be0cd19137e2179ULL};
 
@@ -41,7 +41,7 @@ static inline uint64_t rotate(uint64_t x, int n) { return x >> n | x << (64 - n)
 static void compress(uint64_t h[8], const uint64_t m[16], uint64_t low, uint64_t last) {
     uint64_t v[16];
     memcpy(v, h, 64);
-    memcpy(v + 8, start, 64);
+    memcpy(v + 8, csealing_blake2b_start, 64);
     v[12] ^= low;
     v[14] ^= last;
     for (int r = 0; r < 12; r++) {
@@ -63,7 +63,7 @@ static void compress(uint64_t h[8], const uint64_t m[16], uint64_t low, uint64_t
 uint64_t csealing_blake2b_first_word(uint64_t word0, uint64_t word1) {
     uint64_t h[8];
     const uint64_t m[16] = {word0, word1};
-    memcpy(h, start, sizeof h);
+    memcpy(h, csealing_blake2b_start, sizeof h);
     h[0] ^= 0x01010000 ^ 64;
     compress(h, m, 16, ~0ULL);
     return h[0];
@@ -84,7 +84,7 @@ csealing_status csealing_blake2b(uint8_t *digest, size_t digest_count, const uin
     }
     uint64_t h[8];
     uint64_t low = 0;
-    memcpy(h, start, sizeof h);
+    memcpy(h, csealing_blake2b_start, sizeof h);
     h[0] ^= 0x01010000 ^ ((uint64_t)key_count << 8) ^ (uint64_t)digest_count;
     uint8_t block[128];
     if (key_count > 0) {

@@ -2,9 +2,11 @@
 #include "CSealing.h"
 #include "internal/blake2b.h"
 #include "internal/chacha.h"
+#include "internal/expander.h"
 #include "internal/fr.h"
 #include "internal/sha256.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The stacked depth-robust graph. Node v has six parents in its own layer, drawn with a bias to
@@ -88,29 +90,47 @@ static inline uint64_t feistel(const csealing_graph *g, uint64_t x) {
     return left << g->half_bits | right;
 }
 
-static void expander_parents(const csealing_graph *g, uint64_t v, uint32_t out[8]) {
-    const uint64_t edges = g->nodes * CSEALING_EXPANSION_DEGREE;
+/* Edges 0 to 7 that end in node v, one by one. */
+static void edges_portable(const csealing_graph *g, uint64_t v, uint64_t edges[8]) {
+    const uint64_t limit = g->nodes * CSEALING_EXPANSION_DEGREE;
     for (uint64_t i = 0; i < CSEALING_EXPANSION_DEGREE; i++) {
         /* Walk the cycle until inside; it ends because the permutation comes back to v's edge. */
         uint64_t edge = feistel(g, v * CSEALING_EXPANSION_DEGREE + i);
-        while (edge >= edges) {
+        while (edge >= limit) {
             edge = feistel(g, edge);
         }
-        /* Version 1.0 kept only 32 bits of the edge; its graphs depend on that. */
-        out[i] = (uint32_t)((g->legacy ? (edge & 0xffffffffULL) : edge) /
-                            CSEALING_EXPANSION_DEGREE);
+        edges[i] = edge;
     }
 }
 
-csealing_status csealing_graph_parents(const csealing_graph *graph, uint64_t first, size_t count,
-                                       uint32_t *parents) {
+/* The dispatch table: filled before main and read only after. */
+static csealing_edges_function edges_table[3] = {NULL, NULL, NULL};
+
+__attribute__((constructor)) static void fill_edges_table(void) {
+    const char *wish = getenv("SEALYARD_LANES");
+    edges_table[CSEALING_LANES_WIDE] = csealing_expander_edges_wide();
+    if (wish == NULL || strcmp(wish, "portable") != 0) {
+        edges_table[CSEALING_LANES_AUTO] = edges_table[CSEALING_LANES_WIDE];
+    }
+}
+
+csealing_status csealing_graph_parents(csealing_lanes lanes, const csealing_graph *graph,
+                                       uint64_t first, size_t count, uint32_t *parents) {
     if (graph->nodes < 4 || graph->nodes > (1ULL << 31) || graph->half_bits < 1 ||
         graph->half_bits > 31 || first > graph->nodes || count > graph->nodes - first) {
         return CSEALING_INVALID_ARGUMENT;
     }
-    for (size_t i = 0; i < count; i++) {
-        drg_parents(graph, first + i, parents + CSEALING_DEGREE * i);
-        expander_parents(graph, first + i, parents + CSEALING_DEGREE * i + CSEALING_BASE_DEGREE);
+    const csealing_edges_function wide = edges_table[lanes < 3 ? lanes : 0];
+    /* Version 1.0 kept only 32 bits of an edge; its graphs depend on that. */
+    const uint64_t kept = graph->legacy ? 0xffffffffULL : ~0ULL;
+    for (size_t i = 0; i < count; i++, parents += CSEALING_DEGREE) {
+        uint64_t edges[CSEALING_EXPANSION_DEGREE];
+        drg_parents(graph, first + i, parents);
+        (wide != NULL ? wide : edges_portable)(graph, first + i, edges);
+        for (int j = 0; j < CSEALING_EXPANSION_DEGREE; j++) {
+            parents[CSEALING_BASE_DEGREE + j] =
+                (uint32_t)((edges[j] & kept) / CSEALING_EXPANSION_DEGREE);
+        }
     }
     return CSEALING_OK;
 }

@@ -2,6 +2,8 @@
 #include "CSealing.h"
 #include "internal/poseidon.h"
 
+#include <stdlib.h>
+
 /* The Poseidon permutation, width arity + 1, 8 full rounds, x^5. */
 
 #define WIDTH_MAX CSEALING_POSEIDON_WIDTH_MAX
@@ -122,20 +124,49 @@ csealing_status csealing_poseidon_permute(uint32_t arity, uint32_t partial_round
     return CSEALING_OK;
 }
 
-csealing_status csealing_poseidon_columns(uint32_t arity, uint32_t partial_rounds,
-                                          const uint64_t *words, const uint8_t *inputs,
-                                          size_t row_stride_bytes, uint8_t *digests,
-                                          size_t count) {
+/* The dispatch table: filled before main and read only after. */
+static csealing_hash_eight_function eight_table[3] = {NULL, NULL, NULL};
+
+__attribute__((constructor)) static void fill_eight_table(void) {
+    const csealing_hash_eight_function fast = csealing_poseidon_hash_eight();
+    const char *wish = getenv("SEALYARD_LANES");
+    eight_table[CSEALING_LANES_WIDE] = fast;
+    if (wish == NULL || strcmp(wish, "portable") != 0) {
+        eight_table[CSEALING_LANES_AUTO] = fast;
+    }
+}
+
+csealing_lanes csealing_lanes_selected(void) {
+    return eight_table[CSEALING_LANES_AUTO] == NULL ? CSEALING_LANES_PORTABLE
+                                                    : CSEALING_LANES_WIDE;
+}
+
+/* Input j of hash v is at inputs + j * input_stride + v * lane_stride. */
+static csealing_status hash_strided(csealing_lanes lanes, uint32_t arity,
+                                    uint32_t partial_rounds, const uint64_t *words,
+                                    const uint8_t *inputs, size_t input_stride,
+                                    size_t lane_stride, uint8_t *digests, size_t count) {
     if (csealing_poseidon_words(arity, partial_rounds) == 0) {
         return CSEALING_INVALID_ARGUMENT;
     }
     const csealing_poseidon_offsets o = csealing_poseidon_offsets_for(arity, partial_rounds);
+    const csealing_hash_eight_function eight =
+        arity == 2 || arity == 8 || arity == 11 ? eight_table[lanes < 3 ? lanes : 0] : NULL;
     fr tag, x[WIDTH_MAX];
+    uint64_t tag52[5];
     fr_from_u64(&tag, ((uint64_t)1 << arity) - 1);
-    for (size_t v = 0; v < count; v++) {
+    csealing_montgomery52(tag52, &tag);
+    size_t v = 0;
+    for (; eight != NULL && count - v >= 8; v += 8) {
+        if (!eight(arity, partial_rounds, words + o.words52, o, tag52, inputs + lane_stride * v,
+                   input_stride, lane_stride, digests + 32 * v)) {
+            return CSEALING_NOT_CANONICAL;
+        }
+    }
+    for (; v < count; v++) {
         x[0] = tag;
         for (size_t j = 0; j < arity; j++) {
-            if (!fr_load(&x[j + 1], inputs + j * row_stride_bytes + 32 * v)) {
+            if (!fr_load(&x[j + 1], inputs + j * input_stride + lane_stride * v)) {
                 return CSEALING_NOT_CANONICAL;
             }
         }
@@ -145,15 +176,17 @@ csealing_status csealing_poseidon_columns(uint32_t arity, uint32_t partial_round
     return CSEALING_OK;
 }
 
-csealing_status csealing_poseidon_hash(uint32_t arity, uint32_t partial_rounds,
-                                       const uint64_t *words, const uint8_t *inputs,
-                                       uint8_t *digests, size_t count) {
-    for (size_t v = 0; v < count; v++) {
-        const csealing_status status = csealing_poseidon_columns(
-            arity, partial_rounds, words, inputs + 32 * arity * v, 32, digests + 32 * v, 1);
-        if (status != CSEALING_OK) {
-            return status;
-        }
-    }
-    return CSEALING_OK;
+csealing_status csealing_poseidon_columns(csealing_lanes lanes, uint32_t arity,
+                                          uint32_t partial_rounds, const uint64_t *words,
+                                          const uint8_t *inputs, size_t row_stride_bytes,
+                                          uint8_t *digests, size_t count) {
+    return hash_strided(lanes, arity, partial_rounds, words, inputs, row_stride_bytes, 32,
+                        digests, count);
+}
+
+csealing_status csealing_poseidon_hash(csealing_lanes lanes, uint32_t arity,
+                                       uint32_t partial_rounds, const uint64_t *words,
+                                       const uint8_t *inputs, uint8_t *digests, size_t count) {
+    return hash_strided(lanes, arity, partial_rounds, words, inputs, 32, 32 * (size_t)arity,
+                        digests, count);
 }

@@ -140,7 +140,7 @@ size_t csealing_poseidon_words(uint32_t arity, uint32_t partial_rounds) {
         partial_rounds > 255) {
         return 0;
     }
-    return 4 * csealing_poseidon_offsets_for(arity, partial_rounds).end;
+    return csealing_poseidon_offsets_for(arity, partial_rounds).word_end;
 }
 
 size_t csealing_poseidon_scratch_words(uint32_t arity) {
@@ -255,5 +255,11 @@ csealing_status csealing_poseidon_generate(uint32_t arity, uint32_t partial_roun
         return CSEALING_INVALID_ARGUMENT;
     }
     compress_constants(all, o, inverse, t, partial);
-    return sparse_matrices(all, o, room, t, partial) ? CSEALING_OK : CSEALING_INVALID_ARGUMENT;
+    if (!sparse_matrices(all, o, room, t, partial)) {
+        return CSEALING_INVALID_ARGUMENT;
+    }
+    for (size_t i = 0; i < o.rounds; i++) {
+        csealing_montgomery52(words + o.words52 + 5 * i, &all[i]);
+    }
+    return CSEALING_OK;
 }

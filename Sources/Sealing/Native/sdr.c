@@ -20,6 +20,8 @@ typedef struct label_state {
     uint8_t parents[14 * 32];
     uint8_t tail[64];
     uint8_t padding[64];
+    /* Addresses of the message's blocks, in the order of the picture above. */
+    const uint8_t *order[20];
 } label_state;
 
 static void label_begin(label_state *s, const uint8_t replica_id[32], uint32_t layer) {
@@ -30,31 +32,37 @@ static void label_begin(label_state *s, const uint8_t replica_id[32], uint32_t l
     csealing_store64be(s->tail + 56, MESSAGE_BITS);
     s->padding[0] = 0x80;
     csealing_store64be(s->padding + 56, 64 * 8);
+    s->order[0] = s->header;
+    for (int i = 0; i < 18; i++) {
+        s->order[1 + i] = s->parents + 64 * (i % (layer == 1 ? 3 : 7));
+    }
+    s->order[19] = s->tail;
 }
 
 /* The label of `node` whose `parent_count` parents lie in s->parents. */
-static void label_end(label_state *s, csealing_blocks_function blocks, uint64_t node,
+static void label_end(label_state *s, csealing_chain_function chain, uint64_t node,
                       size_t parent_count, uint8_t label[32]) {
-    uint32_t hash[8];
-    memcpy(hash, csealing_sha256_start, sizeof hash);
     csealing_store64be(s->header + 36, node);
-    blocks(hash, s->header, 1);
     if (parent_count == 0) {
-        blocks(hash, s->padding, 1);
-    } else if (parent_count == CSEALING_BASE_DEGREE) {
-        for (int i = 0; i < 6; i++) {
-            blocks(hash, s->parents, 3);
-        }
-        memcpy(s->tail, s->parents, 32);
-        blocks(hash, s->tail, 1);
+        const uint8_t *const blocks[2] = {s->header, s->padding};
+        chain(blocks, 2, label);
     } else {
-        blocks(hash, s->parents, 7);
-        blocks(hash, s->parents, 7);
-        blocks(hash, s->parents, 4);
-        memcpy(s->tail, s->parents + 8 * 32, 32);
-        blocks(hash, s->tail, 1);
+        memcpy(s->tail, s->parents + (parent_count == CSEALING_BASE_DEGREE ? 0 : 8 * 32), 32);
+        chain(s->order, 20, label);
     }
-    csealing_store_trunc254(label, hash);
+}
+
+/* Labels this many nodes ahead have their parents fetched: some microseconds, enough for memory. */
+#define PREFETCH_DISTANCE 6
+
+static inline void prefetch(const uint32_t *parents, uint64_t nodes, const uint8_t *current,
+                            const uint8_t *previous) {
+    for (int j = 0; j < CSEALING_BASE_DEGREE; j++) {
+        __builtin_prefetch(current + 32 * (uint64_t)(parents[j] < nodes ? parents[j] : 0));
+    }
+    for (int j = CSEALING_BASE_DEGREE; previous != NULL && j < CSEALING_DEGREE; j++) {
+        __builtin_prefetch(previous + 32 * (uint64_t)(parents[j] < nodes ? parents[j] : 0));
+    }
 }
 
 csealing_status csealing_sdr_labels(csealing_isa isa, const uint8_t replica_id[32],
@@ -64,14 +72,18 @@ csealing_status csealing_sdr_labels(csealing_isa isa, const uint8_t replica_id[3
     if (layer < 1 || first > nodes || count > nodes - first) {
         return CSEALING_INVALID_ARGUMENT;
     }
-    const csealing_blocks_function blocks = csealing_blocks_for(isa);
+    const csealing_chain_function chain = csealing_chain_for(isa);
     label_state s;
     label_begin(&s, replica_id, layer);
     for (size_t i = 0; i < count; i++, parents += CSEALING_DEGREE) {
         const uint64_t v = first + i;
         if (v == 0) {
-            label_end(&s, blocks, 0, 0, current);
+            label_end(&s, chain, 0, 0, current);
             continue;
+        }
+        if (i + PREFETCH_DISTANCE < count) {
+            prefetch(parents + PREFETCH_DISTANCE * CSEALING_DEGREE, nodes, current,
+                     layer == 1 ? NULL : previous);
         }
         for (int j = 0; j < CSEALING_BASE_DEGREE; j++) {
             if (parents[j] >= v) {
@@ -80,7 +92,7 @@ csealing_status csealing_sdr_labels(csealing_isa isa, const uint8_t replica_id[3
             memcpy(s.parents + 32 * j, current + 32 * (uint64_t)parents[j], 32);
         }
         if (layer == 1) {
-            label_end(&s, blocks, v, CSEALING_BASE_DEGREE, current + 32 * v);
+            label_end(&s, chain, v, CSEALING_BASE_DEGREE, current + 32 * v);
             continue;
         }
         for (int j = CSEALING_BASE_DEGREE; j < CSEALING_DEGREE; j++) {
@@ -88,12 +100,8 @@ csealing_status csealing_sdr_labels(csealing_isa isa, const uint8_t replica_id[3
                 return CSEALING_INVALID_ARGUMENT;
             }
             memcpy(s.parents + 32 * j, previous + 32 * (uint64_t)parents[j], 32);
-            if (i + 8 < count) {
-                const uint32_t ahead = parents[8 * CSEALING_DEGREE + j];
-                __builtin_prefetch(previous + 32 * (uint64_t)(ahead < nodes ? ahead : 0));
-            }
         }
-        label_end(&s, blocks, v, CSEALING_DEGREE, current + 32 * v);
+        label_end(&s, chain, v, CSEALING_DEGREE, current + 32 * v);
     }
     return CSEALING_OK;
 }
@@ -108,6 +116,6 @@ csealing_status csealing_sdr_label(csealing_isa isa, const uint8_t replica_id[32
     label_state s;
     label_begin(&s, replica_id, layer);
     memcpy(s.parents, parent_labels, 32 * parent_count);
-    label_end(&s, csealing_blocks_for(isa), node, parent_count, label);
+    label_end(&s, csealing_chain_for(isa), node, parent_count, label);
     return CSEALING_OK;
 }

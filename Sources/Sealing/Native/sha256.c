@@ -66,7 +66,17 @@ void csealing_sha256_blocks_portable(uint32_t hash[8], const uint8_t *data, size
     }
 }
 
-/* The dispatch table: one entry per `csealing_isa`, filled before main and read only after. */
+static void chain_portable(const uint8_t *const *blocks, size_t count, uint8_t node[32]) {
+    uint32_t hash[8];
+    memcpy(hash, csealing_sha256_start, sizeof hash);
+    for (size_t i = 0; i < count; i++) {
+        csealing_sha256_blocks_portable(hash, blocks[i], 1);
+    }
+    csealing_store_trunc254(node, hash);
+}
+
+/* The dispatch tables: one entry per `csealing_isa`, filled before main and read only after. */
+static csealing_chain_function chain_table[3] = {chain_portable, chain_portable, chain_portable};
 static csealing_blocks_function blocks_table[3] = {
     csealing_sha256_blocks_portable, csealing_sha256_blocks_portable,
     csealing_sha256_blocks_portable};
@@ -77,14 +87,20 @@ __attribute__((constructor)) static void fill_blocks_table(void) {
         return;
     }
     blocks_table[CSEALING_ISA_SHA_NI] = fast;
+    chain_table[CSEALING_ISA_SHA_NI] = csealing_sha256_chain_x86();
     const char *wish = getenv("SEALYARD_SHA");
     if (wish == NULL || strcmp(wish, "portable") != 0) {
         blocks_table[CSEALING_ISA_AUTO] = fast;
+        chain_table[CSEALING_ISA_AUTO] = chain_table[CSEALING_ISA_SHA_NI];
     }
 }
 
 csealing_blocks_function csealing_blocks_for(uint32_t isa) {
     return blocks_table[isa < 3 ? isa : CSEALING_ISA_AUTO];
+}
+
+csealing_chain_function csealing_chain_for(uint32_t isa) {
+    return chain_table[isa < 3 ? isa : CSEALING_ISA_AUTO];
 }
 
 csealing_isa csealing_isa_selected(void) {

@@ -2,6 +2,7 @@
 
 /// A value as JSON has it, with keys in a fixed order.
 package enum ScenarioDocument: Sendable, Hashable, Encodable {
+    case null
     case flag(Bool)
     case integer(Int)
     case number(Double)
@@ -17,6 +18,9 @@ package enum ScenarioDocument: Sendable, Hashable, Encodable {
 
     package func encode(to encoder: any Encoder) throws {
         switch self {
+        case .null:
+            var container = encoder.singleValueContainer()
+            try container.encodeNil()
         case .flag(let value):
             var container = encoder.singleValueContainer()
             try container.encode(value)
@@ -47,6 +51,7 @@ package enum ScenarioDocument: Sendable, Hashable, Encodable {
 
     private func write(to text: inout String, indent: String) {
         switch self {
+        case .null: text += "null"
         case .flag(let value): text += value ? "true" : "false"
         case .integer(let value): text += String(value)
         case .number(let value): text += Self.decimalText(value)

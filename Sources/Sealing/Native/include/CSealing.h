@@ -44,6 +44,19 @@ typedef enum CSEALING_CLOSED csealing_isa {
 /* What AUTO stands for on this machine. */
 csealing_isa csealing_isa_selected(void);
 
+/* How work that comes in many equal pieces is done: one by one, or eight at a time (Poseidon of
+ * arities 2, 8 and 11 with AVX-512 IFMA, expander parents with AVX-512 or AVX2; anything else and
+ * remainders go one by one). AUTO is the faster one that this processor has, or PORTABLE when the
+ * environment says SEALYARD_LANES=portable. */
+typedef enum CSEALING_CLOSED csealing_lanes {
+    CSEALING_LANES_AUTO = 0,
+    CSEALING_LANES_PORTABLE = 1,
+    CSEALING_LANES_WIDE = 2
+} csealing_lanes;
+
+/* What AUTO stands for in Poseidon on this machine. */
+csealing_lanes csealing_lanes_selected(void);
+
 /* ---- SHA-256 -------------------------------------------------------------------------- */
 
 typedef struct csealing_sha256_state {
@@ -128,22 +141,22 @@ size_t csealing_poseidon_scratch_words(uint32_t arity);
 /* Makes the constants of one instance from the Grain generator. In field elements of 4 words,
  * Montgomery form: compressed round constants (8 * width + partial), the matrix (width^2, row
  * major), the pre-sparse matrix, per partial round a sparse matrix (width, then width - 1), and
- * at last the plain round constants ((8 + partial) * width). */
+ * the plain round constants ((8 + partial) * width); then a private form for wide processors. */
 csealing_status csealing_poseidon_generate(uint32_t arity, uint32_t partial_rounds,
                                            uint64_t *words, size_t word_count, uint64_t *scratch,
                                            size_t scratch_count);
 
 /* Hashes `count` groups of `arity` consecutive nodes, domain tag 2^arity - 1. */
-csealing_status csealing_poseidon_hash(uint32_t arity, uint32_t partial_rounds,
-                                       const uint64_t *words, const uint8_t *inputs,
-                                       uint8_t *digests, size_t count);
+csealing_status csealing_poseidon_hash(csealing_lanes lanes, uint32_t arity,
+                                       uint32_t partial_rounds, const uint64_t *words,
+                                       const uint8_t *inputs, uint8_t *digests, size_t count);
 
 /* Hashes `count` columns: input j of column v is node v of the row that starts at
  * inputs + j * row_stride_bytes. */
-csealing_status csealing_poseidon_columns(uint32_t arity, uint32_t partial_rounds,
-                                          const uint64_t *words, const uint8_t *inputs,
-                                          size_t row_stride_bytes, uint8_t *digests,
-                                          size_t count);
+csealing_status csealing_poseidon_columns(csealing_lanes lanes, uint32_t arity,
+                                          uint32_t partial_rounds, const uint64_t *words,
+                                          const uint8_t *inputs, size_t row_stride_bytes,
+                                          uint8_t *digests, size_t count);
 
 /* Permutes one state of arity + 1 nodes in place. `reference` not 0 runs the textbook rounds,
  * 0 the optimised ones. */
@@ -170,8 +183,8 @@ csealing_status csealing_graph_init(csealing_graph *graph, const uint8_t porep_i
                                     uint64_t nodes, uint32_t legacy);
 
 /* Writes 14 parents (6 of the same layer, 8 of the one before) for each of `count` nodes. */
-csealing_status csealing_graph_parents(const csealing_graph *graph, uint64_t first, size_t count,
-                                       uint32_t *parents);
+csealing_status csealing_graph_parents(csealing_lanes lanes, const csealing_graph *graph,
+                                       uint64_t first, size_t count, uint32_t *parents);
 
 /* ---- Labels ---------------------------------------------------------------------------- */
 

@@ -7,6 +7,10 @@
 
 typedef void (*csealing_blocks_function)(uint32_t hash[8], const uint8_t *data, size_t count);
 
+/* The node of a message whose padded blocks lie at `count` addresses. */
+typedef void (*csealing_chain_function)(const uint8_t *const *blocks, size_t count,
+                                        uint8_t node[32]);
+
 extern const uint32_t csealing_sha256_k[64];
 extern const uint32_t csealing_sha256_start[8];
 
@@ -15,8 +19,11 @@ void csealing_sha256_blocks_portable(uint32_t hash[8], const uint8_t *data, size
 /* The SHA-NI version, or NULL where the processor (or the build) has none. */
 csealing_blocks_function csealing_sha256_blocks_x86(void);
 
-/* The function that stands for a `csealing_isa`. */
+csealing_chain_function csealing_sha256_chain_x86(void);
+
+/* The functions that stand for a `csealing_isa`. */
 csealing_blocks_function csealing_blocks_for(uint32_t isa);
+csealing_chain_function csealing_chain_for(uint32_t isa);
 
 static inline uint32_t csealing_load32be(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Kernel
+
+/// Sees the life of every task as the scheduler does: a simulation's statistics, a daemon's metrics.
+package protocol TaskObserver: Sendable {
+    /// The task waits for a slot from now on.
+    func taskQueued(_ id: TaskID, at now: Instant)
+
+    /// A worker's slot is taken by it.
+    func taskAssigned(_ id: TaskID, worker: String, at now: Instant)
+
+    /// It waits or runs no longer.
+    ///
+    /// - Parameters:
+    ///   - result: how it ended; `nil` where it was cancelled.
+    ///   - since: when it took its slot; `nil` where it was still waiting for one.
+    func taskEnded(_ id: TaskID, _ result: TaskResult?, since: Instant?, at now: Instant)
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Chain
+internal import Kernel
+internal import Scheduler
+
+/// What one kind of task did.
+struct StageTally: Sendable {
+    var started = 0
+    var finished = 0
+    var failed = 0
+    /// Gone without a result: cancelled, or forgotten by a miner that was killed.
+    var abandoned = 0
+    var queue: LevelIntegral
+    var busy: LevelIntegral
+    /// Durations of tasks that finished after the warm-up.
+    var durations = DurationHistogram()
+
+    init(warmUp: Instant) {
+        queue = LevelIntegral(warmUp: warmUp)
+        busy = LevelIntegral(warmUp: warmUp)
+    }
+}
+
+/// The statistics of a simulated cluster, as its miner sees it. Nothing in here grows with the sectors that are done.
+// Safety: touched only by the components of one simulated world, which runs on one thread.
+final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
+    private struct Sector {
+        let since: Instant
+        var state: SectorState
+    }
+
+    let warmUp: Instant
+    private(set) var stages: [StageTally]
+    /// Sectors in each state, in the order of ``SectorState/allCases``.
+    private(set) var states: [LevelIntegral]
+    private(set) var sealing: LevelIntegral
+    private(set) var pledgedCount = 0
+    private(set) var provingCount = 0
+    private(set) var failedCount = 0
+    private(set) var latestFailure: String?
+    /// Of the sectors that were proven after the warm-up.
+    private(set) var sojourns = DurationHistogram()
+    /// A running hash of every task that started or ended and of every step of every sector.
+    private(set) var digest: (high: UInt64, low: UInt64) = (0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b)
+    private var sectors: [UInt64: Sector] = [:]
+    private var waiting: Set<TaskID> = []
+    private var running: Set<TaskID> = []
+
+    init(warmUp: Instant) {
+        self.warmUp = warmUp
+        stages = TaskType.allCases.map { _ in StageTally(warmUp: warmUp) }
+        states = SectorState.allCases.map { _ in LevelIntegral(warmUp: warmUp) }
+        sealing = LevelIntegral(warmUp: warmUp)
+    }
+
+    /// Entries kept at this moment, all tables together.
+    var entryCount: Int { sectors.count + waiting.count + running.count }
+
+    /// Sectors under way.
+    var sealingCount: Int { sectors.count }
+
+    /// A miner starts, perhaps anew: what its scheduler knew before is forgotten.
+    func minerBooted(at now: Instant) {
+        for index in stages.indices {
+            stages[index].abandoned += stages[index].busy.level
+            stages[index].queue.reset(at: now)
+            stages[index].busy.reset(at: now)
+        }
+        waiting = []
+        running = []
+    }
+
+    // MARK: Sectors
+
+    func sectorChanged(_ summary: SectorSummary, from old: SectorState?, at now: Instant) {
+        let number = summary.key.number
+        absorb(now, number, UInt64(summary.state.position))
+        guard let known = sectors[number] else {
+            // A record that a restarted miner reads again of a sector that was given up is no news.
+            guard summary.state.isSealing else { return }
+            pledgedCount += 1
+            sectors[number] = Sector(since: now, state: summary.state)
+            states[summary.state.position].change(by: 1, at: now)
+            sealing.change(by: 1, at: now)
+            return
+        }
+        guard known.state != summary.state else { return }
+        states[known.state.position].change(by: -1, at: now)
+        states[summary.state.position].change(by: 1, at: now)
+        if summary.state.isSealing {
+            sectors[number]?.state = summary.state
+            return
+        }
+        sectors[number] = nil
+        sealing.change(by: -1, at: now)
+        if summary.state == .proving {
+            provingCount += 1
+            if now >= warmUp { sojourns.add(nanoseconds: (now - known.since).nanoseconds) }
+        } else {
+            failedCount += 1
+            latestFailure = "\(summary.key): \(summary.lastError ?? "no reason given")"
+        }
+    }
+
+    /// The scheduler's own word, ``taskAssigned(_:worker:at:)``, is what counts.
+    func taskStarted(_ id: TaskID, worker: String, at now: Instant) {}
+
+    // MARK: Tasks
+
+    func taskAssigned(_ id: TaskID, worker: String, at now: Instant) {
+        absorb(now, id.sector.number, 0x100 | UInt64(id.type.stage) << 16 ^ stableHash(worker) << 24)
+        guard running.insert(id).inserted else { return }
+        if waiting.remove(id) != nil { stages[id.type.stage].queue.change(by: -1, at: now) }
+        stages[id.type.stage].started += 1
+        stages[id.type.stage].busy.change(by: 1, at: now)
+    }
+
+    func taskQueued(_ id: TaskID, at now: Instant) {
+        guard waiting.insert(id).inserted else { return }
+        stages[id.type.stage].queue.change(by: 1, at: now)
+    }
+
+    func taskEnded(_ id: TaskID, _ result: TaskResult?, since: Instant?, at now: Instant) {
+        let stage = id.type.stage
+        absorb(now, id.sector.number, 0x200 | UInt64(stage) << 16 | UInt64(id.attempt) << 24)
+        if waiting.remove(id) != nil { stages[stage].queue.change(by: -1, at: now) }
+        guard running.remove(id) != nil else { return }
+        stages[stage].busy.change(by: -1, at: now)
+        switch result {
+        case .done:
+            stages[stage].finished += 1
+            if let since, now >= warmUp { stages[stage].durations.add(nanoseconds: (now - since).nanoseconds) }
+        case .failed: stages[stage].failed += 1
+        case nil: stages[stage].abandoned += 1
+        }
+    }
+
+    private func absorb(_ now: Instant, _ number: UInt64, _ what: UInt64) {
+        digest.low = mixed(digest.low ^ UInt64(bitPattern: now.nanoseconds))
+        digest.low = mixed(digest.low ^ number)
+        digest.low = mixed(digest.low ^ what)
+        digest.high = (digest.high &* 0x9e37_79b9_7f4a_7c15) ^ digest.low
+    }
+}
+
+extension SectorState {
+    /// The place in `allCases`.
+    var position: Int {
+        switch self {
+        case .packing: 0
+        case .getTicket: 1
+        case .preCommit1: 2
+        case .preCommit2: 3
+        case .preCommitWait: 4
+        case .waitSeed: 5
+        case .committing: 6
+        case .commitWait: 7
+        case .finalizeSector: 8
+        case .proving: 9
+        case .sealPreCommit1Failed: 10
+        case .sealPreCommit2Failed: 11
+        case .computeProofFailed: 12
+        case .finalizeFailed: 13
+        case .failedUnrecoverable: 14
+        }
+    }
+}

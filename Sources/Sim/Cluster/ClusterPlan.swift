@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chain
+private import Kernel
+package import Scheduler
+private import Sealing
+
+/// A scenario in the terms of the components that it furnishes: processes, stores, rates.
+package struct ClusterPlan: Sendable {
+    /// One worker process; a node of the world.
+    package struct Process: Sendable, Hashable {
+        /// As people write it: `group/host/workers/instance`.
+        package var name: String
+        /// The node's name: the same with `:` in place of `/`.
+        package var node: String
+        package var group: String
+        package var hostIndex: Int
+        package var workers: String
+        package var instance: Int
+        /// The host's name, `group/host`.
+        package var host: String
+        package var slots: [WorkerInfo.SlotCount]
+
+        /// Tells whether the process runs tasks of that kind.
+        package func runs(_ type: TaskType) -> Bool { slots.contains { $0.type == type } }
+    }
+
+    /// A host that holds sectors under way.
+    package struct SealingHost: Sendable, Hashable {
+        package var group: String
+        package var host: String
+        package var store: StoreInfo
+        /// What the host's disk and network card let out to a long-term store.
+        package var outBytesPerSecond: Double
+    }
+
+    /// The miner's actor number: the digits of a scenario's name, or 1000.
+    package var miner: UInt64
+    /// The registered seal proof's number.
+    package var proof: UInt64
+    package var processes: [Process] = []
+    package var hosts: [SealingHost] = []
+    package var pacing: [Pacing] = []
+    package var pledge: PledgeRule
+    /// Sectors that may be under way at once; 0 for no limit.
+    package var sealingCountMax: Int
+    package var network: NetworkParameters
+
+    /// Reads a scenario.
+    ///
+    /// - Throws: ``SimulationError`` with `notSupported` or `impossible`.
+    package init(_ scenario: Scenario) throws(SimulationError) {
+        miner = Self.minerNumber(scenario.name)
+        proof = try Self.proofNumber(scenario.sectorSize)
+        network = Self.networkParameters(scenario.network)
+        let p1Hosts = scenario.hosts.reduce(0) { $0 + ($1.slotsPerHost(of: .preCommit1) > 0 ? $1.count : 0) }
+        let rule = scenario.workload.pledge
+        pledge = PledgeRule(
+            interval: rule.every, packingCountMax: rule.packingMax, initialCount: rule.initialPerHost * p1Hosts,
+            totalCountMax: scenario.workload.sectorsMax)
+        let limits = [
+            scenario.miner.maxSealingSectors, rule.sealingMaxPerHost.map { $0 * p1Hosts } ?? 0,
+        ].filter { $0 > 0 }
+        sealingCountMax = limits.min() ?? 0
+        pacing = try Self.pacing(scenario.workload.tickets)
+        for group in scenario.hosts {
+            for index in 0..<group.count { try add(group, index, scenario) }
+        }
+    }
+
+    /// How many tasks of a kind can run at once.
+    package func slotCount(_ type: TaskType) -> Int {
+        processes.reduce(0) { $0 + $1.slots.reduce(0) { $0 + ($1.type == type ? $1.count : 0) } }
+    }
+
+    /// Sectors for which there is room on all sealing stores together.
+    package func roomCount(sealingBytes: UInt64) -> Int {
+        hosts.reduce(0) { sum, host in
+            let byBytes = Int(clamping: host.store.capacityBytes / max(1, sealingBytes))
+            let count = host.store.sealingCountMax
+            return sum + (count > 0 ? min(count, byBytes) : byBytes)
+        }
+    }
+
+    private mutating func add(
+        _ group: Scenario.HostGroup, _ index: Int, _ scenario: Scenario
+    ) throws(SimulationError) {
+        let host = "\(group.name)/\(index)"
+        let disks = group.disks.filter(\.sealing)
+        let types = TaskType.allCases.filter { group.slotsPerHost(of: $0.kind) > 0 }
+        // A host that takes no pieces gets no sectors, whatever its disks.
+        let holdsSectors = !disks.isEmpty && types.contains(.addPiece)
+        if holdsSectors {
+            let missing = TaskType.allCases.filter { $0.needsFiles && !types.contains($0) }
+            guard missing.isEmpty else {
+                let names = missing.map(\.kind.rawValue).joined(separator: ", ")
+                throw SimulationError(
+                    .impossible,
+                    "host \(host) holds sectors and has no slots for \(names); no policy that is shipped moves "
+                        + "sectors between hosts: give the group a worker for these, or set sealing: false")
+            }
+            let limits = disks.map { $0.maxSealing ?? 0 }
+            let store = StoreInfo(
+                name: host, host: host,
+                capacityBytes: disks.reduce(UInt64(0)) { $0 + UInt64($1.capacity.bytes) },
+                sealingCountMax: limits.contains(0) ? 0 : limits.reduce(0, +))
+            let read = disks.reduce(0.0) { $0 + $1.read.bytesPerSecond }
+            hosts.append(
+                SealingHost(
+                    group: group.name, host: host, store: store,
+                    outBytesPerSecond: min(
+                        read, group.nic.bytesPerSecond, scenario.links.bandwidth.bytesPerSecond)))
+        }
+        for workers in group.workers {
+            let slots = TaskType.allCases.compactMap { type -> WorkerInfo.SlotCount? in
+                let count = workers.slots(of: type.kind)
+                return count > 0 && (!type.needsFiles || holdsSectors) ? .init(type, count) : nil
+            }
+            guard !slots.isEmpty else { continue }
+            for instance in 0..<workers.count {
+                let parts = [group.name, String(index), workers.name, String(instance)]
+                processes.append(
+                    Process(
+                        name: parts.joined(separator: "/"), node: parts.joined(separator: ":"),
+                        group: group.name, hostIndex: index, workers: workers.name, instance: instance,
+                        host: host, slots: slots))
+            }
+        }
+    }
+
+    private static func pacing(_ rules: [Scenario.TicketRule]) throws(SimulationError) -> [Pacing] {
+        var pacing: [Pacing] = []
+        for rule in rules {
+            guard let type = TaskType.allCases.first(where: { $0.kind == rule.task }) else { continue }
+            guard rule.scope == .host else {
+                throw SimulationError(
+                    .notSupported,
+                    "workload.tickets.\(rule.task.rawValue): tickets of the whole cluster are not modelled; "
+                        + "write {rate: \(rule.rate), per: host}")
+            }
+            pacing.append(Pacing(type: type, count: rule.rate.count, interval: rule.rate.period))
+        }
+        return pacing
+    }
+
+    private static func proofNumber(_ size: ByteCount) throws(SimulationError) -> UInt64 {
+        do {
+            guard let size = SectorSize(rawValue: UInt64(size.bytes)) else {
+                throw SimulationError(.impossible, "no proof is registered for sectors of \(size)")
+            }
+            return UInt64(try RegisteredSealProof.forSize(size).number)
+        } catch let error as SimulationError {
+            throw error
+        } catch {
+            throw SimulationError(.impossible, "no proof is registered for sectors of \(size)")
+        }
+    }
+
+    private static func minerNumber(_ name: String) -> UInt64 {
+        let digits = name.split(separator: "-").last.flatMap { $0.hasPrefix("f0") ? UInt64($0.dropFirst(2)) : nil }
+        return digits ?? 1000
+    }
+
+    private static func networkParameters(_ network: Scenario.Network) -> NetworkParameters {
+        var parameters = NetworkParameters(
+            name: network.name, addressPrefix: network.name == "mainnet" ? .f : .t,
+            epochDuration: network.epochDuration,
+            preCommitChallengeDelay: Int64(network.preCommitChallengeDelay),
+            messageConfidence: Int64(network.messageConfidence),
+            seedConfidence: Int64(network.interactivePoRepConfidence),
+            sectorSizes: network.sectorSizes.map { UInt64($0.bytes) })
+        parameters.sealLookback = Int64(network.sealRandomnessLookback)
+        parameters.maxTicketAge = Int64(network.maxPreCommitRandomnessLookback)
+        parameters.maxProveCommitDuration = Int64(network.maxProveCommitDuration)
+        return parameters
+    }
+}
+
+extension TaskType {
+    /// The kind by which scenarios know it.
+    package var kind: Scenario.TaskKind {
+        switch self {
+        case .addPiece: .addPiece
+        case .preCommit1: .preCommit1
+        case .preCommit2: .preCommit2
+        case .commit1: .commit1
+        case .commit2: .commit2
+        case .finalize: .finalize
+        }
+    }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Chain
+package import Kernel
+package import Scheduler
+
+/// A scenario's cluster in a simulated world: the shipped components, furnished with models.
+///
+/// One node for the chain, one for the miner, one for each worker process. Stores and records survive the kill of a
+/// node; all else on it is lost, as in the field.
+///
+///     let cluster = try SimulatedCluster(scenario, options: .init(seed: 7))
+///     cluster.run(until: .zero + .seconds(86_400))
+///     let report = cluster.report()
+package final class SimulatedCluster {
+    /// What a run is made with.
+    package struct Options: Sendable {
+        package var seed: UInt64
+        /// A name of ``PolicyCatalog``; `nil` for the scenario's own.
+        package var policy: String?
+        /// What the world's trace covers; the report's hash always covers every step of every sector as well.
+        package var traceDetail: TraceDetail
+        package var tieBreak: SimulatedWorld.TieBreak
+        /// Messages between nodes take their wire form: slower, and finds what cannot travel.
+        package var encodesNetworkMessages: Bool
+        /// The scheduler's accounts are checked after every message.
+        package var checksInvariants: Bool
+        /// The faults of the scenario happen.
+        package var appliesFaults: Bool
+
+        package init(
+            seed: UInt64 = 1, policy: String? = nil, traceDetail: TraceDetail = .route,
+            tieBreak: SimulatedWorld.TieBreak = .seeded, encodesNetworkMessages: Bool = false,
+            checksInvariants: Bool = false, appliesFaults: Bool = true
+        ) {
+            self.seed = seed
+            self.policy = policy
+            self.traceDetail = traceDetail
+            self.tieBreak = tieBreak
+            self.encodesNetworkMessages = encodesNetworkMessages
+            self.checksInvariants = checksInvariants
+            self.appliesFaults = appliesFaults
+        }
+    }
+
+    package static let chainNode = "chain"
+    package static let minerNode = "miner"
+
+    package let scenario: Scenario
+    package let options: Options
+    package let plan: ClusterPlan
+    package let policy: String
+    package let world: SimulatedWorld
+    /// The miner's records of sectors that are not proving.
+    package let sectorStore = MemorySectorStore(forgetsProving: true)
+    let draws: TaskDraws
+    let stores: ModelStores
+    let metrics: ClusterMetrics
+
+    /// Builds the cluster at time zero.
+    ///
+    /// - Throws: ``SimulationError``, or what a component throws that cannot start.
+    package init(_ scenario: Scenario, options: Options = Options()) throws {
+        let policy = options.policy ?? scenario.policy
+        guard PolicyCatalog.make(policy) != nil else {
+            throw SimulationError(
+                .unknownPolicy,
+                "no policy '\(policy.prefix(64))'; choose one of \(PolicyCatalog.names.joined(separator: ", "))")
+        }
+        self.scenario = scenario
+        self.options = options
+        self.policy = policy
+        plan = try ClusterPlan(scenario)
+        draws = TaskDraws(scenario: scenario, seed: options.seed)
+        stores = ModelStores(scenario: scenario, plan: plan)
+        metrics = ClusterMetrics(warmUp: .zero + Self.warmUp(of: scenario))
+        world = SimulatedWorld(
+            options: .init(
+                seed: options.seed, tieBreak: options.tieBreak, traceDetail: options.traceDetail,
+                link: LinkModel(
+                    latency: scenario.links.latency,
+                    bytesPerSecond: max(1, scenario.links.bandwidth.bytesPerSecond)),
+                encodesNetworkMessages: options.encodesNetworkMessages))
+        try bootChain()
+        try bootMiner()
+        for process in plan.processes { try bootWorker(process) }
+        applyLinks()
+        if options.appliesFaults { try applyScenarioFaults() }
+    }
+
+    /// Runs up to and including `limit`.
+    package func run(until limit: Instant) { world.run(until: limit) }
+
+    /// Sectors that were proven so far, those that were proving at the start left out.
+    package var provenCount: Int { metrics.provingCount }
+    /// Sectors begun so far.
+    package var pledgedCount: Int { metrics.pledgedCount }
+    /// Sectors that were given up.
+    package var failedCount: Int { metrics.failedCount }
+    /// Entries in the tables of statistics and records: flat in time, whatever the number of finished sectors.
+    package var entryCount: Int { metrics.entryCount + sectorStore.load(miner: plan.miner).count }
+
+    /// The time that rates and means leave out: what the scenario says, or twice a sector's way without queues.
+    package static func warmUp(of scenario: Scenario) -> Duration {
+        guard scenario.report.warmUp == .zero else { return scenario.report.warmUp }
+        let network = scenario.network
+        let epochs =
+            network.preCommitChallengeDelay + network.interactivePoRepConfidence + 2 * network.messageConfidence
+        let tasks = scenario.tasks.filter { Scenario.TaskKind.sealing.contains($0.kind) }
+            .reduce(0.0) { $0 + $1.duration.meanSeconds }
+        return .nanoseconds(Int64((tasks + Double(epochs) * network.epochDuration.inSeconds) * 2e9))
+    }
+
+    // MARK: Nodes
+
+    private func bootChain() throws {
+        let parameters = plan.network
+        let beacon = DevnetBeacon(network: parameters.name, seed: options.seed)
+        let store = MemoryChainStore()
+        // The chain is older than the run, so that tickets have their full lookback from the start.
+        let age = parameters.epochDuration.inSeconds * Double(parameters.sealLookback + 1)
+        let genesis = Instant(seconds: -age)
+        try world.addNode(Self.chainNode) { node in
+            try node.spawn(MinerAssembly.chainName, options: .init(mailboxCountMax: 1_000_000)) { home in
+                try ChainNode(
+                    home: home, parameters: parameters, beacon: beacon, verifier: ModelProofVerifier(),
+                    store: store, genesis: genesis)
+            }
+        }
+    }
+
+    private func bootMiner() throws {
+        let epoch = scenario.network.epochDuration
+        let (plan, policy, options, metrics, store) = (plan, policy, options, metrics, sectorStore)
+        let sealingBytes = UInt64(scenario.sealingFootprint.bytes)
+        let clock = ModelClock(world)
+        try world.addNode(Self.minerNode) { node in
+            metrics.minerBooted(at: clock.now)
+            let assembly = MinerAssembly(
+                manager: .init(
+                    miner: plan.miner, proof: plan.proof, makesSNARK: true,
+                    sealingCountMax: plan.sealingCountMax, pledgeRule: plan.pledge, provingKeptMax: 0),
+                scheduler: .init(
+                    pacing: plan.pacing, checksInvariants: options.checksInvariants, observer: metrics),
+                policy: policy,
+                chain: node.ref(
+                    at: Address(node: Self.chainNode, name: MinerAssembly.chainName), as: ChainMessage.self),
+                store: store, sealingBytes: sealingBytes, lifetimeEpochs: 540 * 2880,
+                askAgainAfter: epoch * 40, observer: metrics)
+            _ = try assembly.boot(on: node)
+        }
+    }
+
+    private func bootWorker(_ process: ClusterPlan.Process) throws {
+        let store = plan.hosts.first { $0.host == process.host }?.store
+        let info = WorkerInfo(
+            name: process.name, host: process.host, store: store?.name ?? "", slots: process.slots)
+        let (draws, stores, clock) = (draws, stores, ModelClock(world))
+        var latest: ModelTaskRunner?
+        try world.addNode(process.node) { node in
+            latest?.retire()
+            let runner = ModelTaskRunner(host: process.host, draws: draws, stores: stores, clock: clock)
+            latest = runner
+            let scheduler = node.ref(
+                at: Address(node: Self.minerNode, name: MinerAssembly.schedulerName), as: SchedulerMessage.self)
+            let index = node.ref(
+                at: Address(node: Self.minerNode, name: MinerAssembly.storageName), as: StorageMessage.self)
+            try node.spawn("worker") { home in
+                WorkerActor(
+                    home: home, info: info, store: store, runner: runner, scheduler: scheduler, storage: index)
+            }
+        }
+    }
+
+    private func applyLinks() {
+        guard let miner = world.node(Self.minerNode), let chain = world.node(Self.chainNode) else { return }
+        for link in scenario.links.exceptions {
+            let model = LinkModel(
+                latency: link.latency, bytesPerSecond: max(1, link.bandwidth.bytesPerSecond))
+            let ends = [link.from, link.to]
+            guard ends.contains("miner") else { continue }
+            let other = link.from == "miner" ? link.to : link.from
+            let nodes =
+                other == "chain"
+                ? [chain] : plan.processes.filter { $0.group == other }.compactMap { world.node($0.node) }
+            for node in nodes {
+                world.setLink(from: node, to: miner, model)
+                world.setLink(from: miner, to: node, model)
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Kernel
+private import Scheduler
+
+/// What bounds the throughput: each limit by a formula that fits on a slip of paper, and which of them the run met.
+extension SimulatedCluster {
+    /// A stage is held saturated from this share of taken slot seconds on.
+    private static var saturation: Double { 0.95 }
+
+    func limits(_ report: SimulationReport) -> [SimulationReport.Limit] {
+        guard !scenario.workload.provesOnly else { return [] }
+        var limits: [SimulationReport.Limit] = []
+        for stage in report.stages {
+            guard let perHour = stage.capacityPerHour else { continue }
+            let mean = Double(stage.slots) * 3600 / perHour
+            limits.append(limit(stage.name, "\(stage.slots) slots × \(Self.span(mean))", perHour))
+        }
+        let rule = scenario.workload.pledge
+        if rule.packingMax > 0 {
+            limits.append(
+                limit(
+                    "pledge rule", "\(rule.packingMax) sectors every \(rule.every.scenarioText)",
+                    Double(rule.packingMax) * 3600 / rule.every.inSeconds))
+        }
+        for rule in plan.pacing {
+            let hosts = plan.hosts.count
+            limits.append(
+                limit(
+                    "\(rule.type.kind.rawValue) tickets",
+                    "\(hosts) hosts × \(rule.count) every \(rule.interval.scenarioText)",
+                    Double(hosts * rule.count) * 3600 / rule.interval.inSeconds))
+        }
+        let bytes = draws.transferBytes(.finalize)
+        if bytes > 0 {
+            let rate = scenario.stores.reduce(0.0) { $0 + $1.write.bytesPerSecond }
+            limits.append(
+                limit(
+                    "store writes", "\(Self.figure(rate / 1e9)) GB/s ÷ \(Self.figure(Double(bytes) / 1e9)) GB",
+                    rate * 3600 / Double(bytes)))
+        }
+        return limits.enumerated()
+            .sorted { ($0.element.sectorsPerHour, $0.offset) < ($1.element.sectorsPerHour, $1.offset) }
+            .map(\.element)
+    }
+
+    func bottleneck(_ report: SimulationReport) -> SimulationReport.Bottleneck? {
+        guard let measured = report.sectorsPerHour, let lowest = report.limits.first else { return nil }
+        let reached = measured / lowest.sectorsPerHour
+        let next = report.limits.dropFirst().first.map {
+            "; the next limit is \($0.name) with \(Self.figure($0.sectorsPerHour)) sectors/h"
+        }
+        let busiest = report.stages.filter { $0.utilization != nil }
+            .max { ($0.utilization ?? 0) < ($1.utilization ?? 0) }
+        if let busiest, let utilization = busiest.utilization, utilization >= Self.saturation,
+            let limit = report.limits.first(where: { $0.name == busiest.name })
+        {
+            return named(limit, report, "\(utilizationText(busiest)); \(throughput(of: measured, limit))" + (next ?? ""))
+        }
+        let room = plan.roomCount(sealingBytes: UInt64(scenario.sealingFootprint.bytes))
+        let packing = report.stateMeans.first { $0.state == SectorState.packing.rawValue }?.mean ?? 0
+        if let level = report.sealingMean, let sojourn = report.sojournMeanSeconds, sojourn > 0, packing >= 1,
+            level - packing >= 0.95 * Double(room), reached < 0.95
+        {
+            let held = limit(
+                "room on sealing stores", "\(room) sectors × \(Self.span(sojourn))",
+                Double(room) * 3600 / sojourn)
+            return named(
+                held, report,
+                "\(Self.figure(packing)) sectors wait for room in the mean while no stage is saturated"
+                    + (busiest.map { " (\(utilizationText($0)))" } ?? ""))
+        }
+        let how = busiest.map { "; the busiest stage is \($0.name): \(utilizationText($0))" } ?? ""
+        return named(lowest, report, throughput(of: measured, lowest) + how)
+    }
+
+    private func named(
+        _ limit: SimulationReport.Limit, _ report: SimulationReport, _ why: String
+    ) -> SimulationReport.Bottleneck {
+        SimulationReport.Bottleneck(
+            name: limit.name,
+            evidence: "\(limit.name): \(limit.formula) → \(Self.figure(limit.sectorsPerHour)) sectors/h "
+                + "(\(Self.figure(limit.tebibytesPerDay)) TiB/day); \(why)",
+            sectorsPerHour: limit.sectorsPerHour, tebibytesPerDay: limit.tebibytesPerDay,
+            reached: (report.sectorsPerHour ?? 0) / limit.sectorsPerHour)
+    }
+
+    private func throughput(of measured: Double, _ limit: SimulationReport.Limit) -> String {
+        "measured \(Self.figure(measured)) sectors/h (\(Self.figure(tebibytesPerDay(measured))) TiB/day), "
+            + "\(Self.figure(measured / limit.sectorsPerHour * 100)) % of it"
+    }
+
+    private func utilizationText(_ stage: SimulationReport.Stage) -> String {
+        "utilization \(Self.figure((stage.utilization ?? 0) * 100)) %, "
+            + "queue \(Self.figure(stage.queueMean ?? 0)) in the mean, \(stage.queueMax) at most"
+    }
+
+    private func limit(_ name: String, _ formula: String, _ perHour: Double) -> SimulationReport.Limit {
+        SimulationReport.Limit(
+            name: name, formula: formula, sectorsPerHour: perHour, tebibytesPerDay: tebibytesPerDay(perHour))
+    }
+
+    /// A figure for people: three significant digits or so, without exponent.
+    static func figure(_ value: Double) -> String {
+        let digits: Double = value.magnitude >= 100 ? 1 : (value.magnitude >= 10 ? 10 : 100)
+        let rounded = (value * digits).rounded() / digits
+        return ScenarioDocument.decimalText(rounded)
+    }
+
+    /// A span of time for people: `5.75 h`, `19 min`, `30 s`.
+    static func span(_ seconds: Double) -> String {
+        if seconds >= 5400 { return "\(figure(seconds / 3600)) h" }
+        if seconds >= 90 { return "\(figure(seconds / 60)) min" }
+        return "\(figure(seconds)) s"
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Kernel
+private import Scheduler
+
+extension SimulatedCluster {
+    /// What the run found up to now.
+    ///
+    /// - Parameter wallSeconds: the real time that it took, where the caller measured it.
+    package func report(wallSeconds: Double? = nil) -> SimulationReport {
+        let now = world.now
+        let warmUp = metrics.warmUp
+        let seconds = now > warmUp ? (now - warmUp).inSeconds : nil
+        let perHour = seconds.map { Double(metrics.sojourns.count) * 3600 / $0 }
+        var report = SimulationReport(
+            scenario: scenario.name, policy: policy, seed: options.seed, simulatedSeconds: now.seconds,
+            wallSeconds: wallSeconds, messages: world.statistics.delivered, warmUpSeconds: warmUp.seconds,
+            sectorsPledged: metrics.pledgedCount,
+            sectorsProving: scenario.workload.provingAtStart + metrics.provingCount,
+            sectorsProvingAtStart: scenario.workload.provingAtStart, sectorsSealing: metrics.sealingCount,
+            sectorsFailed: metrics.failedCount, latestFailure: metrics.latestFailure, sectorsPerHour: perHour,
+            tebibytesPerDay: perHour.map(tebibytesPerDay),
+            sealingMean: seconds.map { metrics.sealing.integral(until: now) / $0 }, stateNames: [],
+            stateLevels: [], sojournMeanSeconds: metrics.sojourns.meanSeconds,
+            sojournP50Seconds: metrics.sojourns.quantile(0.5),
+            sojournP95Seconds: metrics.sojourns.quantile(0.95), stages: [], limits: [], bottleneck: nil,
+            cost: nil, notModelled: omissions(seconds), traceHash: traceHash)
+        if let seconds {
+            for state in SectorState.allCases where state.isSealing {
+                let mean = metrics.states[state.position].integral(until: now) / seconds
+                guard mean > 0 else { continue }
+                report.stateNames.append(state.rawValue)
+                report.stateLevels.append(mean)
+            }
+        }
+        report.stages = TaskType.allCases.map { stage($0, seconds, now) }
+        report.limits = limits(report)
+        report.bottleneck = bottleneck(report)
+        report.cost = cost(report)
+        return report
+    }
+
+    /// The hash of the run: the world's own trace, and every step of every task and sector.
+    package var traceHash: String {
+        var high = stableHash(world.traceHash.hex)
+        var low = mixed(high ^ metrics.digest.low)
+        high = mixed(high ^ metrics.digest.high)
+        low = mixed(low ^ high)
+        return [high, low].map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+
+    func tebibytesPerDay(_ sectorsPerHour: Double) -> Double {
+        sectorsPerHour * 24 * Double(scenario.sectorSize.bytes) / 0x1p40
+    }
+
+    private func stage(_ type: TaskType, _ seconds: Double?, _ now: Instant) -> SimulationReport.Stage {
+        let tally = metrics.stages[type.stage]
+        let slots = plan.slotCount(type)
+        let slotSeconds = seconds.map { $0 * Double(slots) } ?? 0
+        return SimulationReport.Stage(
+            name: type.kind.rawValue, identifier: type.rawValue, slots: slots, started: tally.started,
+            finished: tally.finished, failed: tally.failed, abandoned: tally.abandoned,
+            meanSeconds: tally.durations.meanSeconds, p50Seconds: tally.durations.quantile(0.5),
+            p95Seconds: tally.durations.quantile(0.95),
+            utilization: slotSeconds > 0 ? tally.busy.integral(until: now) / slotSeconds : nil,
+            queueMean: seconds.map { tally.queue.integral(until: now) / $0 }, queueMax: tally.queue.max,
+            capacityPerHour: capacity(type, slots))
+    }
+
+    /// Sectors an hour by formula: the mean of the model, the move to the store included, and tries that fail.
+    private func capacity(_ type: TaskType, _ slots: Int) -> Double? {
+        guard slots > 0, let model = scenario.task(type.kind) else { return nil }
+        var mean = model.duration.meanSeconds
+        if type == .finalize { mean += Double(model.transfer.bytes) / slowestWay }
+        guard mean > 0 else { return nil }
+        return Double(slots) * 3600 / mean * (1 - model.failureRate)
+    }
+
+    /// Bytes a second from a sealing host to a long-term store that nobody else uses.
+    private var slowestWay: Double {
+        let out = plan.hosts.map(\.outBytesPerSecond).min() ?? .infinity
+        return max(1, min(out, scenario.stores.map(\.write.bytesPerSecond).max() ?? .infinity))
+    }
+
+    private func omissions(_ seconds: Double?) -> [SimulationReport.Omission] {
+        var list: [SimulationReport.Omission] = [
+            .init(
+                what: "windowPoSt",
+                reason: "no component proves deadlines yet: due, submitted and missed are not known")
+        ]
+        if scenario.costs == nil { list.append(.init(what: "cost", reason: "the scenario has no costs section")) }
+        if seconds == nil {
+            list.append(
+                .init(
+                    what: "tebibytesPerDay",
+                    reason: "the run ended within the warm-up of \(Self.warmUp(of: scenario).scenarioText)"))
+        }
+        let miner = scenario.miner
+        if miner.batchPreCommits || miner.aggregateCommits {
+            list.append(.init(what: "batching", reason: "messages to the chain go out one by one"))
+        }
+        if miner.finalizeEarly {
+            list.append(.init(what: "finalizeEarly", reason: "finalize waits for the proof to land on the chain"))
+        }
+        if !miner.dataTemplate {
+            list.append(.init(what: "dataTemplate", reason: "AddPiece takes the duration that the file gives it"))
+        }
+        list.append(
+            .init(what: "contention", reason: "tasks of one host share no memory bandwidth; durations are those of the file"))
+        return list
+    }
+
+    private func cost(_ report: SimulationReport) -> SimulationReport.Cost? {
+        guard let costs = scenario.costs else { return nil }
+        var hosts = 0.0
+        var watts = 0.0
+        for cost in costs.hosts {
+            let count = Double(scenario.hosts.first { $0.name == cost.group }?.count ?? 0)
+            hosts += count * Double(cost.price.micros) / 1e6 / (costs.depreciation.inSeconds / 86_400)
+            watts += count * Double(cost.powerWatts)
+        }
+        let power = watts * 24 / 1000 * Double(costs.electricityPerKilowattHour.micros) / 1e6
+        let stored = Double(report.sectorsProving) * Double(scenario.sectorSize.bytes) / 0x1p40
+        let storage = stored * Double(costs.storePerTebibyteMonth.micros) / 1e6 / 30
+        let sealed = report.tebibytesPerDay.flatMap { $0 > 0 ? (hosts + power) / $0 : nil }
+        return SimulationReport.Cost(
+            currency: costs.currency, hostsPerDay: hosts, electricityPerDay: power, storagePerDay: storage,
+            sealingPerTebibyte: sealed)
+    }
+}

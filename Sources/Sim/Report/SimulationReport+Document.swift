@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension SimulationReport {
+    /// The report as one JSON object; what was not modelled is null and named in `notModelled`.
+    package var document: ScenarioDocument {
+        .object([
+            entry("scenario", .text(scenario)),
+            entry("policy", .text(policy)),
+            entry("seed", .seed(seed)),
+            entry("simulatedSeconds", .rounded(simulatedSeconds)),
+            entry("wallSeconds", .rounded(wallSeconds)),
+            entry("messages", .integer(messages)),
+            entry("messagesPerSecond", .rounded(messagesPerSecond, digits: 0)),
+            entry("warmUpSeconds", .rounded(warmUpSeconds)),
+            entry("sectorsPledged", .integer(sectorsPledged)),
+            entry("sectorsProving", .integer(sectorsProving)),
+            entry("sectorsProvingAtStart", .integer(sectorsProvingAtStart)),
+            entry("sectorsSealing", .integer(sectorsSealing)),
+            entry("sectorsFailed", .integer(sectorsFailed)),
+            entry("latestFailure", latestFailure.map { .text($0) } ?? .null),
+            entry("sectorsPerHour", .rounded(sectorsPerHour)),
+            entry("tebibytesPerDay", .rounded(tebibytesPerDay, digits: 6)),
+            entry("sealing", sealingDocument),
+            entry("stages", .list(stages.map(\.document))),
+            entry("limits", .list(limits.map(\.document))),
+            entry("bottleneck", bottleneck?.document ?? .null),
+            entry("traceHash", .text(traceHash)),
+            entry("windowPoSt", .null),
+            entry("cost", cost?.document ?? .null),
+            entry(
+                "notModelled",
+                .list(
+                    notModelled.map {
+                        .object([entry("what", .text($0.what)), entry("reason", .text($0.reason))])
+                    })),
+        ])
+    }
+
+    private var sealingDocument: ScenarioDocument {
+        .object([
+            entry("sectorsMean", .rounded(sealingMean)),
+            entry("sojournMeanSeconds", .rounded(sojournMeanSeconds)),
+            entry("sojournP50Seconds", .rounded(sojournP50Seconds)),
+            entry("sojournP95Seconds", .rounded(sojournP95Seconds)),
+            entry("states", .object(stateMeans.map { entry($0.state, .rounded($0.mean)) })),
+        ])
+    }
+}
+
+extension SimulationReport.Stage {
+    fileprivate var document: ScenarioDocument {
+        .object([
+            entry("name", .text(name)),
+            entry("type", .text(identifier)),
+            entry("slots", .integer(slots)),
+            entry("started", .integer(started)),
+            entry("finished", .integer(finished)),
+            entry("failed", .integer(failed)),
+            entry("abandoned", .integer(abandoned)),
+            entry("meanSeconds", .rounded(meanSeconds)),
+            entry("p50Seconds", .rounded(p50Seconds)),
+            entry("p95Seconds", .rounded(p95Seconds)),
+            entry("utilisation", .rounded(utilization, digits: 6)),
+            entry("queueMean", .rounded(queueMean)),
+            entry("queueMax", .integer(queueMax)),
+            entry("capacitySectorsPerHour", .rounded(capacityPerHour)),
+        ])
+    }
+}
+
+extension SimulationReport.Limit {
+    fileprivate var document: ScenarioDocument {
+        .object([
+            entry("name", .text(name)),
+            entry("formula", .text(formula)),
+            entry("sectorsPerHour", .rounded(sectorsPerHour)),
+            entry("tebibytesPerDay", .rounded(tebibytesPerDay)),
+        ])
+    }
+}
+
+extension SimulationReport.Bottleneck {
+    fileprivate var document: ScenarioDocument {
+        .object([
+            entry("name", .text(name)),
+            entry("evidence", .text(evidence)),
+            entry("sectorsPerHour", .rounded(sectorsPerHour)),
+            entry("tebibytesPerDay", .rounded(tebibytesPerDay)),
+            entry("reached", .rounded(reached)),
+        ])
+    }
+}
+
+extension SimulationReport.Cost {
+    fileprivate var document: ScenarioDocument {
+        .object([
+            entry("currency", .text(currency)),
+            entry("hostsPerDay", .rounded(hostsPerDay)),
+            entry("electricityPerDay", .rounded(electricityPerDay)),
+            entry("storagePerDay", .rounded(storagePerDay)),
+            entry("sealingPerTebibyte", .rounded(sealingPerTebibyte)),
+        ])
+    }
+}
+
+private func entry(_ key: String, _ value: ScenarioDocument) -> ScenarioDocument.Entry {
+    ScenarioDocument.Entry(key: key, value: value)
+}
+
+extension ScenarioDocument {
+    /// A number as a report shows it; null where there is none.
+    static func rounded(_ value: Double?, digits: Int = 3) -> ScenarioDocument {
+        guard let value, value.isFinite else { return .null }
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        return .number((value * scale).rounded() / scale)
+    }
+
+    /// A seed may exceed what JSON readers take as a number; within 2^53 it is one.
+    static func seed(_ seed: UInt64) -> ScenarioDocument {
+        seed < 1 << 53 ? .integer(Int(seed)) : .text(String(seed))
+    }
+}

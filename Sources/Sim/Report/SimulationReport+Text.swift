@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension SimulationReport {
+    /// The report for people.
+    package var text: String {
+        var lines: [String] = []
+        let figure = SimulatedCluster.figure
+        let span = SimulatedCluster.span
+        lines.append("\(scenario), policy \(policy), seed \(seed)")
+        var head = "simulated     \(Self.days(simulatedSeconds)), \(messages) messages"
+        if let wallSeconds, let messagesPerSecond {
+            head += " in \(figure(wallSeconds)) s (\(figure(messagesPerSecond / 1e6)) M/s)"
+        }
+        lines.append(head)
+        var sectors = "sectors       \(sectorsPledged) pledged, \(sectorsProving) proving, \(sectorsSealing) sealing"
+        sectors += ", \(sectorsFailed) given up"
+        lines.append(sectors)
+        if let latestFailure { lines.append("              the latest: \(latestFailure)") }
+        if let tebibytesPerDay, let sectorsPerHour {
+            lines.append(
+                "throughput    \(figure(tebibytesPerDay)) TiB/day, \(figure(sectorsPerHour)) sectors/h "
+                    + "(after \(Self.days(warmUpSeconds)) of warm-up)")
+        }
+        if let sealingMean, let sojournMeanSeconds {
+            lines.append(
+                "pipeline      \(figure(sealingMean)) sectors in the mean, \(span(sojournMeanSeconds)) from pledge "
+                    + "to proving")
+            lines.append(
+                "              "
+                    + stateMeans.map { "\($0.state) \(figure($0.mean))" }.joined(separator: ", "))
+        }
+        lines.append("")
+        lines += table
+        lines.append("")
+        if let bottleneck {
+            lines.append("bottleneck    \(bottleneck.name)")
+            lines.append("              \(bottleneck.evidence)")
+        }
+        for limit in limits.prefix(4) {
+            lines.append(
+                "limit         \(limit.name): \(limit.formula) → \(figure(limit.sectorsPerHour)) sectors/h "
+                    + "(\(figure(limit.tebibytesPerDay)) TiB/day)")
+        }
+        if let cost {
+            lines.append(
+                "cost          \(figure(cost.hostsPerDay)) hosts + \(figure(cost.electricityPerDay)) electricity + "
+                    + "\(figure(cost.storagePerDay)) storage \(cost.currency) a day"
+                    + (cost.sealingPerTebibyte.map { "; \(figure($0)) \(cost.currency)/TiB sealed" } ?? ""))
+        }
+        for omission in notModelled { lines.append("not modelled  \(omission.what): \(omission.reason)") }
+        lines.append("trace         \(traceHash)")
+        return lines.joined(separator: "\n")
+    }
+
+    private var table: [String] {
+        let figure = SimulatedCluster.figure
+        let span = SimulatedCluster.span
+        func shown(_ value: Double?, _ form: (Double) -> String) -> String { value.map(form) ?? "–" }
+        var rows = [
+            ["stage", "slots", "started", "finished", "failed", "p50", "p95", "busy", "queue", "max", "sectors/h"]
+        ]
+        for stage in stages {
+            rows.append([
+                stage.name, String(stage.slots), String(stage.started), String(stage.finished),
+                String(stage.failed), shown(stage.p50Seconds, span), shown(stage.p95Seconds, span),
+                shown(stage.utilization) { "\(figure($0 * 100)) %" }, shown(stage.queueMean, figure),
+                String(stage.queueMax), shown(stage.capacityPerHour, figure),
+            ])
+        }
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            row.enumerated().map { column, cell in
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                return column == 0 ? cell + padding : padding + cell
+            }.joined(separator: "  ")
+        }
+    }
+
+    private static func days(_ seconds: Double) -> String {
+        seconds >= 86_400 ? "\(SimulatedCluster.figure(seconds / 86_400)) d" : SimulatedCluster.span(seconds)
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a simulation found. Rates and means leave the warm-up out; counts cover the whole run.
+package struct SimulationReport: Sendable, Hashable {
+    /// One kind of task.
+    package struct Stage: Sendable, Hashable {
+        /// `AddPiece`, `PreCommit1`, …
+        package var name: String
+        /// `seal/v0/addpiece`, …
+        package var identifier: String
+        package var slots: Int
+        package var started: Int
+        package var finished: Int
+        package var failed: Int
+        /// Cancelled, or lost with a miner that was killed.
+        package var abandoned: Int
+        /// Seconds from the slot taken to the result; `nil` where none finished after the warm-up.
+        package var meanSeconds: Double?
+        package var p50Seconds: Double?
+        package var p95Seconds: Double?
+        /// The share of all slot seconds that were taken, 0…1; `nil` without slots or time.
+        package var utilization: Double?
+        /// Tasks that waited for a slot, in the mean over time and at most.
+        package var queueMean: Double?
+        package var queueMax: Int
+        /// Sectors an hour that the slots can pass, by formula: slots ÷ mean duration, retries counted.
+        package var capacityPerHour: Double?
+    }
+
+    /// Something that bounds the throughput, by formula.
+    package struct Limit: Sendable, Hashable {
+        package var name: String
+        /// How the figure comes about, in words.
+        package var formula: String
+        package var sectorsPerHour: Double
+        package var tebibytesPerDay: Double
+    }
+
+    package struct Bottleneck: Sendable, Hashable {
+        package var name: String
+        /// Why, in words and figures.
+        package var evidence: String
+        package var sectorsPerHour: Double
+        package var tebibytesPerDay: Double
+        /// Measured throughput by this limit, 1 where it is reached.
+        package var reached: Double
+    }
+
+    package struct Cost: Sendable, Hashable {
+        package var currency: String
+        package var hostsPerDay: Double
+        package var electricityPerDay: Double
+        /// What the sectors that are proving at the end cost on long-term stores.
+        package var storagePerDay: Double
+        /// Hosts and electricity by what was sealed; `nil` where nothing was.
+        package var sealingPerTebibyte: Double?
+    }
+
+    /// Something that the simulation leaves out, and what that means for the figures.
+    package struct Omission: Sendable, Hashable {
+        package var what: String
+        package var reason: String
+    }
+
+    package var scenario: String
+    package var policy: String
+    package var seed: UInt64
+    package var simulatedSeconds: Double
+    /// Real time of the run; `nil` where the caller did not measure it.
+    package var wallSeconds: Double?
+    /// Deliveries of the kernel, timers included.
+    package var messages: Int
+    package var warmUpSeconds: Double
+    package var sectorsPledged: Int
+    /// Proving at the end, those of the start included.
+    package var sectorsProving: Int
+    package var sectorsProvingAtStart: Int
+    package var sectorsSealing: Int
+    package var sectorsFailed: Int
+    /// The latest sector that was given up, and why.
+    package var latestFailure: String?
+    /// Of sectors that became proving after the warm-up; `nil` where the run did not outlast it.
+    package var sectorsPerHour: Double?
+    package var tebibytesPerDay: Double?
+    /// Sectors under way in the mean, and in each state where any was.
+    package var sealingMean: Double?
+    package var stateMeans: [(state: String, mean: Double)] { zip(stateNames, stateLevels).map { ($0, $1) } }
+    package var stateNames: [String]
+    package var stateLevels: [Double]
+    /// Seconds from pledge to proving.
+    package var sojournMeanSeconds: Double?
+    package var sojournP50Seconds: Double?
+    package var sojournP95Seconds: Double?
+    package var stages: [Stage]
+    /// What bounds the throughput, the lowest first.
+    package var limits: [Limit]
+    package var bottleneck: Bottleneck?
+    package var cost: Cost?
+    package var notModelled: [Omission]
+    /// 32 hexadecimal digits; equal for equal scenarios, policies and seeds on every machine.
+    package var traceHash: String
+
+    /// Deliveries in a second of real time.
+    package var messagesPerSecond: Double? {
+        wallSeconds.flatMap { $0 > 0 ? Double(messages) / $0 : nil }
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Foundation
+import Kernel
+import Scheduler
+import Sim
+
+/// `sealyard simulate`: runs a scenario's cluster on a virtual clock.
+struct Simulate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a scenario's cluster on a virtual clock and say what it seals and what holds it back.",
+        discussion: """
+            Every run of one seed is identical, whatever the machine. Ctrl-C ends a run early and reports \
+            what was simulated so far.
+            """)
+
+    @Argument(help: "The scenario file.", completion: .file(extensions: ["yaml", "yml", "json"]))
+    var scenario: String
+
+    @Option(help: "The scheduling policy in place of the scenario's own: \(PolicyCatalog.names.joined(separator: ", ")).")
+    var policy: String?
+
+    @Option(help: "The seed of all chance.")
+    var seed: UInt64 = 1
+
+    @Option(help: "How long to simulate, such as 30d or 36h; the scenario says it otherwise.")
+    var until: String?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @Flag(help: "Show no progress.")
+    var noProgress = false
+
+    func validate() throws {
+        if let until { _ = try Self.duration(until) }
+    }
+
+    func run() throws {
+        let scenario: Scenario
+        let cluster: SimulatedCluster
+        do {
+            scenario = try Scenario.load(path: self.scenario)
+            cluster = try SimulatedCluster(scenario, options: .init(seed: seed, policy: policy))
+        } catch let error as ScenarioError {
+            throw SimulationFailure(error.message)
+        } catch let error as SimulationError {
+            throw SimulationFailure("\(self.scenario): \(error.message)")
+        }
+        let end = Instant.zero + (try until.map(Self.duration) ?? scenario.report.until)
+        SimulationInterrupt.install()
+        var progress = SimulationProgress(end: end, isShown: !noProgress)
+        let began = ContinuousClock.now
+        // Slices are short at first and then long enough to cost nothing, short enough to show life.
+        var slice = Duration.seconds(60)
+        while cluster.world.now < end, !SimulationInterrupt.isRequested {
+            if let target = scenario.workload.sectorsTarget,
+                scenario.workload.provingAtStart + cluster.provenCount >= target
+            {
+                break
+            }
+            let before = ContinuousClock.now
+            cluster.run(until: min(end, cluster.world.now + slice))
+            let spent = ContinuousClock.now - before
+            if spent < .milliseconds(20) { slice = min(slice * 2, .seconds(86_400)) }
+            if spent > .milliseconds(80) { slice = max(slice / 2, .seconds(1)) }
+            progress.show(cluster, after: ContinuousClock.now - began)
+        }
+        progress.clear()
+        let report = cluster.report(wallSeconds: (ContinuousClock.now - began).inSeconds)
+        if SimulationInterrupt.isRequested { SimulationConsole.note("interrupted; this is what was simulated so far") }
+        print(json ? report.document.json : report.text)
+        if SimulationInterrupt.isRequested { throw ExitCode(1) }
+    }
+
+    private static func duration(_ text: String) throws -> Duration {
+        do {
+            let value = try Quantity.duration(text)
+            guard value >= .seconds(1) else { throw ValidationError("a run lasts at least one second, not \(text)") }
+            return value
+        } catch let error as QuantityError {
+            throw ValidationError("--until: \(error.message)")
+        }
+    }
+}
+
+/// A failure with nothing but its message: exit status 1.
+struct SimulationFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ message: String) { description = message }
+}

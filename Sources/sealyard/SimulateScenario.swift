@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Scheduler
+import Sim
+
+/// `sealyard scenario`: looks at scenario files.
+struct ScenarioCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "scenario", abstract: "Check scenario files and print their schema.",
+        subcommands: [Validate.self, Schema.self])
+
+    struct Validate: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Read scenario files and say what is wrong with them, with line and column.")
+
+        @Argument(help: "Scenario files.", completion: .file(extensions: ["yaml", "yml", "json"]))
+        var files: [String]
+
+        @Flag(help: "Print the whole scenario with all defaults, as JSON; for one file.")
+        var json = false
+
+        func validate() throws {
+            if files.isEmpty { throw ValidationError("name a scenario file") }
+            if json, files.count != 1 { throw ValidationError("--json takes one file") }
+        }
+
+        func run() throws {
+            var wrongCount = 0
+            for file in files {
+                do {
+                    let scenario = try Scenario.load(path: file)
+                    // Building the cluster finds what no look at the file can.
+                    _ = try SimulatedCluster(scenario)
+                    print(json ? scenario.normalized.json : "\(file): sound: \(Self.summary(of: scenario))")
+                } catch let error as ScenarioError {
+                    wrongCount += 1
+                    SimulationConsole.note(error.message)
+                } catch let error as SimulationError {
+                    wrongCount += 1
+                    SimulationConsole.note("\(file): \(error.message)")
+                }
+            }
+            if wrongCount > 0 { throw ExitCode(1) }
+        }
+
+        private static func summary(of scenario: Scenario) -> String {
+            "\(scenario.hostCount) hosts, \(scenario.workerCount) workers, \(scenario.sectorSize) sectors, "
+                + "\(scenario.slotCount(of: .preCommit1)) PreCommit1 slots, policy \(scenario.policy)"
+        }
+    }
+
+    struct Schema: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print the JSON Schema of scenario files.")
+
+        func run() { print(Scenario.schema.json) }
+    }
+}

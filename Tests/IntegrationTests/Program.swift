@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Testing
+
+/// The program under test, as built beside these tests.
+enum Program {
+    struct Result: Sendable {
+        var status: Int32
+        var standardOutput: String
+        var standardError: String
+    }
+
+    /// The path of the built program: it lies in the folder of the test bundle.
+    static var path: String {
+        get throws {
+            var candidates: [URL] = []
+            for argument in CommandLine.arguments + [Bundle.main.bundlePath, Bundle.main.executablePath ?? ""] {
+                var url = URL(fileURLWithPath: argument)
+                for _ in 0..<4 {
+                    url.deleteLastPathComponent()
+                    candidates.append(url.appendingPathComponent("sealyard"))
+                }
+            }
+            let found = candidates.first { url in
+                var isDirectory: ObjCBool = false
+                return FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory)
+                    && !isDirectory.boolValue && FileManager.default.isExecutableFile(atPath: url.path)
+            }
+            return try #require(found, "the program is not built beside the tests").path
+        }
+    }
+
+    /// Runs the program to its end.
+    static func run(_ arguments: [String]) async throws -> Result { await try start(arguments).finish() }
+
+    /// Starts the program.
+    static func start(_ arguments: [String]) throws -> RunningProgram {
+        try RunningProgram(path: try path, arguments: arguments)
+    }
+}
+
+/// The program while it runs; what it writes is collected in files, so that no pipe can fill up.
+final class RunningProgram: Sendable {
+    private let process = Process()
+    private let output: URL
+    private let error: URL
+
+    init(path: String, arguments: [String]) throws {
+        let base = FileManager.default.temporaryDirectory.appendingPathComponent("sealyard-run-\(UUID().uuidString)")
+        output = base.appendingPathExtension("out")
+        error = base.appendingPathExtension("err")
+        for url in [output, error] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: output)
+        process.standardError = try FileHandle(forWritingTo: error)
+        try process.run()
+    }
+
+    private func text(_ url: URL) -> String {
+        FileManager.default.contents(atPath: url.path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+
+    /// Waits until standard error holds one of two texts; gives up after a minute or with the process.
+    func waitUntil(standardErrorContains one: String, or other: String) async throws {
+        for _ in 0..<1200 {
+            let said = text(error)
+            if said.contains(one) || said.contains(other) { return }
+            guard process.isRunning else { break }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        Issue.record("neither '\(one)' nor '\(other)' was said:\n\(text(error))")
+    }
+
+    func interrupt() { process.interrupt() }
+
+    func killHard() { kill(process.processIdentifier, SIGKILL) }
+
+    /// Waits for the end, at most two minutes; then the process is killed and counts as failed.
+    func finish() async -> Program.Result {
+        for _ in 0..<2400 where process.isRunning {
+            do { try await Task.sleep(for: .milliseconds(50)) } catch { break }
+        }
+        if process.isRunning { killHard() }
+        process.waitUntilExit()
+        let result = Program.Result(
+            status: process.terminationStatus, standardOutput: text(output), standardError: text(error))
+        for url in [output, error] { removeQuietly(url) }
+        return result
+    }
+}
+
+/// Removes what a test has made; a failure to do so is no failure of the test.
+func removeQuietly(_ url: URL) {
+    do { try FileManager.default.removeItem(at: url) } catch {
+        // Something else has removed it, or will be removed with the machine.
+    }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chain
+import Kernel
+import Scheduler
+import Testing
+
+/// A runner whose tasks take a fixed virtual time; it notes what was started and aborted.
+// Safety: used by one simulated world and its thread.
+private final class ClockRunner: TaskRunner, @unchecked Sendable {
+    let world: SimulatedWorld
+    let duration: Duration
+    var started: [CallID] = []
+    var aborted: [CallID] = []
+
+    init(world: SimulatedWorld, duration: Duration) {
+        self.world = world
+        self.duration = duration
+    }
+
+    func start(
+        _ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>
+    ) {
+        started.append(call)
+        world.at(world.now + duration) {
+            reportTo.tell(.finished(call, .done(.preCommit1(unsealedCommitment: []))))
+        }
+    }
+
+    func abort(_ call: CallID) { aborted.append(call) }
+}
+
+private actor Submitter: Component {
+    nonisolated let home: Home
+    private let log: EventLog
+
+    init(home: Home, log: EventLog) {
+        self.home = home
+        self.log = log
+    }
+
+    func receive(_ message: TaskEvent, _ context: Context<TaskEvent>) {
+        log.events.append((context.now, message))
+    }
+}
+
+// Safety: written by one simulated world and read by the thread that runs it.
+private final class EventLog: @unchecked Sendable {
+    var events: [(Instant, TaskEvent)] = []
+
+    var finished: [TaskID] {
+        events.compactMap { if case .finished(let id, .done) = $0.1 { id } else { nil } }
+    }
+
+    var failed: [TaskID] {
+        events.compactMap { if case .finished(let id, .failed) = $0.1 { id } else { nil } }
+    }
+}
+
+@Suite("Cluster scheduler")
+struct ClusterSchedulerTests {
+    private let world = SimulatedWorld(options: .init(seed: 3, lossDetection: .seconds(5)))
+    private let log = EventLog()
+    private let runner: ClockRunner
+
+    init() { runner = ClockRunner(world: world, duration: .seconds(100)) }
+
+    private func boot(
+        pacing: [Pacing] = [], lease: Duration = .seconds(30)
+    ) throws -> (scheduler: Ref<SchedulerMessage>, owner: Ref<TaskEvent>) {
+        let log = log
+        let node = try world.addNode("miner")
+        let storage = try node.spawn("storage") { StorageIndex(home: $0) }
+        let scheduler = try node.spawn("scheduler") {
+            ClusterScheduler(
+                home: $0, policy: OldestLocalPolicy(), storage: storage,
+                options: .init(pacing: pacing, lease: lease, checksInvariants: true))
+        }
+        return (scheduler, try node.spawn("owner") { Submitter(home: $0, log: log) })
+    }
+
+    private func addWorker(_ name: String, host: String, slots: Int) throws -> SimulatedNode {
+        let runner = runner
+        let (scheduler, storage) = (
+            Address(node: "miner", name: "scheduler"), Address(node: "miner", name: "storage")
+        )
+        return try world.addNode(name) { node in
+            let info = WorkerInfo(
+                name: name, host: host, store: "\(host):s", slots: [.init(.preCommit1, slots)])
+            try node.spawn("worker") { home in
+                WorkerActor(
+                    home: home, info: info,
+                    store: StoreInfo(name: "\(host):s", host: host, capacityBytes: 1 << 40, sealingCountMax: 0),
+                    runner: runner, scheduler: node.ref(at: scheduler, as: SchedulerMessage.self),
+                    storage: node.ref(at: storage, as: StorageMessage.self))
+            }
+        }
+    }
+
+    private func request(_ number: UInt64) -> TaskRequest {
+        TaskRequest(
+            id: TaskID(sector: SectorKey(miner: 1000, number: number), type: .preCommit1, attempt: 1), proof: 5,
+            work: .preCommit1(ticket: []))
+    }
+
+    private func diagnosis(_ scheduler: Ref<SchedulerMessage>) throws -> SchedulerDiagnosis {
+        let event: TaskEvent = try world.ask(scheduler) { .diagnose(replyTo: $0) }
+        guard case .diagnosis(let diagnosis) = event else {
+            throw KernelError(code: .undeliverable, message: "no diagnosis")
+        }
+        return diagnosis
+    }
+
+    @Test("the oldest task goes first, only where its files are, and never beyond the slots")
+    func placement() throws {
+        let (scheduler, owner) = try boot()
+        _ = try addWorker("w1", host: "h1", slots: 2)
+        _ = try addWorker("w2", host: "h2", slots: 1)
+        for number in 1...5 as ClosedRange<UInt64> {
+            scheduler.tell(.submit(request(number), host: number == 5 ? "h2" : "h1", replyTo: owner))
+        }
+        world.run(until: .zero + .seconds(1))
+        #expect(Set(runner.started.map(\.task.sector.number)) == [1, 2, 5])
+        let waiting = try diagnosis(scheduler).waiting
+        #expect(waiting.map(\.task.sector.number) == [3, 4])
+        #expect(waiting.allSatisfy { $0.reason.contains("slots it could use are taken") })
+        world.run(until: .zero + .seconds(300))
+        #expect(Set(log.finished.map(\.sector.number)) == [1, 2, 3, 4, 5])
+    }
+
+    @Test("submitting twice runs once, and a task without a worker says why it waits")
+    func reasons() throws {
+        let (scheduler, owner) = try boot()
+        scheduler.tell(.submit(request(1), host: "h1", replyTo: owner))
+        scheduler.tell(.submit(request(1), host: "h1", replyTo: owner))
+        world.run(until: .zero + .seconds(1))
+        #expect(try diagnosis(scheduler).waiting.map(\.reason) == ["no worker in the cluster accepts PC1"])
+        _ = try addWorker("w2", host: "h2", slots: 1)
+        world.run(until: .zero + .seconds(2))
+        #expect(
+            try diagnosis(scheduler).waiting.map(\.reason)
+                == ["its files are on h1, where no worker accepts PC1"])
+        _ = try addWorker("w1", host: "h1", slots: 4)
+        world.run(until: .zero + .seconds(200))
+        #expect(runner.started.count == 1)
+        #expect(log.finished.count == 1)
+    }
+
+    @Test("a pace limit spreads the starts of a host over time")
+    func pacing() throws {
+        let (scheduler, owner) = try boot(pacing: [Pacing(type: .preCommit1, count: 2, interval: .seconds(240))])
+        _ = try addWorker("w1", host: "h1", slots: 14)
+        for number in 1...7 as ClosedRange<UInt64> { scheduler.tell(.submit(request(number), host: "h1", replyTo: owner)) }
+        var counts: [Int] = []
+        for step in 0..<4 {
+            world.run(until: .zero + .seconds(10 + 240 * step))
+            counts.append(runner.started.count)
+        }
+        #expect(counts == [2, 4, 6, 7])
+    }
+
+    @Test("a worker that comes back within its lease keeps its tasks")
+    func reattach() throws {
+        let (scheduler, owner) = try boot(lease: .seconds(60))
+        let worker = try addWorker("w1", host: "h1", slots: 1)
+        scheduler.tell(.submit(request(1), host: "h1", replyTo: owner))
+        world.run(until: .zero + .seconds(10))
+        let miner = try #require(world.node("miner"))
+        world.partition([worker], from: [miner])
+        world.run(until: .zero + .seconds(40))
+        #expect(try diagnosis(scheduler).running.map(\.isOrphaned) == [true])
+        world.heal([worker], and: [miner])
+        world.run(until: .zero + .seconds(60))
+        #expect(try diagnosis(scheduler).running.map(\.isOrphaned) == [false])
+        world.run(until: .zero + .seconds(150))
+        #expect(log.finished.count == 1)
+        #expect(runner.started.count == 1, "the running task was not started again")
+    }
+
+    @Test("a result that was finished while cut off arrives after the reunion, once")
+    func resultAfterReunion() throws {
+        let (scheduler, owner) = try boot(lease: .seconds(600))
+        let worker = try addWorker("w1", host: "h1", slots: 1)
+        scheduler.tell(.submit(request(1), host: "h1", replyTo: owner))
+        world.run(until: .zero + .seconds(50))
+        let miner = try #require(world.node("miner"))
+        world.partition([worker], from: [miner])
+        world.run(until: .zero + .seconds(200))
+        #expect(log.finished.isEmpty)
+        world.heal([worker], and: [miner])
+        world.run(until: .zero + .seconds(260))
+        #expect(log.finished.count == 1)
+        #expect(runner.started.count == 1)
+    }
+
+    @Test("a worker that is killed loses its task to the owner after the lease, and its slots with it")
+    func killed() throws {
+        let (scheduler, owner) = try boot(lease: .seconds(30))
+        let worker = try addWorker("w1", host: "h1", slots: 1)
+        scheduler.tell(.submit(request(1), host: "h1", replyTo: owner))
+        world.run(until: .zero + .seconds(10))
+        world.kill(worker)
+        world.run(until: .zero + .seconds(20))
+        #expect(log.failed.isEmpty, "the lease still runs")
+        world.run(until: .zero + .seconds(60))
+        #expect(log.failed.map(\.sector.number) == [1])
+        #expect(try diagnosis(scheduler).workerCount == 0)
+        try world.restart(worker)
+        world.run(until: .zero + .seconds(70))
+        #expect(try diagnosis(scheduler).workerCount == 1)
+    }
+
+    @Test("a worker that is restarted within its lease gives its old tasks back at once")
+    func restarted() throws {
+        let (scheduler, owner) = try boot(lease: .seconds(600))
+        let worker = try addWorker("w1", host: "h1", slots: 1)
+        scheduler.tell(.submit(request(1), host: "h1", replyTo: owner))
+        world.run(until: .zero + .seconds(10))
+        world.kill(worker)
+        try world.restart(worker)
+        world.run(until: .zero + .seconds(40))
+        #expect(log.failed.map(\.sector.number) == [1])
+        #expect(try diagnosis(scheduler).running.isEmpty)
+    }
+
+    @Test("a cancelled task is stopped on its worker and frees the slot")
+    func cancel() throws {
+        let (scheduler, owner) = try boot()
+        _ = try addWorker("w1", host: "h1", slots: 1)
+        scheduler.tell(.submit(request(1), host: "h1", replyTo: owner))
+        scheduler.tell(.submit(request(2), host: "h1", replyTo: owner))
+        world.run(until: .zero + .seconds(10))
+        scheduler.tell(.cancel(request(1).id))
+        world.run(until: .zero + .seconds(20))
+        #expect(runner.aborted.map(\.task.sector.number) == [1])
+        #expect(runner.started.map(\.task.sector.number) == [1, 2])
+        world.run(until: .zero + .seconds(200))
+        #expect(log.finished.map(\.sector.number) == [2])
+    }
+}
