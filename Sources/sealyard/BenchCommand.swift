@@ -149,7 +149,8 @@ struct BenchSimulationCommand: AsyncParsableCommand {
 struct BenchTransportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "transport",
-        abstract: "Measure messages between two nodes over TCP on this machine, and NIO's own echo beside them.")
+        abstract:
+            "Measure messages between two nodes over TCP on this machine, and NIO's own echo beside them.")
 
     @Option(help: "Messages that flow one way, and as many that are echoed.") var messages = 1_000_000
     @Option(help: "Round trips, one after another.") var roundTrips = 20_000

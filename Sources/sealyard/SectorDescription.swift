@@ -105,7 +105,8 @@ struct SectorDescription: Hashable, Sendable, Codable {
         let commD = try Commitment(hex: commD)
         guard payloadBytes <= identity.proof.sectorSize.unpaddedBytes else {
             throw SealingError(
-                .malformed, "\(payloadBytes) bytes of payload are more than a "
+                .malformed,
+                "\(payloadBytes) bytes of payload are more than a "
                     + "\(identity.proof.sectorSize) sector holds")
         }
         guard let sealed else { return }

@@ -40,10 +40,8 @@ struct SectorVerifyCommand: AsyncParsableCommand {
         let pipeline = SealPipeline(
             identity, paths: SectorPaths(root: directory, sector: identity),
             observer: progress.observer)
-        do throws(SealingError) {
-            try pipeline.verifySector(commR: commR, everything: true)
-        } catch where error.code == .notCanonical {
-            throw try namingNode(error, in: pipeline.paths.sealed)
+        if let error = Self.damage(pipeline, commR) {
+            throw error.code == .notCanonical ? try namingNode(error, in: pipeline.paths.sealed) : error
         }
         progress.finish()
         let report = Report(
@@ -55,6 +53,16 @@ struct SectorVerifyCommand: AsyncParsableCommand {
                 + "the replica hash to commR \(report.commR)")
     }
 
+    /// What is wrong with the sector, if anything.
+    private static func damage(_ pipeline: SealPipeline, _ commR: Commitment) -> SealingError? {
+        do throws(SealingError) {
+            try pipeline.verifySector(commR: commR, everything: true)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     /// The hash functions say only that a node is none; this says which.
     private func namingNode(_ error: SealingError, in path: String) throws -> SealingError {
         let handle = try FileHandle(forReadingFrom: URL(filePath: path))
@@ -62,7 +70,8 @@ struct SectorVerifyCommand: AsyncParsableCommand {
         while let chunk = try handle.read(upToCount: 1 << 20), !chunk.isEmpty {
             if let index = Field.firstInvalid(Array(chunk), nodeCount: chunk.count / 32) {
                 return SealingError(
-                    .notCanonical, "\(path) is damaged at node \(first + UInt64(index)), which is not below "
+                    .notCanonical,
+                    "\(path) is damaged at node \(first + UInt64(index)), which is not below "
                         + "the field's modulus")
             }
             first += UInt64(chunk.count / 32)

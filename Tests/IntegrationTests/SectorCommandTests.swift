@@ -150,21 +150,26 @@ struct SectorCommandTests {
         #expect(plain.status == 0 && plain.output.contains("pieceCID:    baga6ea4seaqpy7usq"))
     }
 
-    @Test("mistakes on the command line end with 2, and one line says what is wrong", arguments: [
-        (["sector", "seal"], "file"),
-        (["sector", "seal", "FILE", "--out", "OUT"], "--size"),
-        (["sector", "seal", "FILE", "--out", "OUT", "--size", "3KiB"], "2KiB"),
-        (["sector", "seal", "FILE", "--out", "OUT", "--size", "2KiB", "--ticket", "zz"], "--ticket"),
-        (["sector", "seal", "FILE", "--out", "OUT", "--size", "2KiB", "--ticket", "0011"], "64"),
-        (["sector", "seal", "FILE", "--out", "OUT", "--registered-proof", "20"], "0 to 19"),
-        (["sector", "seal", "FILE", "--out", "OUT", "--size", "8MiB", "--registered-proof", "5"], "2KiB"),
-        (["sector", "seal", "FILE", "--out", "OUT", "--size", "2KiB", "--miner", "x"], "miner"),
-        (["sector", "unseal"], "directory"),
-        (["sector", "verify", "DIR", "--nonsense"], "--nonsense"),
-        (["bench", "simulation", "--sectors", "0"], "--sectors"),
-        (["bench", "sealing", "--sector-size", "1GiB"], "1GiB"),
-        (["nonsense"], "nonsense"),
-    ])
+    @Test(
+        "mistakes on the command line end with 2, and one line says what is wrong",
+        arguments: [
+            (["sector", "seal"], "file"),
+            (["sector", "seal", "FILE", "--out", "OUT"], "--size"),
+            (["sector", "seal", "FILE", "--out", "OUT", "--size", "3KiB"], "2KiB"),
+            (["sector", "seal", "FILE", "--out", "OUT", "--size", "2KiB", "--ticket", "zz"], "--ticket"),
+            (["sector", "seal", "FILE", "--out", "OUT", "--size", "2KiB", "--ticket", "0011"], "64"),
+            (["sector", "seal", "FILE", "--out", "OUT", "--registered-proof", "20"], "0 to 19"),
+            (
+                ["sector", "seal", "FILE", "--out", "OUT", "--size", "8MiB", "--registered-proof", "5"],
+                "2KiB"
+            ),
+            (["sector", "seal", "FILE", "--out", "OUT", "--size", "2KiB", "--miner", "x"], "miner"),
+            (["sector", "unseal"], "directory"),
+            (["sector", "verify", "DIR", "--nonsense"], "--nonsense"),
+            (["bench", "simulation", "--sectors", "0"], "--sectors"),
+            (["bench", "sealing", "--sector-size", "1GiB"], "1GiB"),
+            (["nonsense"], "nonsense"),
+        ])
     func usage(arguments: [String], named: String) throws {
         let payload = try scratch.file("payload", [1])
         let words = arguments.map { word in
@@ -179,10 +184,12 @@ struct SectorCommandTests {
         #expect(!scratch.exists("out"))
     }
 
-    @Test("help and version go to stdout and end with 0", arguments: [
-        (["--help"], "sector"), (["help", "sector", "seal"], "--ticket"), (["sector"], "unseal"),
-        (["--version"], "."),
-    ])
+    @Test(
+        "help and version go to stdout and end with 0",
+        arguments: [
+            (["--help"], "sector"), (["help", "sector", "seal"], "--ticket"), (["sector"], "unseal"),
+            (["--version"], "."),
+        ])
     func help(arguments: [String], named: String) throws {
         let outcome = try program.run(list: arguments)
         #expect(outcome.status == 0)
@@ -211,15 +218,17 @@ struct SectorCommandTests {
         #expect(try scratch.bytes("large") == [UInt8](repeating: 1, count: 2_033))
     }
 
-    @Test("a description that was tampered with is refused", arguments: [
-        ("\"version\" : 1", "\"version\" : 2", "version 2"),
-        ("\"miner\" : 1000", "\"miner\" : 1001", "replicaID"),
-        ("\"payloadBytes\" : 2000", "\"payloadBytes\" : 20000", "20000"),
-        ("\"payloadBytes\" : 2000", "\"payloadBytes\" : -1", "not the description"),
-        ("\"registeredProof\" : 5", "\"registeredProof\" : 99", "99"),
-        ("\"commR\" : \"", "\"commR\" : \"0", "contradicts"),
-        ("{", "[", "not the description"),
-    ])
+    @Test(
+        "a description that was tampered with is refused",
+        arguments: [
+            ("\"version\" : 1", "\"version\" : 2", "version 2"),
+            ("\"miner\" : 1000", "\"miner\" : 1001", "replicaID"),
+            ("\"payloadBytes\" : 2000", "\"payloadBytes\" : 20000", "20000"),
+            ("\"payloadBytes\" : 2000", "\"payloadBytes\" : -1", "not the description"),
+            ("\"registeredProof\" : 5", "\"registeredProof\" : 99", "99"),
+            ("\"commR\" : \"", "\"commR\" : \"0", "contradicts"),
+            ("{", "[", "not the description"),
+        ])
     func tampered(found: String, replacement: String, named: String) throws {
         #expect(try seal(Self.pattern).status == 0)
         let text = String(decoding: try scratch.bytes("sector/sealyard-sector.json"), as: UTF8.self)

@@ -25,7 +25,9 @@ struct BuiltProgram {
 
     /// Finds the program that was built with these tests: beside the test bundle, or above it.
     init() throws {
-        let starts = [Bundle.main.executableURL, Bundle.main.bundleURL] + CommandLine.arguments.map { URL(filePath: $0) }
+        let starts =
+            [Bundle.main.executableURL, Bundle.main.bundleURL]
+            + CommandLine.arguments.map { URL(filePath: $0) }
         for start in starts.compactMap({ $0 }) {
             var folder = start
             while folder.pathComponents.count > 1 {

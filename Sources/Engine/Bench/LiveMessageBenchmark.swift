@@ -79,8 +79,8 @@ package enum LiveMessageBenchmark {
         return returned.count + echoed.count
     }
 
-    /// Two components on each thread: a world spreads components over its threads by their names, so names are
-    /// tried until each thread has two.
+    /// Two components on each thread: a world spreads components over its threads by their names, so names
+    /// are tried until each thread has two.
     private static func twoOnEachThread(
         _ world: LiveWorld, threadCount: Int
     ) throws(KernelError) -> [[Ref<LiveToss>]] {

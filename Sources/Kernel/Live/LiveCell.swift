@@ -157,7 +157,8 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
             }
             return TimerID(slot: slot, generation: table.slots[Int(slot)].generation)
         }
-        let token = world.timers.schedule(atMonotonic: world.monotonic(time)) { [weak self] in self?.fire(id) }
+        let token = world.timers.schedule(atMonotonic: world.monotonic(time)) { [weak self] in self?.fire(id)
+        }
         timers.withLock { table in
             guard table.slots[Int(id.slot)].generation == id.generation else { return }
             table.slots[Int(id.slot)].token = token

@@ -67,7 +67,8 @@ public class LivePlace: @unchecked Sendable {
             return .success(message)
         } catch {
             worldStorage.log.warning(
-                "a \(envelope.messageName) from \(envelope.from?.description ?? "outside") does not decode: \(error)")
+                "a \(envelope.messageName) from \(envelope.from?.description ?? "outside") does not decode: \(error)"
+            )
             return .failure(Refusal(reason: .notUnderstood))
         }
     }

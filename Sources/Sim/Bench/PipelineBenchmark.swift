@@ -42,7 +42,8 @@ package enum PipelineBenchmark {
         }
         let outcome = outcomes[0]
         guard outcomes.allSatisfy({ $0 == outcome }) else {
-            throw KernelError(code: .unsupported, message: "two runs of seed \(seed) differ; this is a defect")
+            throw KernelError(
+                code: .unsupported, message: "two runs of seed \(seed) differ; this is a defect")
         }
         let wall = Statistics.median(times)
         return Result(

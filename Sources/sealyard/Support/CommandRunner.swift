@@ -61,7 +61,9 @@ enum CommandRunner {
 
     /// The command named in the parser's last line, `See 'sealyard … --help' for more information.`
     private static func helpCommand(in message: String) -> String? {
-        guard let line = message.split(separator: "\n").last(where: { $0.contains("See '") }) else { return nil }
+        guard let line = message.split(separator: "\n").last(where: { $0.contains("See '") }) else {
+            return nil
+        }
         let parts = line.split(separator: "'", omittingEmptySubsequences: false)
         return parts.count > 2 ? String(parts[1]) : nil
     }
