@@ -80,9 +80,7 @@ struct ClusterSchedulerTests {
 
     private func addWorker(_ name: String, host: String, slots: Int) throws -> SimulatedNode {
         let runner = runner
-        let (scheduler, storage) = (
-            Address(node: "miner", name: "scheduler"), Address(node: "miner", name: "storage")
-        )
+        let scheduler = Address(node: "miner", name: "scheduler")
         return try world.addNode(name) { node in
             let info = WorkerInfo(
                 name: name, host: host, store: "\(host):s", slots: [.init(.preCommit1, slots)])
@@ -90,8 +88,7 @@ struct ClusterSchedulerTests {
                 WorkerActor(
                     home: home, info: info,
                     store: StoreInfo(name: "\(host):s", host: host, capacityBytes: 1 << 40, sealingCountMax: 0),
-                    runner: runner, scheduler: node.ref(at: scheduler, as: SchedulerMessage.self),
-                    storage: node.ref(at: storage, as: StorageMessage.self))
+                    runner: runner, scheduler: node.ref(at: scheduler, as: SchedulerMessage.self))
             }
         }
     }

@@ -58,11 +58,9 @@ package struct WorkerDaemon: Sendable {
             sealingCountMax: options.sealingCountMax)
         let scheduler = node.world.ref(
             at: Address(node: options.minerName, name: MinerAssembly.schedulerName), as: SchedulerMessage.self)
-        let storage = node.world.ref(
-            at: Address(node: options.minerName, name: MinerAssembly.storageName), as: StorageMessage.self)
         try node.world.spawn("worker") { home in
             WorkerActor(
-                home: home, info: info, store: store, runner: runner, scheduler: scheduler, storage: storage,
+                home: home, info: info, store: store, runner: runner, scheduler: scheduler,
                 retryInterval: .seconds(1))
         }
     }

@@ -15,17 +15,20 @@ package actor ClusterScheduler: Component {
         package var pacing: [Pacing]
         /// The time a lost worker has to come back.
         package var lease: Duration
+        /// The time after which an assignment that the worker has not answered is said again.
+        package var sayAgainAfter: Duration
         /// The accounts are checked after every message: for tests and simulation.
         package var checksInvariants: Bool
         /// Told of every task that comes, starts and ends.
         package var observer: (any TaskObserver)?
 
         package init(
-            pacing: [Pacing] = [], lease: Duration = .seconds(60), checksInvariants: Bool = false,
-            observer: (any TaskObserver)? = nil
+            pacing: [Pacing] = [], lease: Duration = .seconds(60), sayAgainAfter: Duration = .seconds(10),
+            checksInvariants: Bool = false, observer: (any TaskObserver)? = nil
         ) {
             self.pacing = pacing
             self.lease = lease
+            self.sayAgainAfter = sayAgainAfter
             self.checksInvariants = checksInvariants
             self.observer = observer
         }
@@ -36,6 +39,7 @@ package actor ClusterScheduler: Component {
         var info: WorkerInfo
         var ref: Ref<WorkerMessage>
         var session: UInt64
+        var join: JoinID
         var isLost = false
         var calls: OrderedDictionary<CallID, RunningCall> = [:]
     }
@@ -58,6 +62,9 @@ package actor ClusterScheduler: Component {
     private var callCount: UInt64 = 0
     private var sessionCount: UInt64 = 0
     private var paceTimer: (id: TimerID, at: Instant)?
+    /// Calls that were assigned and not answered yet, with their workers, oldest first.
+    private var untaken: OrderedDictionary<CallID, String> = [:]
+    private var sayAgainTimer: TimerID?
 
     package init(
         home: Home, policy: any SchedulingPolicy, storage: Ref<StorageMessage>, options: Options = Options()
@@ -74,8 +81,11 @@ package actor ClusterScheduler: Component {
         switch message {
         case .submit(let request, let host, let owner): submit(request, host: host, owner, context)
         case .cancel(let id): cancel(id, context.now)
-        case .workerJoined(let info, let ref, let running, let finished):
-            join(info, ref, running: running, finished: finished, context)
+        case .workerJoined(let info, let ref, let id, let store, let running, let finished):
+            join(info, ref, id, running: running, finished: finished, context)
+            if let store { storage.tell(.attach(store)) }
+        case .taken(let call): taken(call, context)
+        case .sayAgain: sayAgain(context)
         case .workerGone(let name, let session, let reason): gone(name, session, reason, context)
         case .leaseExpired(let name, let session): expire(name, session, context)
         case .report(let name, let call, let result): report(name, call, result, context.now)
@@ -129,6 +139,7 @@ package actor ClusterScheduler: Component {
     private func endCall(_ call: CallID, of name: String, _ result: TaskResult?, _ now: Instant) {
         guard let worker = workers[name], let running = worker.calls[call] else { return }
         workers[name]?.calls.removeValue(forKey: call)
+        untaken[call] = nil
         view.vacate(worker.index, call.task.type)
         options.observer?.taskEnded(call.task, result, since: running.since, at: now)
     }
@@ -136,26 +147,33 @@ package actor ClusterScheduler: Component {
     // MARK: Workers
 
     private func join(
-        _ info: WorkerInfo, _ ref: Ref<WorkerMessage>, running: [CallID], finished: [FinishedCall],
-        _ context: Context<SchedulerMessage>
+        _ info: WorkerInfo, _ ref: Ref<WorkerMessage>, _ id: JoinID, running: [CallID],
+        finished: [FinishedCall], _ context: Context<SchedulerMessage>
     ) {
+        // A registration that came twice, or after a newer one of the same process, says what is no longer so.
+        if let known = workers[info.name]?.join, known.incarnation == id.incarnation, known.number >= id.number {
+            return
+        }
         sessionCount += 1
         let session = sessionCount
         if var known = workers[info.name] {
             known.ref = ref
             known.session = session
+            known.join = id
             known.isLost = false
             workers[info.name] = known
             view.setAvailable(known.index, true)
         } else {
-            workers[info.name] = Worker(index: view.join(info), info: info, ref: ref, session: session)
+            workers[info.name] = Worker(
+                index: view.join(info), info: info, ref: ref, session: session, join: id)
             context.log.info("worker \(info.name) on \(info.host) joined")
         }
         let name = info.name
         context.watch(ref) { .workerGone(name: name, session: session, $0) }
         for done in finished { report(name, done.call, done.result, context.now) }
         let known = running.filter { callOf[$0.task]?.call == $0 }
-        ref.tell(.welcome(known: known))
+        for call in known { taken(call, context) }
+        ref.tell(.welcome(id, known: known))
         // Calls that the scheduler counts on and the worker does not know died with an earlier incarnation.
         let alive = Set(running)
         let dead = workers[name]?.calls.keys.filter { !alive.contains($0) } ?? []
@@ -201,6 +219,33 @@ package actor ClusterScheduler: Component {
         owners.removeValue(forKey: call.task)?.tell(.finished(call.task, failed))
     }
 
+    // MARK: Assignments under way
+
+    private func taken(_ call: CallID, _ context: Context<SchedulerMessage>) {
+        untaken[call] = nil
+        if untaken.isEmpty, let timer = sayAgainTimer {
+            context.cancel(timer)
+            sayAgainTimer = nil
+        }
+    }
+
+    /// Assignments that no worker has answered may be lost: they are said again, which does no harm.
+    private func sayAgain(_ context: Context<SchedulerMessage>) {
+        sayAgainTimer = nil
+        for (call, name) in untaken {
+            guard let worker = workers[name], !worker.isLost, let running = worker.calls[call],
+                running.since + options.sayAgainAfter <= context.now
+            else { continue }
+            worker.ref.tell(.assign(call, running.request))
+        }
+        if !untaken.isEmpty { armSayAgain(context) }
+    }
+
+    private func armSayAgain(_ context: Context<SchedulerMessage>) {
+        guard sayAgainTimer == nil else { return }
+        sayAgainTimer = context.schedule(after: options.sayAgainAfter, .sayAgain)
+    }
+
     // MARK: Placement
 
     private func place(_ context: Context<SchedulerMessage>) {
@@ -210,6 +255,7 @@ package actor ClusterScheduler: Component {
             for case .assign(let id, let index) in policy.decide(view, at: now)
             where assign(id, to: index, now) { placedCount += 1 }
             if placedCount == 0 { break }
+            armSayAgain(context)
         }
         armPace(now, context)
     }
@@ -226,6 +272,7 @@ package actor ClusterScheduler: Component {
         let call = CallID(task: id, number: callCount)
         workers[name]?.calls[call] = RunningCall(request: task.request, since: now)
         callOf[id] = (call, name)
+        untaken[call] = name
         view.occupy(index, id.type)
         view.noteStart(id.type, on: target.info.host, at: now)
         worker.ref.tell(.assign(call, task.request))

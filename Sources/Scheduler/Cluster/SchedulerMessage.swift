@@ -7,8 +7,13 @@ package enum SchedulerMessage: Message {
     case submit(TaskRequest, host: String?, replyTo: Ref<TaskEvent>)
     /// The work is no longer wanted.
     case cancel(TaskID)
-    /// A worker is there, or there again: what it runs and what has finished since.
-    case workerJoined(WorkerInfo, Ref<WorkerMessage>, running: [CallID], finished: [FinishedCall])
+    /// A worker is there, or there again, with its host's sealing store: what it runs and what has finished since.
+    case workerJoined(
+        WorkerInfo, Ref<WorkerMessage>, JoinID, store: StoreInfo?, running: [CallID], finished: [FinishedCall])
+    /// A worker's word: it has the assignment.
+    case taken(CallID)
+    /// The scheduler's own alarm: say again the assignments that no worker has answered.
+    case sayAgain
     /// The kernel's word: the worker's component or node is gone.
     case workerGone(name: String, session: UInt64, Termination)
     /// A lost worker did not come back in time.

@@ -13,12 +13,13 @@ package actor WorkerActor: Component {
     private let info: WorkerInfo
     private let runner: any TaskRunner
     private let scheduler: Ref<SchedulerMessage>
-    private let storage: Ref<StorageMessage>
     private let store: StoreInfo?
     private let retryInterval: Duration
     private var running: OrderedDictionary<CallID, TaskRequest> = [:]
     private var unconfirmed: OrderedDictionary<CallID, TaskResult> = [:]
     private var isWelcome = false
+    private var incarnation: UInt64 = 0
+    private var joinCount: UInt64 = 0
     private var timer: TimerID?
 
     /// Makes a worker that reports to `scheduler`.
@@ -28,27 +29,32 @@ package actor WorkerActor: Component {
     ///   - retryInterval: the time after which registration and unconfirmed results are said again.
     package init(
         home: Home, info: WorkerInfo, store: StoreInfo?, runner: any TaskRunner,
-        scheduler: Ref<SchedulerMessage>, storage: Ref<StorageMessage>, retryInterval: Duration = .seconds(5)
+        scheduler: Ref<SchedulerMessage>, retryInterval: Duration = .seconds(5)
     ) {
         self.home = home
         self.info = info
         self.runner = runner
         self.scheduler = scheduler
-        self.storage = storage
         self.store = store
         self.retryInterval = retryInterval
     }
 
-    package func started(_ context: Context<WorkerMessage>) { register(context) }
+    package func started(_ context: Context<WorkerMessage>) {
+        incarnation = context.random.next()
+        register(context)
+    }
 
     package func receive(_ message: WorkerMessage, _ context: Context<WorkerMessage>) {
         switch message {
-        case .welcome(let known):
+        case .welcome(let join, let known):
+            // A welcome that is late or came twice knows nothing of what was assigned since.
+            guard !isWelcome, join == JoinID(incarnation: incarnation, number: joinCount) else { return }
             isWelcome = true
             let wanted = Set(known)
             let unwanted = running.keys.filter { !wanted.contains($0) }
             for call in unwanted { abort(call) }
         case .assign(let call, let request):
+            scheduler.tell(.taken(call))
             guard running[call] == nil, unconfirmed[call] == nil else { return }
             running[call] = request
             runner.start(call, request, on: info, reportTo: context.me)
@@ -78,10 +84,11 @@ package actor WorkerActor: Component {
 
     private func register(_ context: Context<WorkerMessage>) {
         context.watch(scheduler) { .schedulerLost($0) }
-        if let store { storage.tell(.attach(store)) }
+        joinCount += 1
         scheduler.tell(
             .workerJoined(
-                info, context.me, running: Array(running.keys),
+                info, context.me, JoinID(incarnation: incarnation, number: joinCount), store: store,
+                running: Array(running.keys),
                 finished: unconfirmed.map { FinishedCall(call: $0.key, result: $0.value) }))
         arm(context)
     }

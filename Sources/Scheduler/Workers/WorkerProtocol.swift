@@ -49,6 +49,19 @@ package struct CallID: Sendable, Hashable, Codable, CustomStringConvertible {
     package var description: String { "\(task) call \(number)" }
 }
 
+/// One registration of one worker process, so that a late or repeated message of another is told apart.
+package struct JoinID: Sendable, Hashable, Codable {
+    /// Drawn when the process started.
+    package let incarnation: UInt64
+    /// Counts the registrations of this process.
+    package let number: UInt64
+
+    package init(incarnation: UInt64, number: UInt64) {
+        self.incarnation = incarnation
+        self.number = number
+    }
+}
+
 /// A finished call that the scheduler has not confirmed yet.
 package struct FinishedCall: Sendable, Hashable, Codable {
     package let call: CallID
@@ -68,9 +81,9 @@ package enum TaskResult: Sendable, Hashable, Codable {
 
 /// What a worker understands.
 package enum WorkerMessage: Message {
-    /// Registration is accepted; these calls of yours are known, all others are to be aborted.
-    case welcome(known: [CallID])
-    /// Start this.
+    /// That registration is accepted; these calls of yours are known, all others are to be aborted.
+    case welcome(JoinID, known: [CallID])
+    /// Start this, unless you have; answered with ``SchedulerMessage/taken(_:)``.
     case assign(CallID, TaskRequest)
     /// Stop this; its result is not wanted.
     case abort(CallID)

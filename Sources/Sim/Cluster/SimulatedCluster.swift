@@ -162,11 +162,9 @@ package final class SimulatedCluster {
             latest = runner
             let scheduler = node.ref(
                 at: Address(node: Self.minerNode, name: MinerAssembly.schedulerName), as: SchedulerMessage.self)
-            let index = node.ref(
-                at: Address(node: Self.minerNode, name: MinerAssembly.storageName), as: StorageMessage.self)
             try node.spawn("worker") { home in
                 WorkerActor(
-                    home: home, info: info, store: store, runner: runner, scheduler: scheduler, storage: index)
+                    home: home, info: info, store: store, runner: runner, scheduler: scheduler)
             }
         }
     }
