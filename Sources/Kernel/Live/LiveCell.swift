@@ -96,8 +96,8 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         return delivery
     }
 
-    /// The time that the component sees; while a journal is kept it stands still during a message, so that a replay
-    /// can show the same.
+    /// The time that the component sees; while a journal is kept it stands still during a message, so that a
+    /// replay can show the same.
     @usableFromInline var now: Instant { frozenTime ?? worldStorage.now }
 
     @usableFromInline
@@ -147,7 +147,9 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
             }
             return TimerID(slot: slot, generation: table.slots[Int(slot)].generation)
         }
-        let token = world.timers.schedule(atMonotonic: world.monotonic(time)) { [weak self] in self?.fire(id) }
+        let token = world.timers.schedule(atMonotonic: world.monotonic(time)) { [weak self] in
+            self?.fire(id)
+        }
         timers.withLock { table in
             guard table.slots[Int(id.slot)].generation == id.generation else { return }
             table.slots[Int(id.slot)].token = token
@@ -200,7 +202,9 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     override func turn() {
         var handled = 0
         while handled < Self.turnCountMax {
-            if hasStopRequest.load(ordering: .acquiring) { return finish(mailbox.withLock { $0.stop } ?? .stopped) }
+            if hasStopRequest.load(ordering: .acquiring) {
+                return finish(mailbox.withLock { $0.stop } ?? .stopped)
+            }
             if let timer = dueBatch.popFirst() {
                 handled += 1
                 if let (message, _) = takeTimer(timer) { deliver(message) }
