@@ -35,7 +35,9 @@ struct DeterminismTests {
         for index in 0..<8 {
             pool.submit {
                 let hex: String
-                do { hex = try chaosWorld(seed: UInt64(index + 1)).traceHash.hex } catch { hex = "\(error)" }
+                do { hex = try chaosWorld(seed: UInt64(index + 1)).traceHash.hex } catch {
+                    hex = "\(error)"
+                }
                 parallel.withLock { $0[index] = hex }
                 done.withLock { $0 += 1 }
             }
@@ -45,7 +47,10 @@ struct DeterminismTests {
         #expect(parallel.withLock { $0 } == sequential)
     }
 
-    @Test("a journal that listens does not change the hash", arguments: [TraceDetail.route, .content])
+    @Test(
+        "a journal that listens does not change the hash",
+        arguments: [TraceDetail.route, .content]
+    )
     func recordingIsSilent(detail: TraceDetail) throws {
         final class Sink: JournalSink { func record(_ record: JournalRecord) {} }
         func run(_ sink: Sink?) throws -> TraceHash {
@@ -53,27 +58,42 @@ struct DeterminismTests {
             let world = SimulatedWorld(options: .init(seed: 3, traceDetail: detail))
             world.record(into: sink)
             let node = try world.addNode("n") { node in try node.spawn("x", notes.taker()) }
-            for value in 0..<10 { node.ref(at: Address(node: "n", name: "x"), as: ProbeMessage.self).tell(.value(value)) }
+            for value in 0..<10 {
+                node.ref(at: Address(node: "n", name: "x"), as: ProbeMessage.self).tell(
+                    .value(value)
+                )
+            }
             world.runUntilIdle()
             return world.traceHash
         }
         #expect(try run(nil) == run(Sink()))
     }
 
-    @Test("messages of one component to another keep their order under seeded choice", arguments: 1...20)
+    @Test(
+        "messages of one component to another keep their order under seeded choice",
+        arguments: 1...20
+    )
     func pairOrder(seed: UInt64) throws {
         let notes = Notes()
         let jittery = LinkModel(latency: .milliseconds(1), jitter: .milliseconds(30))
         let world = SimulatedWorld(options: .init(seed: seed, link: jittery))
-        for name in ["far", "near"] { try world.addNode(name) { try $0.spawn("taker", notes.taker("\(name) ")) } }
+        for name in ["far", "near"] {
+            try world.addNode(name) { try $0.spawn("taker", notes.taker("\(name) ")) }
+        }
         let near = try #require(world.node("near"))
         try near.spawn("sender") { home in
-            Probe(home: home, start: { context in
-                for node in ["far", "near"] {
-                    let ref = context.ref(at: Address(node: node, name: "taker"), as: ProbeMessage.self)
-                    for value in 0..<50 { ref.tell(.value(value)) }
+            Probe(
+                home: home,
+                start: { context in
+                    for node in ["far", "near"] {
+                        let ref = context.ref(
+                            at: Address(node: node, name: "taker"),
+                            as: ProbeMessage.self
+                        )
+                        for value in 0..<50 { ref.tell(.value(value)) }
+                    }
                 }
-            }) { _, _ in }
+            ) { _, _ in }
         }
         world.runUntilIdle()
         for name in ["far", "near"] {

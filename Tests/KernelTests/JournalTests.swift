@@ -10,7 +10,9 @@ final class ScratchFolder {
     let url: URL
 
     init() throws {
-        url = FileManager.default.temporaryDirectory.appendingPathComponent("sealyard-test-\(UUID().uuidString)")
+        url = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "sealyard-test-\(UUID().uuidString)"
+        )
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }
 
@@ -23,9 +25,14 @@ final class ScratchFolder {
 
 func sampleRecord(_ index: Int) -> JournalRecord {
     JournalRecord(
-        time: Instant(nanoseconds: Int64(index)), kind: index % 2 == 0 ? .delivered : .sent, from: "a/\(index % 3)",
-        to: "b/\(index % 5)", messageName: "m\(index % 7)", bytes: [UInt8](repeating: UInt8(index % 251), count: index % 50),
-        rejection: index % 11 == 1 ? .mailboxFull : nil)
+        time: Instant(nanoseconds: Int64(index)),
+        kind: index % 2 == 0 ? .delivered : .sent,
+        from: "a/\(index % 3)",
+        to: "b/\(index % 5)",
+        messageName: "m\(index % 7)",
+        bytes: [UInt8](repeating: UInt8(index % 251), count: index % 50),
+        rejection: index % 11 == 1 ? .mailboxFull : nil
+    )
 }
 
 @Suite("The journal on disk")
@@ -34,7 +41,12 @@ struct JournalTests {
 
     init() throws { folder = try ScratchFolder() }
 
-    private func write(_ count: Int, _ change: (inout JournalWriter.Options) -> Void = { _ in }) throws -> JournalWriter {
+    private func write(
+        _ count: Int,
+        _ change: (inout JournalWriter.Options) -> Void = { _ in }
+    ) throws
+        -> JournalWriter
+    {
         var options = JournalWriter.Options(folder: folder.url)
         options.whenFull = .write
         change(&options)
@@ -55,10 +67,16 @@ struct JournalTests {
         #expect(try cursor.all() == (0..<5_000).map(sampleRecord))
         let component = try #require(Address(parsing: "b/3"))
         var own = reader.records(of: component)
-        #expect(try own.all() == (0..<5_000).map(sampleRecord).filter { $0.kind == .delivered && $0.to == "b/3" })
+        #expect(
+            try own.all()
+                == (0..<5_000).map(sampleRecord).filter { $0.kind == .delivered && $0.to == "b/3" }
+        )
         let sender = try #require(Address(parsing: "a/1"))
         var sent = reader.records(of: sender)
-        #expect(try sent.all() == (0..<5_000).map(sampleRecord).filter { $0.kind == .sent && $0.from == "a/1" })
+        #expect(
+            try sent.all()
+                == (0..<5_000).map(sampleRecord).filter { $0.kind == .sent && $0.from == "a/1" }
+        )
         #expect(try reader.records(of: Address(node: "no", name: "one")).copyAll().isEmpty)
     }
 
@@ -69,14 +87,21 @@ struct JournalTests {
             $0.fileCountMax = 3
         }
         try writer.close()
-        #expect(try folder.names == (9...11).map { "journal-0000\($0 < 10 ? "0" : "")\($0).sqlite" })
+        #expect(
+            try folder.names == (9...11).map { "journal-0000\($0 < 10 ? "0" : "")\($0).sqlite" }
+        )
         #expect(writer.statistics.files == 11)
-        #expect(try JournalReader(folder.url).records().copyAll() == (800..<1_050).map(sampleRecord))
+        #expect(
+            try JournalReader(folder.url).records().copyAll() == (800..<1_050).map(sampleRecord)
+        )
         // A journal that is there is continued, not overwritten.
         let next = try write(10) { $0.byteCountMax = 1 }
         try next.close()
         #expect(try folder.names.contains("journal-000012.sqlite"))
-        #expect(try JournalReader(folder.url).records().copyAll().suffix(10) == (0..<10).map(sampleRecord)[...])
+        #expect(
+            try JournalReader(folder.url).records().copyAll().suffix(10)
+                == (0..<10).map(sampleRecord)[...]
+        )
     }
 
     @Test("beyond its bound the queue drops and counts, or the writer waits for the disk")
@@ -120,8 +145,14 @@ struct JournalTests {
                 for index in 0..<2_000 {
                     writer.record(
                         JournalRecord(
-                            time: Instant(nanoseconds: Int64(index)), kind: .delivered, from: "", to: "n/\(thread)",
-                            messageName: "m", bytes: []))
+                            time: Instant(nanoseconds: Int64(index)),
+                            kind: .delivered,
+                            from: "",
+                            to: "n/\(thread)",
+                            messageName: "m",
+                            bytes: []
+                        )
+                    )
                 }
             }
         }
@@ -129,7 +160,10 @@ struct JournalTests {
         pool.shutDown()
         try writer.close()
         for thread in 0..<4 {
-            let times = try JournalReader(folder.url).records(of: Address(node: "n", name: "\(thread)")).copyAll()
+            let times = try JournalReader(folder.url).records(
+                of: Address(node: "n", name: "\(thread)")
+            )
+            .copyAll()
             #expect(times.map(\.time.nanoseconds) == (0..<2_000).map(Int64.init))
         }
     }
@@ -144,7 +178,9 @@ struct JournalTests {
         try FileManager.default.createDirectory(at: copy, withIntermediateDirectories: true)
         for name in try folder.names where name.hasSuffix(".sqlite") || name.hasSuffix("-wal") {
             try FileManager.default.copyItem(
-                at: folder.url.appendingPathComponent(name), to: copy.appendingPathComponent(name))
+                at: folder.url.appendingPathComponent(name),
+                to: copy.appendingPathComponent(name)
+            )
         }
         let found = try JournalReader(copy).records().copyAll()
         #expect(found.count >= 2_500)
@@ -154,7 +190,9 @@ struct JournalTests {
         let torn = try Data(contentsOf: wal)
         for suffix in ["-wal", "-shm"] {
             let path = copy.path + "/journal-000001.sqlite" + suffix
-            if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+            if FileManager.default.fileExists(atPath: path) {
+                try FileManager.default.removeItem(atPath: path)
+            }
         }
         try torn.dropLast(torn.count / 3).write(to: wal)
         let rest = try JournalReader(copy).records().copyAll()
@@ -166,18 +204,30 @@ struct JournalTests {
     @Test("what is no journal gives a named error")
     func badFiles() throws {
         let missing = folder.url.appendingPathComponent("none")
-        #expect { try JournalReader(missing) } throws: { ($0 as? JournalError)?.code == .cannotOpen }
-        #expect { try JournalReader(folder.url) } throws: { ($0 as? JournalError)?.code == .cannotOpen }
+        #expect { try JournalReader(missing) } throws: {
+            ($0 as? JournalError)?.code == .cannotOpen
+        }
+        #expect { try JournalReader(folder.url) } throws: {
+            ($0 as? JournalError)?.code == .cannotOpen
+        }
         let file = folder.url.appendingPathComponent("journal-000001.sqlite")
         try Data("this is not a database, whatever its name may say".utf8).write(to: file)
-        #expect { try JournalReader(folder.url).records().copyAll() } throws: { ($0 as? JournalError)?.code == .corrupt }
+        #expect { try JournalReader(folder.url).records().copyAll() } throws: {
+            ($0 as? JournalError)?.code == .corrupt
+        }
         try FileManager.default.removeItem(at: file)
         try write(3).close()
-        try DatabaseQueue(path: file.path).write { try $0.execute(sql: "UPDATE record SET kind = 9") }
-        #expect { try JournalReader(folder.url).records().copyAll() } throws: { ($0 as? JournalError)?.code == .corrupt }
+        try DatabaseQueue(path: file.path).write {
+            try $0.execute(sql: "UPDATE record SET kind = 9")
+        }
+        #expect { try JournalReader(folder.url).records().copyAll() } throws: {
+            ($0 as? JournalError)?.code == .corrupt
+        }
         let blocked = folder.url.appendingPathComponent("file")
         try Data().write(to: blocked)
-        #expect { try JournalWriter(.init(folder: blocked)) } throws: { ($0 as? JournalError)?.code == .cannotOpen }
+        #expect { try JournalWriter(.init(folder: blocked)) } throws: {
+            ($0 as? JournalError)?.code == .cannotOpen
+        }
     }
 }
 

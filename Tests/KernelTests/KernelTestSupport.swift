@@ -44,7 +44,8 @@ actor Probe: Component {
     private let handle: @Sendable (ProbeMessage, Context<ProbeMessage>) throws -> Void
 
     init(
-        home: Home, start: @escaping @Sendable (Context<ProbeMessage>) throws -> Void = { _ in },
+        home: Home,
+        start: @escaping @Sendable (Context<ProbeMessage>) throws -> Void = { _ in },
         _ handle: @escaping @Sendable (ProbeMessage, Context<ProbeMessage>) throws -> Void
     ) {
         self.home = home
@@ -125,7 +126,8 @@ actor Chatterer: Component {
             heard = heard &* 31 &+ value
             if context.random.happens(0.02) { throw ProbeError() }
         case .question(let asker, let value): asker.tell(.value(value &+ heard & 0xff))
-        case .ended(let name, .unknown): context.schedule(after: .seconds(1), .ended(name, .peerLost))
+        case .ended(let name, .unknown):
+            context.schedule(after: .seconds(1), .ended(name, .peerLost))
         case .ended(let name, _):
             guard let address = Address(parsing: name), peers.contains(address) else { return }
             context.watch(context.ref(at: address, as: ProbeMessage.self)) { .ended(name, $0) }
@@ -148,9 +150,12 @@ actor Chatterer: Component {
         case 3:
             childCount += 1
             do {
-                let child = try context.spawn("child-\(context.me.address.name)-\(childCount % 3)") {
+                let child = try context.spawn("child-\(context.me.address.name)-\(childCount % 3)")
+                {
                     Probe(home: $0) { message, context in
-                        if case .question(let asker, let value) = message { asker.tell(.value(value)) }
+                        if case .question(let asker, let value) = message {
+                            asker.tell(.value(value))
+                        }
                         context.stop()
                     }
                 }
@@ -161,23 +166,40 @@ actor Chatterer: Component {
             }
         default: context.cancel(context.schedule(after: .seconds(1), .value(9)))
         }
-        context.schedule(after: .milliseconds(Int64(20 + context.random.index(below: 80))), .word("tick"))
+        context.schedule(
+            after: .milliseconds(Int64(20 + context.random.index(below: 80))),
+            .word("tick")
+        )
     }
 }
 
 /// Runs a chaotic cluster for a minute and returns its world.
 func chaosWorld(seed: UInt64, journal: (any JournalSink)? = nil) throws -> SimulatedWorld {
     let lossy = LinkModel(
-        latency: .milliseconds(1), jitter: .milliseconds(5), bytesPerSecond: 1e6, loss: 0.01,
-        duplication: 0.01, reordering: 0.05)
+        latency: .milliseconds(1),
+        jitter: .milliseconds(5),
+        bytesPerSecond: 1e6,
+        loss: 0.01,
+        duplication: 0.01,
+        reordering: 0.05
+    )
     let world = SimulatedWorld(
-        options: .init(seed: seed, link: lossy, lossDetection: .seconds(3), encodesNetworkMessages: true))
+        options: .init(
+            seed: seed,
+            link: lossy,
+            lossDetection: .seconds(3),
+            encodesNetworkMessages: true
+        )
+    )
     if let journal { world.record(into: journal) }
     let names = ["a", "b", "c", "d"]
     for name in names {
         let peers = names.filter { $0 != name }.map { Address(node: $0, name: "chat") }
         try world.addNode(name) { node in
-            try node.spawn("chat", options: SpawnOptions(supervision: .restart(max: 1_000, within: .seconds(60)))) {
+            try node.spawn(
+                "chat",
+                options: SpawnOptions(supervision: .restart(max: 1_000, within: .seconds(60)))
+            ) {
                 Chatterer(home: $0, peers: peers)
             }
         }

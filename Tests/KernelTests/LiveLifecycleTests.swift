@@ -6,13 +6,17 @@ import Testing
 
 private func makeWorld(_ executorCount: Int = 3) throws -> LiveWorld {
     try LiveWorld(
-        name: "live", options: .init(executorCount: executorCount, seed: 1),
-        log: Logger(label: "test") { _ in SilentLog() })
+        name: "live",
+        options: .init(executorCount: executorCount, seed: 1),
+        log: Logger(label: "test") { _ in SilentLog() }
+    )
 }
 
 @Suite("Life and death in a live world", .serialized)
 struct LiveLifecycleTests {
-    @Test("a failing component starts anew, its children too, until it failed too often; watchers learn why")
+    @Test(
+        "a failing component starts anew, its children too, until it failed too often; watchers learn why"
+    )
     func supervision() async throws {
         let world = try makeWorld()
         defer { world.shutDown() }
@@ -20,9 +24,12 @@ struct LiveLifecycleTests {
         let options = SpawnOptions(supervision: .restart(max: 2, within: .seconds(60)))
         let x = try world.spawn("x", options: options) { home in
             nonisolated(unsafe) var count = 0
-            return Probe(home: home, start: { context in
-                try context.spawn("child", notes.taker("child "))
-            }) { message, _ in
+            return Probe(
+                home: home,
+                start: { context in
+                    try context.spawn("child", notes.taker("child "))
+                }
+            ) { message, _ in
                 count += 1
                 notes.add("count \(count)")
                 if case .word = message { throw ProbeError() }
@@ -34,37 +41,62 @@ struct LiveLifecycleTests {
             x.tell(.word("fail"))
         }
         #expect(await WaitABit.until { notes.lines.last?.hasPrefix("w ") == true })
-        #expect(notes.lines.dropLast() == ["count 1", "count 2", "count 1", "count 2", "count 1", "count 2"])
+        #expect(
+            notes.lines.dropLast() == [
+                "count 1", "count 2", "count 1", "count 2", "count 1", "count 2",
+            ]
+        )
         #expect(notes.lines.last?.hasPrefix("w live/x failed") == true)
         #expect(world.metrics.value("kernel.restarts") == 2)
         #expect(await WaitABit.until { x.tell(.value(1)) == .rejected(.stopped) })
         #expect(world.deadLetters.count(of: .failed) == 3)
     }
 
-    @Test("resume keeps the state, escalate restarts the parent, a failing start is thrown and frees the name")
+    @Test(
+        "resume keeps the state, escalate restarts the parent, a failing start is thrown and frees the name"
+    )
     func otherSupervisions() async throws {
         let world = try makeWorld()
         defer { world.shutDown() }
         let notes = Notes()
-        let resumed = try world.spawn("resumed", options: SpawnOptions(supervision: .resume), notes.taker())
+        let resumed = try world.spawn(
+            "resumed",
+            options: SpawnOptions(supervision: .resume),
+            notes.taker()
+        )
         resumed.tell(.word("fail"))
         resumed.tell(.value(1))
         #expect(await WaitABit.until { notes.lines == ["1"] })
         try world.spawn("parent") { home in
-            Probe(home: home, start: { context in
-                notes.add("parent starts")
-                try context.spawn("child", options: SpawnOptions(supervision: .escalate), notes.taker())
-            }) { _, _ in }
+            Probe(
+                home: home,
+                start: { context in
+                    notes.add("parent starts")
+                    try context.spawn(
+                        "child",
+                        options: SpawnOptions(supervision: .escalate),
+                        notes.taker()
+                    )
+                }
+            ) { _, _ in }
         }
-        world.ref(at: Address(node: "live", name: "child"), as: ProbeMessage.self).tell(.word("fail"))
+        world.ref(at: Address(node: "live", name: "child"), as: ProbeMessage.self).tell(
+            .word("fail")
+        )
         #expect(await WaitABit.until { notes.lines == ["1", "parent starts", "parent starts"] })
         for _ in 0..<50 {
-            #expect { try world.spawn("bad") { Probe(home: $0, start: { _ in throw ProbeError() }) { _, _ in } } } throws: {
+            #expect {
+                try world.spawn("bad") {
+                    Probe(home: $0, start: { _ in throw ProbeError() }) { _, _ in }
+                }
+            } throws: {
                 ($0 as? KernelError)?.code == .startFailed
             }
         }
         try world.spawn("bad", notes.taker())
-        #expect { try world.spawn("bad", notes.taker()) } throws: { ($0 as? KernelError)?.code == .nameTaken }
+        #expect { try world.spawn("bad", notes.taker()) } throws: {
+            ($0 as? KernelError)?.code == .nameTaken
+        }
     }
 
     @Test("nothing overtakes started(), however early it is told")
@@ -79,7 +111,8 @@ struct LiveLifecycleTests {
             let isOver = Mutex(false)
             pool.submit { while !isOver.withLock({ $0 }) && ref.tell(.value(1)) != .accepted {} }
             try world.spawn("x\(round)") { home in
-                Probe(home: home, start: { _ in notes.add("started") }) { _, _ in notes.add("value") }
+                Probe(home: home, start: { _ in notes.add("started") }) { _, _ in notes.add("value")
+                }
             }
             #expect(await WaitABit.until { notes.count == 2 })
             isOver.withLock { $0 = true }
@@ -87,7 +120,9 @@ struct LiveLifecycleTests {
         }
     }
 
-    @Test("components spawn components, as children and beside themselves, on every thread, without waiting for each other")
+    @Test(
+        "components spawn children and neighbors on every thread, without waiting for each other"
+    )
     func spawnFromComponents() async throws {
         let world = try makeWorld()
         defer { world.shutDown() }
@@ -117,21 +152,30 @@ struct LiveLifecycleTests {
         let notes = Notes()
         let x = try world.spawn("x", notes.taker())
         let y = try world.spawn("y", notes.taker())
-        try world.spawn("w", notes.watcher("w", [x.address, Address(node: "live", name: "nobody")]))
+        try world.spawn(
+            "w",
+            notes.watcher("w", [x.address, Address(node: "live", name: "nobody")])
+        )
         try world.spawn("u") { home in
-            Probe(home: home, start: { context in
-                context.watch(x) { .ended("unwatched", $0) }
-                context.unwatch(x)
-                context.watch(y) { .ended("y", $0) }
-            }) { message, _ in
-                if case .ended(let name, let reason) = message { notes.add("u \(name) \(reason.rawValue)") }
+            Probe(
+                home: home,
+                start: { context in
+                    context.watch(x) { .ended("unwatched", $0) }
+                    context.unwatch(x)
+                    context.watch(y) { .ended("y", $0) }
+                }
+            ) { message, _ in
+                if case .ended(let name, let reason) = message {
+                    notes.add("u \(name) \(reason.rawValue)")
+                }
             }
         }
         x.tell(.word("stop"))
         world.stop(x)
         y.tell(.word("stop"))
         #expect(await WaitABit.until { notes.count == 3 })
-        let firsts = notes.lines.map { $0.split(separator: " ").prefix(3).joined(separator: " ") }.sorted()
+        let firsts = notes.lines.map { $0.split(separator: " ").prefix(3).joined(separator: " ") }
+            .sorted()
         #expect(firsts == ["u y stopped", "w live/nobody unknown", "w live/x stopped"])
         #expect(x.tell(.value(1)) == .rejected(.stopped))
         try world.spawn("x", notes.taker("new "))
@@ -145,10 +189,13 @@ struct LiveLifecycleTests {
             let world = try makeWorld(2)
             let notes = Notes()
             let x = try world.spawn("x") { home in
-                Probe(home: home, start: { context in
-                    context.me.tell(.value(0))
-                    context.schedule(after: .seconds(100), .value(1))
-                }) { message, context in
+                Probe(
+                    home: home,
+                    start: { context in
+                        context.me.tell(.value(0))
+                        context.schedule(after: .seconds(100), .value(1))
+                    }
+                ) { message, context in
                     context.me.tell(message)
                     if notes.count < 3 { notes.add("") }
                 }
@@ -160,7 +207,9 @@ struct LiveLifecycleTests {
                     for value in 0..<300 {
                         x.tell(.value(value))
                         door.tell(.value(value))
-                        do { try world.spawn("s-\(thread)-\(value)", Notes().taker()) } catch { break }
+                        do { try world.spawn("s-\(thread)-\(value)", Notes().taker()) } catch {
+                            break
+                        }
                     }
                 }
             }
@@ -172,7 +221,9 @@ struct LiveLifecycleTests {
             #expect(x.tell(.value(1)) == .rejected(.stopped))
             #expect(door.tell(.value(1)) != .accepted)
             #expect(world.deadLetters.count(of: .stopped) > 0)
-            #expect { try world.spawn("y", notes.taker()) } throws: { ($0 as? KernelError)?.code == .shutDown }
+            #expect { try world.spawn("y", notes.taker()) } throws: {
+                ($0 as? KernelError)?.code == .shutDown
+            }
         }
     }
 
@@ -198,13 +249,16 @@ struct LiveLifecycleTests {
         let notes = Notes()
         let taker = try world.spawn("taker", notes.taker())
         let asker = try world.spawn("asker") { home in
-            Probe(home: home, start: { context in
-                let door = context.adapter("side", from: OtherMessage.self) { message in
-                    if case .answer(let value) = message { return .value(value * 10) }
-                    return .value(0)
+            Probe(
+                home: home,
+                start: { context in
+                    let door = context.adapter("side", from: OtherMessage.self) { message in
+                        if case .answer(let value) = message { return .value(value * 10) }
+                        return .value(0)
+                    }
+                    taker.tell(.pass(door, 4))
                 }
-                taker.tell(.pass(door, 4))
-            }) { message, context in
+            ) { message, context in
                 if case .value(let value) = message { notes.add("\(value)") }
                 if case .word = message { context.stop() }
             }

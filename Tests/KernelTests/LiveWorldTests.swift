@@ -8,7 +8,8 @@ private func quietLog() -> Logger { Logger(label: "test") { _ in SilentLog() } }
 
 /// Runs `body` with a live world of its own and shuts it down.
 private func withWorld(
-    _ options: LiveWorld.Options = .init(executorCount: 3, seed: 1), _ body: (LiveWorld) async throws -> Void
+    _ options: LiveWorld.Options = .init(executorCount: 3, seed: 1),
+    _ body: (LiveWorld) async throws -> Void
 ) async throws {
     let world = try LiveWorld(name: "live", options: options, log: quietLog())
     defer { world.shutDown() }
@@ -30,7 +31,11 @@ struct LiveWorldTests {
             let ping = try world.spawn("ping") { home in
                 Probe(home: home) { message, context in
                     guard case .value(let value) = message else { return }
-                    if value >= 5_000 { done.add("\(value)") } else { pong.tell(.question(context.me, value)) }
+                    if value >= 5_000 {
+                        done.add("\(value)")
+                    } else {
+                        pong.tell(.question(context.me, value))
+                    }
                 }
             }
             ping.tell(.value(0))
@@ -44,7 +49,8 @@ struct LiveWorldTests {
             let last = Mutex([Int](repeating: -1, count: 8))
             let wrong = Notes()
             let total = Mutex(0)
-            let taker = try world.spawn("taker", options: SpawnOptions(mailboxCountMax: .max)) { home in
+            let taker = try world.spawn("taker", options: SpawnOptions(mailboxCountMax: .max)) {
+                home in
                 Probe(home: home) { message, _ in
                     guard case .value(let value) = message else { return }
                     last.withLock { last in
@@ -56,7 +62,9 @@ struct LiveWorldTests {
             }
             let pool = try WorkPool(name: "tellers", threadCount: 8)
             for thread in 0..<8 {
-                pool.submit { for value in 0..<10_000 { taker.tell(.value(thread * 10_000 + value)) } }
+                pool.submit {
+                    for value in 0..<10_000 { taker.tell(.value(thread * 10_000 + value)) }
+                }
             }
             #expect(await WaitABit.until { total.withLock { $0 } == 80_000 })
             pool.shutDown()
@@ -72,7 +80,9 @@ struct LiveWorldTests {
             try await withThrowingTaskGroup(of: Int.self) { group in
                 for value in 0..<600 {
                     group.addTask {
-                        let answer: ProbeMessage = try await refs[value % 6].ask(timeout: .seconds(30)) {
+                        let answer: ProbeMessage = try await refs[value % 6].ask(
+                            timeout: .seconds(30)
+                        ) {
                             .question($0, value)
                         }
                         return (number(answer) ?? -1) - value
@@ -84,38 +94,69 @@ struct LiveWorldTests {
             let late = world.ref(at: Address(node: "live", name: "late"), as: ProbeMessage.self)
             try world.spawn("late", Notes().taker())
             for ref in [byAddress, late] {
-                let answer: ProbeMessage = try await ref.ask(timeout: .seconds(30)) { .question($0, 1) }
+                let answer: ProbeMessage = try await ref.ask(timeout: .seconds(30)) {
+                    .question($0, 1)
+                }
                 #expect(number(answer) == 2)
             }
         }
     }
 
-    @Test("a question fails by timeout, by cancellation, without a recipient, beyond the limit, and at the end")
+    @Test(
+        "a question fails by timeout, by cancellation, without a recipient, beyond the limit, and at the end"
+    )
     func failedAsks() async throws {
         let world = try LiveWorld(
-            name: "live", options: .init(executorCount: 1, seed: 1, asksInFlightMax: 2), log: quietLog())
+            name: "live",
+            options: .init(executorCount: 1, seed: 1, asksInFlightMax: 2),
+            log: quietLog()
+        )
         let mute = try world.spawn("mute") { Probe(home: $0) { _, _ in } }
         func code(_ body: () async throws -> ProbeMessage) async -> String {
             do {
                 return "\(try await body())"
-            } catch let error as KernelError { return error.code.rawValue } catch { return "\(type(of: error))" }
+            } catch let error as KernelError { return error.code.rawValue } catch {
+                return "\(type(of: error))"
+            }
         }
-        #expect(await code { try await mute.ask(timeout: .milliseconds(20)) { .question($0, 1) } } == "timedOut")
+        #expect(
+            await code { try await mute.ask(timeout: .milliseconds(20)) { .question($0, 1) } }
+                == "timedOut"
+        )
         let nobody = world.ref(at: Address(node: "live", name: "nobody"), as: ProbeMessage.self)
-        #expect(await code { try await nobody.ask(timeout: .seconds(9)) { .question($0, 1) } } == "undeliverable")
+        #expect(
+            await code { try await nobody.ask(timeout: .seconds(9)) { .question($0, 1) } }
+                == "undeliverable"
+        )
         let abroad = world.ref(at: Address(node: "abroad", name: "x"), as: ProbeMessage.self)
-        #expect(await code { try await abroad.ask(timeout: .seconds(9)) { .question($0, 1) } } == "undeliverable")
+        #expect(
+            await code { try await abroad.ask(timeout: .seconds(9)) { .question($0, 1) } }
+                == "undeliverable"
+        )
         let asked = Notes()
         let waiting = (0..<2).map { _ in
-            Task { await code { try await mute.ask(timeout: .seconds(60)) { asked.add(""); return .question($0, 1) } } }
+            Task {
+                await code {
+                    try await mute.ask(timeout: .seconds(60)) {
+                        asked.add("")
+                        return .question($0, 1)
+                    }
+                }
+            }
         }
         #expect(await WaitABit.until { asked.count == 2 })
-        #expect(await code { try await mute.ask(timeout: .seconds(9)) { .question($0, 1) } } == "tooManyAsks")
+        #expect(
+            await code { try await mute.ask(timeout: .seconds(9)) { .question($0, 1) } }
+                == "tooManyAsks"
+        )
         waiting[0].cancel()
         #expect(await waiting[0].value == "CancellationError")
         world.shutDown()
         #expect(await waiting[1].value == "shutDown")
-        #expect(await code { try await mute.ask(timeout: .seconds(9)) { .question($0, 1) } } == "shutDown")
+        #expect(
+            await code { try await mute.ask(timeout: .seconds(9)) { .question($0, 1) } }
+                == "shutDown"
+        )
     }
 
     @Test("timers fire in order and at most once; cancelled ones do not")
@@ -123,14 +164,19 @@ struct LiveWorldTests {
         try await withWorld { world in
             let notes = Notes()
             try world.spawn("x") { home in
-                Probe(home: home, start: { context in
-                    context.schedule(after: .milliseconds(30), .value(3))
-                    context.schedule(after: .milliseconds(10), .value(1))
-                    let never = context.schedule(after: .milliseconds(20), .value(2))
-                    notes.add("\(context.cancel(never)) \(context.cancel(never))")
-                    for _ in 0..<5_000 { context.cancel(context.schedule(after: .seconds(100), .value(9))) }
-                    context.schedule(at: .distantFuture, .value(8))
-                }) { message, context in
+                Probe(
+                    home: home,
+                    start: { context in
+                        context.schedule(after: .milliseconds(30), .value(3))
+                        context.schedule(after: .milliseconds(10), .value(1))
+                        let never = context.schedule(after: .milliseconds(20), .value(2))
+                        notes.add("\(context.cancel(never)) \(context.cancel(never))")
+                        for _ in 0..<5_000 {
+                            context.cancel(context.schedule(after: .seconds(100), .value(9)))
+                        }
+                        context.schedule(at: .distantFuture, .value(8))
+                    }
+                ) { message, context in
                     if let value = number(message) { notes.add("\(value)") }
                     if number(message) == 3 { context.schedule(at: .zero, .value(4)) }
                 }
@@ -145,12 +191,15 @@ struct LiveWorldTests {
         try await withWorld { world in
             let notes = Notes()
             try world.spawn("x") { home in
-                Probe(home: home, start: { context in
-                    let timer = context.schedule(after: .milliseconds(1), .value(1))
-                    for _ in 0..<30 { WaitABit.now() }
-                    notes.add("\(context.cancel(timer))")
-                    context.schedule(after: .milliseconds(1), .value(2))
-                }) { message, _ in notes.add("\(number(message) ?? 0)") }
+                Probe(
+                    home: home,
+                    start: { context in
+                        let timer = context.schedule(after: .milliseconds(1), .value(1))
+                        for _ in 0..<30 { WaitABit.now() }
+                        notes.add("\(context.cancel(timer))")
+                        context.schedule(after: .milliseconds(1), .value(2))
+                    }
+                ) { message, _ in notes.add("\(number(message) ?? 0)") }
             }
             #expect(await WaitABit.until { notes.count == 2 })
             #expect(notes.lines == ["true", "2"])
@@ -160,7 +209,9 @@ struct LiveWorldTests {
     @Test("a full mailbox refuses the newest or drops the oldest, and both are counted")
     func overflow() async throws {
         try await withWorld { world in
-            for (overflow, expected) in [(Overflow.rejectNewest, [0, 1, 2]), (.dropOldest, [3, 4, 5])] {
+            for (overflow, expected) in [
+                (Overflow.rejectNewest, [0, 1, 2]), (.dropOldest, [3, 4, 5]),
+            ] {
                 let notes = Notes()
                 let gate = Mutex(false)
                 let before = world.deadLetters.count(of: .mailboxFull)

@@ -37,7 +37,10 @@ private actor Adder: Component {
             sum += value * step
             if sum % 7 == 0 { throw ProbeError() }
             let wasWaiting = timer.map { context.cancel($0) } ?? false
-            timer = context.schedule(after: .milliseconds(Int64(context.random.index(below: 20))), .word("say"))
+            timer = context.schedule(
+                after: .milliseconds(Int64(context.random.index(below: 20))),
+                .word("say")
+            )
             if listener.tell(.value(wasWaiting ? -sum : sum)) != .accepted { sum = 0 }
             if sum % 5 == 0 { context.me.tell(.word("again")) }
         case .word(let word):
@@ -54,7 +57,10 @@ private let listenerAddress = Address(node: "n", name: "listener")
 
 @Suite("The replay of a journal")
 struct ReplayTests {
-    @Test("every component of a chaotic cluster says the same again, through a file", arguments: [1, 7, 23])
+    @Test(
+        "every component of a chaotic cluster says the same again, through a file",
+        arguments: [1, 7, 23]
+    )
     func chaos(seed: UInt64) throws {
         let folder = try ScratchFolder()
         var options = JournalWriter.Options(folder: folder.url)
@@ -65,9 +71,13 @@ struct ReplayTests {
         try writer.close()
         let supervision = SpawnOptions(supervision: .restart(max: 1_000, within: .seconds(60)))
         for node in ["a", "b", "c", "d"] {
-            let peers = ["a", "b", "c", "d"].filter { $0 != node }.map { Address(node: $0, name: "chat") }
+            let peers = ["a", "b", "c", "d"].filter { $0 != node }.map {
+                Address(node: $0, name: "chat")
+            }
             let report = try Replay.run(
-                journal: JournalReader(folder.url), component: Address(node: node, name: "chat"), options: supervision
+                journal: JournalReader(folder.url),
+                component: Address(node: node, name: "chat"),
+                options: supervision
             ) { home, _ in Chatterer(home: home, peers: peers) }
             #expect(report.isIdentical, "\(String(describing: report.firstDifference))")
             #expect(report.deliveryCount > 500)
@@ -82,7 +92,11 @@ struct ReplayTests {
         let world = SimulatedWorld(options: .init(seed: 5))
         world.record(into: journal)
         try world.addNode("n") { node in
-            let listener = try node.spawn("listener", options: SpawnOptions(mailboxCountMax: 2), Notes().taker())
+            let listener = try node.spawn(
+                "listener",
+                options: SpawnOptions(mailboxCountMax: 2),
+                Notes().taker()
+            )
             try node.spawn("adder", options: adderOptions) { Adder(home: $0, listener: listener) }
         }
         let adder = world.ref(at: Address(node: "n", name: "adder"), as: ProbeMessage.self)
@@ -97,9 +111,15 @@ struct ReplayTests {
 
     private func replay(_ records: [JournalRecord], step: Int = 1) throws -> ReplayReport {
         try Replay.run(
-            records: records, component: Address(node: "n", name: "adder"), options: adderOptions
+            records: records,
+            component: Address(node: "n", name: "adder"),
+            options: adderOptions
         ) { home, world in
-            Adder(home: home, listener: world.ref(at: listenerAddress, as: ProbeMessage.self), step: step)
+            Adder(
+                home: home,
+                listener: world.ref(at: listenerAddress, as: ProbeMessage.self),
+                step: step
+            )
         }
     }
 
@@ -129,7 +149,9 @@ struct ReplayTests {
     @Test("a word too many and a word too few are differences as well")
     func tooManyAndTooFew() throws {
         var records = try recordAdder()
-        let index = try #require(records.firstIndex { $0.kind == .sent && $0.from == "n/adder" && $0.time > .zero })
+        let index = try #require(
+            records.firstIndex { $0.kind == .sent && $0.from == "n/adder" && $0.time > .zero }
+        )
         let removed = records.remove(at: index)
         #expect(try replay(records).firstDifference?.time == removed.time)
         records.insert(removed, at: index)
@@ -139,23 +161,36 @@ struct ReplayTests {
         #expect { try replay(births) } throws: { ($0 as? JournalError)?.code == .noBirth }
     }
 
-    @Test("a journal of a live world is replayed in a simulated one, time, chance and questions included")
+    @Test(
+        "a journal of a live world is replayed in a simulated one, time, chance and questions included"
+    )
     func live() async throws {
         let journal = MemoryJournal()
         let world = try LiveWorld(
-            name: "n", options: .init(executorCount: 2, seed: 9), log: Logger(label: "test") { _ in SilentLog() })
+            name: "n",
+            options: .init(executorCount: 2, seed: 9),
+            log: Logger(label: "test") { _ in SilentLog() }
+        )
         world.record(into: journal)
         let listener = try world.spawn("listener", Notes().taker())
-        let adder = try world.spawn("adder", options: adderOptions) { Adder(home: $0, listener: listener) }
+        let adder = try world.spawn("adder", options: adderOptions) {
+            Adder(home: $0, listener: listener)
+        }
         for value in 1...300 {
             adder.tell(.value(value))
             if value % 50 == 0 {
-                let _: ProbeMessage = try await adder.ask(timeout: .seconds(30)) { .question($0, value) }
+                let _: ProbeMessage = try await adder.ask(timeout: .seconds(30)) {
+                    .question($0, value)
+                }
                 do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
             }
         }
         world.stop(listener)
-        #expect(await WaitABit.until { journal.records.contains { $0.kind == .ended && $0.to == "n/listener" } })
+        #expect(
+            await WaitABit.until {
+                journal.records.contains { $0.kind == .ended && $0.to == "n/listener" }
+            }
+        )
         let _: ProbeMessage = try await adder.ask(timeout: .seconds(30)) { .question($0, 1) }
         world.shutDown()
         let report = try replay(journal.records)

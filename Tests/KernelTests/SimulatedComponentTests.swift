@@ -11,20 +11,25 @@ struct SimulatedComponentTests {
         world.ref(at: try #require(Address(parsing: text)), as: ProbeMessage.self)
     }
 
-    @Test("timers fire at their time, once, unless cancelled; a slot used again obeys only its own timer")
+    @Test(
+        "timers fire at their time, once, unless cancelled; a slot used again obeys only its own timer"
+    )
     func timers() throws {
         let notes = notes
         let node = try world.addNode("n")
         try node.spawn("x") { home in
-            Probe(home: home, start: { context in
-                let first = context.schedule(after: .seconds(1), .value(1))
-                notes.add("\(context.cancel(first)) \(context.cancel(first))")
-                context.schedule(after: .seconds(2), .value(2))
-                let past = context.schedule(at: Instant(nanoseconds: -5), .value(3))
-                context.schedule(after: .seconds(3), .value(4))
-                context.schedule(at: .distantFuture, .value(5))
-                _ = past
-            }) { message, context in
+            Probe(
+                home: home,
+                start: { context in
+                    let first = context.schedule(after: .seconds(1), .value(1))
+                    notes.add("\(context.cancel(first)) \(context.cancel(first))")
+                    context.schedule(after: .seconds(2), .value(2))
+                    let past = context.schedule(at: Instant(nanoseconds: -5), .value(3))
+                    context.schedule(after: .seconds(3), .value(4))
+                    context.schedule(at: .distantFuture, .value(5))
+                    _ = past
+                }
+            ) { message, context in
                 if case .value(let value) = message { notes.add("\(value)@\(context.now.seconds)") }
             }
         }
@@ -38,7 +43,9 @@ struct SimulatedComponentTests {
         let node = try world.addNode("n")
         try node.spawn("x") { home in
             nonisolated(unsafe) var old: TimerID?
-            return Probe(home: home, start: { old = $0.schedule(after: .seconds(1), .value(1)) }) { message, context in
+            return Probe(home: home, start: { old = $0.schedule(after: .seconds(1), .value(1)) }) {
+                message,
+                context in
                 guard case .value(let value) = message else { return }
                 notes.add("\(value)")
                 if value == 1, let old {
@@ -57,7 +64,9 @@ struct SimulatedComponentTests {
         let notes = notes
         let x = try node.spawn("x") { home in
             Probe(home: home) { message, context in
-                for _ in 0..<100 { context.cancel(context.schedule(after: .seconds(3_600), message)) }
+                for _ in 0..<100 {
+                    context.cancel(context.schedule(after: .seconds(3_600), message))
+                }
                 notes.add("")
             }
         }
@@ -72,11 +81,24 @@ struct SimulatedComponentTests {
     @Test("a full mailbox refuses the newest or drops the oldest, as its options say")
     func overflow() throws {
         let node = try world.addNode("n")
-        let newest = try node.spawn("newest", options: SpawnOptions(mailboxCountMax: 3), notes.taker("n"))
+        let newest = try node.spawn(
+            "newest",
+            options: SpawnOptions(mailboxCountMax: 3),
+            notes.taker("n")
+        )
         let oldest = try node.spawn(
-            "oldest", options: SpawnOptions(mailboxCountMax: 3, overflow: .dropOldest), notes.taker("o"))
-        #expect((0..<5).map { newest.tell(.value($0)) == .accepted } == [true, true, true, false, false])
-        #expect((0..<5).map { oldest.tell(.value($0)) == .accepted } == [true, true, true, true, true])
+            "oldest",
+            options: SpawnOptions(mailboxCountMax: 3, overflow: .dropOldest),
+            notes.taker("o")
+        )
+        #expect(
+            (0..<5).map { newest.tell(.value($0)) == .accepted } == [
+                true, true, true, false, false,
+            ]
+        )
+        #expect(
+            (0..<5).map { oldest.tell(.value($0)) == .accepted } == [true, true, true, true, true]
+        )
         world.runUntilIdle()
         #expect(notes.lines.filter { $0.hasPrefix("n") } == ["n0", "n1", "n2"])
         #expect(notes.lines.filter { $0.hasPrefix("o") } == ["o2", "o3", "o4"])
@@ -99,18 +121,25 @@ struct SimulatedComponentTests {
         world.runUntilIdle()
         #expect(x.tell(.value(4)) == .rejected(.stopped))
         let letters = world.deadLetters
-        let counts: [DeadLetterReason: Int] = [.noRecipient: 2, .notUnderstood: 1, .failed: 1, .stopped: 2]
+        let counts: [DeadLetterReason: Int] = [
+            .noRecipient: 2, .notUnderstood: 1, .failed: 1, .stopped: 2,
+        ]
         for (reason, count) in counts { #expect(letters.count(of: reason) == count) }
         #expect(letters.count == 6)
         #expect(letters.latest.last?.to == "n/x")
         #expect(letters.latest.last?.messageName == "test.probe")
     }
 
-    @Test("a failing component starts anew without its state, until it failed too often; then its watchers know")
+    @Test(
+        "a failing component starts anew without its state, until it failed too often; then its watchers know"
+    )
     func restartLimit() throws {
         let notes = notes
         let node = try world.addNode("n")
-        let x = try node.spawn("x", options: SpawnOptions(supervision: .restart(max: 2, within: .seconds(60)))) { home in
+        let x = try node.spawn(
+            "x",
+            options: SpawnOptions(supervision: .restart(max: 2, within: .seconds(60)))
+        ) { home in
             nonisolated(unsafe) var count = 0
             return Probe(home: home, start: { _ in notes.add("start") }) { message, _ in
                 count += 1
@@ -124,7 +153,9 @@ struct SimulatedComponentTests {
             x.tell(.word("fail"))
         }
         world.run(until: Instant(seconds: 1))
-        #expect(notes.lines == ["start", "count 1", "count 2", "start", "count 1", "count 2", "start"])
+        #expect(
+            notes.lines == ["start", "count 1", "count 2", "start", "count 1", "count 2", "start"]
+        )
         x.tell(.word("fail"))
         world.run(until: Instant(seconds: 2))
         #expect(notes.lines.last == "w n/x failed 1000000000")
@@ -135,7 +166,11 @@ struct SimulatedComponentTests {
     @Test("restarts spread over time never reach the limit")
     func restartWindow() throws {
         let node = try world.addNode("n")
-        let x = try node.spawn("x", options: SpawnOptions(supervision: .restart(max: 1, within: .seconds(10))), notes.taker())
+        let x = try node.spawn(
+            "x",
+            options: SpawnOptions(supervision: .restart(max: 1, within: .seconds(10))),
+            notes.taker()
+        )
         for round in 1...5 {
             x.tell(.word("fail"))
             world.run(until: Instant(seconds: Double(round) * 11))
@@ -149,18 +184,33 @@ struct SimulatedComponentTests {
     func otherSupervisions() throws {
         let notes = notes
         let node = try world.addNode("n")
-        let resumed = try node.spawn("resumed", options: SpawnOptions(supervision: .resume), notes.taker("r"))
+        let resumed = try node.spawn(
+            "resumed",
+            options: SpawnOptions(supervision: .resume),
+            notes.taker("r")
+        )
         resumed.tell(.word("fail"))
         resumed.tell(.value(1))
-        let ended = try node.spawn("ended", options: SpawnOptions(supervision: .stop), notes.taker("e"))
+        let ended = try node.spawn(
+            "ended",
+            options: SpawnOptions(supervision: .stop),
+            notes.taker("e")
+        )
         ended.tell(.word("fail"))
         ended.tell(.value(1))
         let parent = try node.spawn("parent") { home in
-            Probe(home: home, start: { context in
-                notes.add("parent starts")
-                let child = try context.spawn("child", options: SpawnOptions(supervision: .escalate), notes.taker("c"))
-                child.tell(.value(0))
-            }) { _, _ in }
+            Probe(
+                home: home,
+                start: { context in
+                    notes.add("parent starts")
+                    let child = try context.spawn(
+                        "child",
+                        options: SpawnOptions(supervision: .escalate),
+                        notes.taker("c")
+                    )
+                    child.tell(.value(0))
+                }
+            ) { _, _ in }
         }
         _ = parent
         world.runUntilIdle()
@@ -172,20 +222,29 @@ struct SimulatedComponentTests {
         #expect(notes.lines.filter { $0 == "c0" }.count == 2)
     }
 
-    @Test("a component whose started() throws does not start, or stops after its restarts are used up",
-        arguments: [3, 100_000])
+    @Test(
+        "a component whose started() throws does not start, or stops after its restarts are used up",
+        arguments: [3, 100_000]
+    )
     func failingStart(restartCountMax: Int) throws {
         let notes = notes
         let node = try world.addNode("n")
-        #expect { try node.spawn("x") { Probe(home: $0, start: { _ in throw ProbeError() }) { _, _ in } } } throws: {
+        #expect {
+            try node.spawn("x") { Probe(home: $0, start: { _ in throw ProbeError() }) { _, _ in } }
+        } throws: {
             ($0 as? KernelError)?.code == .startFailed
         }
-        let options = SpawnOptions(supervision: .restart(max: restartCountMax, within: .seconds(60)))
+        let options = SpawnOptions(
+            supervision: .restart(max: restartCountMax, within: .seconds(60))
+        )
         let x = try node.spawn("x", options: options) { home in
-            Probe(home: home, start: { _ in
-                notes.add("")
-                if notes.count > 1 { throw ProbeError() }
-            }) { _, _ in throw ProbeError() }
+            Probe(
+                home: home,
+                start: { _ in
+                    notes.add("")
+                    if notes.count > 1 { throw ProbeError() }
+                }
+            ) { _, _ in throw ProbeError() }
         }
         x.tell(.value(1))
         world.runUntilIdle()
@@ -198,19 +257,32 @@ struct SimulatedComponentTests {
         let notes = notes
         let node = try world.addNode("n")
         let parent = try node.spawn("parent") { home in
-            Probe(home: home, start: { context in
-                try context.spawn("child") { home in
-                    Probe(home: home, start: { try $0.spawn("grandchild", notes.taker()) }) { _, _ in }
+            Probe(
+                home: home,
+                start: { context in
+                    try context.spawn("child") { home in
+                        Probe(home: home, start: { try $0.spawn("grandchild", notes.taker()) }) {
+                            _,
+                            _ in
+                        }
+                    }
                 }
-            }) { _, context in context.stop() }
+            ) { _, context in context.stop() }
         }
-        try node.spawn("w", notes.watcher("w", ["parent", "child", "grandchild"].map { Address(node: "n", name: $0) }))
+        try node.spawn(
+            "w",
+            notes.watcher(
+                "w",
+                ["parent", "child", "grandchild"].map { Address(node: "n", name: $0) }
+            )
+        )
         parent.tell(.value(1))
         world.runUntilIdle()
         #expect(
             notes.lines == [
                 "w n/grandchild stopped 0", "w n/child stopped 0", "w n/parent stopped 0",
-            ])
+            ]
+        )
         let brief = try node.spawn("brief") { Probe(home: $0, start: { $0.stop() }) { _, _ in } }
         #expect(brief.tell(.value(1)) == .rejected(.stopped))
     }
@@ -239,6 +311,8 @@ struct SimulatedComponentTests {
         #expect(early.tell(.value(1)) == .accepted)
         world.runUntilIdle()
         #expect(notes.lines == ["1"])
-        #expect { try node.spawn("x", Notes().taker()) } throws: { ($0 as? KernelError)?.code == .nameTaken }
+        #expect { try node.spawn("x", Notes().taker()) } throws: {
+            ($0 as? KernelError)?.code == .nameTaken
+        }
     }
 }

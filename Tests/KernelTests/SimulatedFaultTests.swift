@@ -13,7 +13,9 @@ struct SimulatedFaultTests {
         let world = SimulatedWorld()
         let node = try world.addNode("n") { node in
             try node.spawn("x") { home in
-                Probe(home: home, start: { $0.schedule(after: .seconds(1), .value(99)) }) { message, _ in
+                Probe(home: home, start: { $0.schedule(after: .seconds(1), .value(99)) }) {
+                    message,
+                    _ in
                     if case .value(let value) = message { notes.add("\(value)") }
                 }
             }
@@ -21,7 +23,9 @@ struct SimulatedFaultTests {
         let other = try world.addNode("o")
         let target = try address("n/x")
         try other.spawn("sender") { home in
-            Probe(home: home, start: { $0.ref(at: target, as: ProbeMessage.self).tell(.value(1)) }) { _, _ in }
+            Probe(home: home, start: { $0.ref(at: target, as: ProbeMessage.self).tell(.value(1)) })
+            { _, _ in
+            }
         }
         for value in 0..<4 { node.ref(at: target, as: ProbeMessage.self).tell(.value(value)) }
         world.kill(node)
@@ -29,11 +33,15 @@ struct SimulatedFaultTests {
         #expect(notes.lines.isEmpty)
         #expect(world.statistics.lost == 5)
         #expect(world.deadLetters.count(of: .nodeKilled) == 5)
-        #expect(node.ref(at: target, as: ProbeMessage.self).tell(.value(1)) == .rejected(.nodeKilled))
+        #expect(
+            node.ref(at: target, as: ProbeMessage.self).tell(.value(1)) == .rejected(.nodeKilled)
+        )
         #expect(throws: KernelError.self) { try node.spawn("y", notes.taker()) }
     }
 
-    @Test("a restart boots anew: state is lost, references work, the stream of chance differs, watchers are told")
+    @Test(
+        "a restart boots anew: state is lost, references work, chance differs, watchers are told"
+    )
     func restart() throws {
         let notes = Notes()
         let world = SimulatedWorld()
@@ -58,8 +66,10 @@ struct SimulatedFaultTests {
         ref.tell(.value(0))
         world.run(until: Instant(seconds: 100))
         let lines = notes.lines.filter { !$0.hasPrefix("draw") }
-        #expect(lines == ["count 1", "count 2", "w n/x peerLost 1000000000", "count 1"]
-            || lines == ["count 1", "count 2", "count 1", "w n/x peerLost 1000000000"])
+        #expect(
+            lines == ["count 1", "count 2", "w n/x peerLost 1000000000", "count 1"]
+                || lines == ["count 1", "count 2", "count 1", "w n/x peerLost 1000000000"]
+        )
         #expect(Set(notes.lines.filter { $0.hasPrefix("draw") }).count == 2)
         #expect(node.incarnation == 2)
     }
@@ -106,12 +116,17 @@ struct SimulatedFaultTests {
         for index in 0..<100 {
             try watching.spawn("w\(index)", notes.watcher("w", [try address("n/x")]))
             if index % 2 == 0 {
-                watching.ref(at: Address(node: "w", name: "w\(index)"), as: ProbeMessage.self).tell(.word("x"))
+                watching.ref(at: Address(node: "w", name: "w\(index)"), as: ProbeMessage.self).tell(
+                    .word("x")
+                )
             }
         }
         let stopper = try watching.spawn("s") { home in
             Probe(home: home) { message, context in
-                let child = try context.spawn("child", notes.watcher("child", [Address(node: "n", name: "x")]))
+                let child = try context.spawn(
+                    "child",
+                    notes.watcher("child", [Address(node: "n", name: "x")])
+                )
                 context.unwatch(child)
                 context.stop()
             }
@@ -130,9 +145,14 @@ struct SimulatedFaultTests {
         let world = SimulatedWorld(options: .init(seed: seed))
         let node = try world.addNode("n") { node in
             try node.spawn("x") { home in
-                Probe(home: home, start: { context in
-                    for value in 1...20 { context.schedule(after: .milliseconds(Int64(value)), .value(value)) }
-                }) { message, _ in
+                Probe(
+                    home: home,
+                    start: { context in
+                        for value in 1...20 {
+                            context.schedule(after: .milliseconds(Int64(value)), .value(value))
+                        }
+                    }
+                ) { message, _ in
                     if case .value(let value) = message { notes.add("timer \(value)") }
                     if case .word(let word) = message { notes.add(word) }
                 }
@@ -142,9 +162,16 @@ struct SimulatedFaultTests {
         let target = try address("n/x")
         world.pause(node)
         try other.spawn("sender") { home in
-            Probe(home: home, start: { context in
-                for value in 1...20 { context.ref(at: target, as: ProbeMessage.self).tell(.word("message \(value)")) }
-            }) { _, _ in }
+            Probe(
+                home: home,
+                start: { context in
+                    for value in 1...20 {
+                        context.ref(at: target, as: ProbeMessage.self).tell(
+                            .word("message \(value)")
+                        )
+                    }
+                }
+            ) { _, _ in }
         }
         world.run(until: Instant(seconds: 10))
         #expect(notes.count == 0)
@@ -164,7 +191,9 @@ struct SimulatedFaultTests {
         world.pause(node)
         for value in 0..<3 { node.ref(at: target, as: ProbeMessage.self).tell(.value(value)) }
         try other.spawn("sender") { home in
-            Probe(home: home, start: { $0.ref(at: target, as: ProbeMessage.self).tell(.value(7)) }) { _, _ in }
+            Probe(home: home, start: { $0.ref(at: target, as: ProbeMessage.self).tell(.value(7)) })
+            { _, _ in
+            }
         }
         world.run(until: Instant(seconds: 1))
         world.kill(node)
@@ -204,7 +233,12 @@ struct SimulatedFaultTests {
     @Test("schedules survive JSON, refuse bad values, and name unknown nodes")
     func schedules() throws {
         var random = RandomStream(seed: 8)
-        let drawn = FaultSchedule.drawn(nodes: ["a", "b", "c"], count: 60, until: Instant(seconds: 100), from: &random)
+        let drawn = FaultSchedule.drawn(
+            nodes: ["a", "b", "c"],
+            count: 60,
+            until: Instant(seconds: 100),
+            from: &random
+        )
         let data = try JSONEncoder().encode(drawn)
         #expect(try JSONDecoder().decode(FaultSchedule.self, from: data) == drawn)
         #expect(drawn.entries.allSatisfy { $0.at <= Instant(seconds: 100) })
@@ -227,10 +261,14 @@ struct SimulatedFaultTests {
             let name = String(field.prefix { $0 != ":" })
             let start = try #require(good.range(of: name + ":"))
             let rest = good[start.upperBound...]
-            let end = rest.first == "[" ? rest.index(after: try #require(rest.firstIndex(of: "]")))
+            let end =
+                rest.first == "["
+                ? rest.index(after: try #require(rest.firstIndex(of: "]")))
                 : (rest.firstIndex { $0 == "," || $0 == "}" } ?? rest.endIndex)
             let bad = good[..<start.lowerBound] + field + good[end...]
-            #expect(throws: DecodingError.self) { try JSONDecoder().decode(LinkModel.self, from: Data(bad.utf8)) }
+            #expect(throws: DecodingError.self) {
+                try JSONDecoder().decode(LinkModel.self, from: Data(bad.utf8))
+            }
         }
     }
 }

@@ -15,21 +15,28 @@ private struct Pair {
         two = try world.addNode("two") { node in
             try node.spawn("taker") { home in
                 Probe(home: home) { message, context in
-                    if case .value(let value) = message { notes.add("\(value)@\(context.now.nanoseconds)") }
-                    if case .question(let asker, let value) = message { asker.tell(.value(value * 2)) }
+                    if case .value(let value) = message {
+                        notes.add("\(value)@\(context.now.nanoseconds)")
+                    }
+                    if case .question(let asker, let value) = message {
+                        asker.tell(.value(value * 2))
+                    }
                 }
             }
         }
         one = try world.addNode("one") { node in
             try node.spawn("sender") { home in
                 Probe(home: home) { message, context in
-                    context.ref(at: Address(node: "two", name: "taker"), as: ProbeMessage.self).tell(message)
+                    context.ref(at: Address(node: "two", name: "taker"), as: ProbeMessage.self)
+                        .tell(message)
                 }
             }
         }
     }
 
-    var sender: Ref<ProbeMessage> { one.ref(at: Address(node: "one", name: "sender"), as: ProbeMessage.self) }
+    var sender: Ref<ProbeMessage> {
+        one.ref(at: Address(node: "one", name: "sender"), as: ProbeMessage.self)
+    }
     func send(_ values: Range<Int>) { for value in values { sender.tell(.value(value)) } }
     var values: [String] { notes.lines.map { String($0.prefix { $0 != "@" }) } }
 }
@@ -68,7 +75,11 @@ struct SimulatedNetworkTests {
     @Test("a reordering link lets messages overtake; any other keeps their order")
     func reordering() throws {
         for (chance, keeps) in [(0.0, true), (0.5, false)] {
-            let link = LinkModel(latency: .milliseconds(5), jitter: .milliseconds(20), reordering: chance)
+            let link = LinkModel(
+                latency: .milliseconds(5),
+                jitter: .milliseconds(20),
+                reordering: chance
+            )
             let pair = try Pair(.init(link: link))
             pair.send(0..<200)
             pair.world.runUntilIdle()
@@ -117,7 +128,9 @@ struct SimulatedNetworkTests {
         #expect(pair.notes.count == 6)
     }
 
-    @Test("a partition is told to the watchers on both sides, once, when heartbeats would have found it")
+    @Test(
+        "a partition is told to the watchers on both sides, once, when heartbeats would have found it"
+    )
     func partitionIsTold() throws {
         let notes = Notes()
         let world = SimulatedWorld(options: .init(lossDetection: .seconds(15)))
@@ -134,8 +147,10 @@ struct SimulatedNetworkTests {
         world.run(until: Instant(seconds: 100))
         #expect(
             notes.lines.sorted() == [
-                "l r/x peerLost 15000000000", "r l/w peerLost 15000000000", "r l/x peerLost 15000000000",
-            ])
+                "l r/x peerLost 15000000000", "r l/w peerLost 15000000000",
+                "r l/x peerLost 15000000000",
+            ]
+        )
     }
 
     @Test("a watch set across a cut link ends when the loss would be found")
@@ -166,7 +181,9 @@ struct SimulatedNetworkTests {
     @Test("extreme delays and sizes saturate at the end of time")
     func extremes() throws {
         let forever = Duration.seconds(Int64.max)
-        let pair = try Pair(.init(link: LinkModel(latency: forever, bytesPerSecond: 1e-300), lossDetection: forever))
+        let pair = try Pair(
+            .init(link: LinkModel(latency: forever, bytesPerSecond: 1e-300), lossDetection: forever)
+        )
         pair.world.clog(from: pair.one, to: pair.two, for: forever)
         pair.send(0..<3)
         pair.world.cut(from: pair.one, to: pair.two)
@@ -181,28 +198,41 @@ struct SimulatedNetworkTests {
         let outcomes = Notes()
         pair.world.cut(from: pair.one, to: pair.two)
         try pair.one.spawn("flood") { home in
-            Probe(home: home, start: { context in
-                let ref = context.ref(at: Address(node: "two", name: "taker"), as: ProbeMessage.self)
-                for value in 0..<65_540 {
-                    if case .rejected(let reason) = ref.tell(.value(value)) { outcomes.add(reason.rawValue) }
+            Probe(
+                home: home,
+                start: { context in
+                    let ref = context.ref(
+                        at: Address(node: "two", name: "taker"),
+                        as: ProbeMessage.self
+                    )
+                    for value in 0..<65_540 {
+                        if case .rejected(let reason) = ref.tell(.value(value)) {
+                            outcomes.add(reason.rawValue)
+                        }
+                    }
                 }
-            }) { _, _ in }
+            ) { _, _ in }
         }
         #expect(outcomes.lines == ["congested", "congested", "congested", "congested"])
         #expect(pair.world.deadLetters.count(of: .congested) == 4)
     }
 
-    @Test("references survive the wire: an answer comes back through a decoded one, to a component or to the outside")
+    @Test(
+        "an answer comes back through a decoded reference, to a component or to the outside"
+    )
     func referencesCross() throws {
         let pair = try Pair(.init(encodesNetworkMessages: true))
         let answer: ProbeMessage = try pair.world.ask(pair.sender) { .question($0, 5) }
         guard case .value(10) = answer else { throw ProbeError() }
         let notes = pair.notes
         try pair.one.spawn("asker") { home in
-            Probe(home: home, start: { context in
-                context.ref(at: Address(node: "two", name: "taker"), as: ProbeMessage.self)
-                    .tell(.question(context.me, 4))
-            }) { message, _ in
+            Probe(
+                home: home,
+                start: { context in
+                    context.ref(at: Address(node: "two", name: "taker"), as: ProbeMessage.self)
+                        .tell(.question(context.me, 4))
+                }
+            ) { message, _ in
                 if case .value(let value) = message { notes.add("answer \(value)") }
             }
         }
@@ -213,12 +243,20 @@ struct SimulatedNetworkTests {
     @Test("a degraded link goes back to its own model, not to the default one")
     func degradeEnds() throws {
         let pair = try Pair(.init())
-        pair.world.setLink(from: pair.one, to: pair.two, LinkModel(latency: .seconds(1), bytesPerSecond: 1e18))
+        pair.world.setLink(
+            from: pair.one,
+            to: pair.two,
+            LinkModel(latency: .seconds(1), bytesPerSecond: 1e18)
+        )
         try pair.world.apply(
             FaultSchedule([
-                .init(at: .zero, .degrade(from: "one", to: "two", model: LinkModel(latency: .seconds(9)))),
+                .init(
+                    at: .zero,
+                    .degrade(from: "one", to: "two", model: LinkModel(latency: .seconds(9)))
+                ),
                 .init(at: Instant(seconds: 20), .degrade(from: "one", to: "two", model: nil)),
-            ]))
+            ])
+        )
         pair.world.run(until: Instant(seconds: 30))
         pair.send(0..<1)
         pair.world.runUntilIdle()

@@ -9,20 +9,26 @@ struct SimulatedScaleTests {
     /// A component that opens the adapter `side`, hands it to `two/taker` and notes the answers.
     private func asker(_ notes: Notes, factor: Int = 10) -> @Sendable (Home) throws -> Probe {
         { home in
-            Probe(home: home, start: { context in
-                let door = context.adapter("side", from: OtherMessage.self) { message in
-                    if case .answer(let value) = message { return .value(value * factor) }
-                    return .value(-1)
+            Probe(
+                home: home,
+                start: { context in
+                    let door = context.adapter("side", from: OtherMessage.self) { message in
+                        if case .answer(let value) = message { return .value(value * factor) }
+                        return .value(-1)
+                    }
+                    context.ref(at: Self.target, as: ProbeMessage.self).tell(.pass(door, 4))
                 }
-                context.ref(at: Self.target, as: ProbeMessage.self).tell(.pass(door, 4))
-            }) { message, context in
+            ) { message, context in
                 if case .value(let value) = message { notes.add("\(value)") }
                 if case .word("stop") = message { context.stop() }
             }
         }
     }
 
-    @Test("an adapter translates answers, here, across nodes and across the wire", arguments: [false, true])
+    @Test(
+        "an adapter translates answers, here, across nodes and across the wire",
+        arguments: [false, true]
+    )
     func adapters(encodes: Bool) throws {
         let notes = Notes()
         let world = SimulatedWorld(options: .init(encodesNetworkMessages: encodes))
@@ -36,10 +42,14 @@ struct SimulatedScaleTests {
         one.ref(at: Address(node: "one", name: "asker"), as: ProbeMessage.self).tell(.word("stop"))
         world.runUntilIdle()
         #expect(notes.lines.last == "50")
-        #expect(world.ref(at: door, as: OtherMessage.self).tell(.answer(6)) == .rejected(.noRecipient))
+        #expect(
+            world.ref(at: door, as: OtherMessage.self).tell(.answer(6)) == .rejected(.noRecipient)
+        )
     }
 
-    @Test("an adapter's reference from before a kill is dead until the next incarnation opens it, then uses the new one")
+    @Test(
+        "an adapter's old reference is dead after a kill until the next incarnation opens it anew"
+    )
     func adapterAfterRestart() throws {
         let notes = Notes()
         let world = SimulatedWorld()
@@ -65,14 +75,18 @@ struct SimulatedScaleTests {
         let world = SimulatedWorld(options: .init(traceDetail: .route))
         let node = try world.addNode("n")
         let watched = try node.spawn("watched", notes.taker())
-        let parent = try node.spawn("parent", options: SpawnOptions(mailboxCountMax: .max)) { home in
+        let parent = try node.spawn("parent", options: SpawnOptions(mailboxCountMax: .max)) {
+            home in
             Probe(home: home) { message, context in
                 guard case .value(let value) = message else { return }
                 let child = try context.spawn("c\(value)") { home in
-                    Probe(home: home, start: { context in
-                        context.watch(watched) { .ended("", $0) }
-                        context.schedule(after: .seconds(1_000_000), .value(0))
-                    }) { _, context in context.stop() }
+                    Probe(
+                        home: home,
+                        start: { context in
+                            context.watch(watched) { .ended("", $0) }
+                            context.schedule(after: .seconds(1_000_000), .value(0))
+                        }
+                    ) { _, context in context.stop() }
                 }
                 child.tell(.value(1))
             }
@@ -94,7 +108,9 @@ struct SimulatedScaleTests {
         let scheduler = Address(node: "miner", name: "scheduler")
         let miner = try world.addNode("miner") { try $0.spawn("scheduler", notes.taker()) }
         for index in 0..<300 {
-            try world.addNode("worker-\(index)") { try $0.spawn("worker", notes.watcher("\(index)", [scheduler])) }
+            try world.addNode("worker-\(index)") {
+                try $0.spawn("worker", notes.watcher("\(index)", [scheduler]))
+            }
         }
         #expect(world.run(until: Instant(seconds: 365 * 86_400)) == 0)
         #expect(world.statistics.delivered == 0)

@@ -76,7 +76,10 @@ private actor Client: Component {
             let id = "\(context.me.address.node)-\(disk.asked.count)"
             disk.asked.append(id)
             ask(id, context)
-            context.schedule(after: .milliseconds(Int64(200 + context.random.index(below: 600))), .next)
+            context.schedule(
+                after: .milliseconds(Int64(200 + context.random.index(below: 600))),
+                .next
+            )
         case .retry(let id): if disk.answers[id] == nil { ask(id, context) }
         case .done(let id, let total):
             guard disk.answers[id] == nil else { return }
@@ -89,7 +92,10 @@ private actor Client: Component {
 
     private func ask(_ id: String, _ context: Context<ClientMessage>) {
         server.tell(.add(id: id, amount: id.utf8.count, replyTo: context.me))
-        context.schedule(after: .milliseconds(Int64(800 + context.random.index(below: 400))), .retry(id: id))
+        context.schedule(
+            after: .milliseconds(Int64(800 + context.random.index(below: 400))),
+            .retry(id: id)
+        )
     }
 }
 
@@ -104,7 +110,8 @@ private struct SearchRun {
 
     init(seed: UInt64, serverForgets: Bool = false) throws {
         let world = SimulatedWorld(
-            options: .init(seed: seed, lossDetection: .seconds(4), encodesNetworkMessages: true))
+            options: .init(seed: seed, lossDetection: .seconds(4), encodesNetworkMessages: true)
+        )
         let stored = Disk()
         try world.addNode("server") { node in
             try node.spawn("server") { Server(home: $0, disk: stored, forgets: serverForgets) }
@@ -132,8 +139,12 @@ private struct SearchRun {
     /// The invariant: every request is asked, executed once, and answered once.
     var violation: String? {
         for disk in disks {
-            if disk.asked.count != Self.requestCount { return "\(disk.asked.count) requests were asked" }
-            for id in disk.asked where disk.answers[id] != id.utf8.count * 2 { return "\(id) was not answered" }
+            if disk.asked.count != Self.requestCount {
+                return "\(disk.asked.count) requests were asked"
+            }
+            for id in disk.asked where disk.answers[id] != id.utf8.count * 2 {
+                return "\(id) was not answered"
+            }
             if disk.answerCount != Self.requestCount { return "\(disk.answerCount) answers" }
         }
         let expected = Self.requestCount * disks.count
@@ -161,7 +172,9 @@ struct KernelFaultSearchTests {
 
     @Test("the search finds a server that forgets what it has executed")
     func findsABug() throws {
-        let found = try (0..<30).filter { try SearchRun(seed: $0, serverForgets: true).violation != nil }
+        let found = try (0..<30).filter {
+            try SearchRun(seed: $0, serverForgets: true).violation != nil
+        }
         #expect(!found.isEmpty)
     }
 }

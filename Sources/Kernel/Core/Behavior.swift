@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 private import DequeModule
 
-/// One incarnation of a component as the kernel calls it: closures formed where the component's type is known, so
-/// that delivery runs specialized code.
+/// One incarnation of a component as the kernel calls it: closures formed where the component's type is
+/// known, so that delivery runs specialized code.
 @usableFromInline
 struct Behavior<M: Message> {
     @usableFromInline let started: () throws -> Void
@@ -10,9 +10,10 @@ struct Behavior<M: Message> {
 
     @inlinable
     init<C: Component>(_ component: C, _ context: Context<M>) where C.Inbox == M {
-        // Safety: the casts drop `isolated`. The kernel proves isolation itself: a world calls a component only
-        // from the one thread that owns the component's executor, one message at a time. `assumeIsolated` makes
-        // the same cast after asking the runtime, which costs several times the delivery.
+        // Safety: the casts drop `isolated`. The kernel proves isolation itself: a world calls a component
+        // only from the one thread that owns the component's executor, one message at a time.
+        // `assumeIsolated` makes the same cast after asking the runtime, which costs several times the
+        // delivery.
         let starter: (isolated C, Context<M>) throws -> Void = { try $0.started($1) }
         let handler: (isolated C, M, Context<M>) throws -> Void = { try $0.receive($1, $2) }
         let rawStarter = unsafeBitCast(starter, to: ((C, Context<M>) throws -> Void).self)

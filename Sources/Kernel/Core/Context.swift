@@ -15,12 +15,14 @@ public struct TimerID: Sendable, Hashable {
 
 /// What a component may use of its world: itself, time, timers, chance, other components, the log.
 ///
-/// Nothing else in a component names time or chance. A context is valid only inside the component that got it.
+/// Nothing else in a component names time or chance. A context is valid only inside the component that got
+/// it.
 // Safety: a context is touched only by its own component, which its world runs one message at a time.
 public final class Context<M: Message>: @unchecked Sendable {
     @usableFromInline let target: Ref<M>.Target
 
-    /// The component's own stream of random numbers, derived from the world's seed and the component's address.
+    /// The component's own stream of random numbers, derived from the world's seed and the component's
+    /// address.
     public var random: RandomStream
 
     /// The component's log; its records carry the component's address and the world's time.
@@ -98,8 +100,8 @@ public final class Context<M: Message>: @unchecked Sendable {
 
     /// A reference that understands another vocabulary and turns it into this component's own.
     ///
-    /// Answers of components that know nothing of this one come in through it. Its address is `name#tag`; asking
-    /// twice for a tag replaces the first. It ends with the component.
+    /// Answers of components that know nothing of this one come in through it. Its address is `name#tag`;
+    /// asking twice for a tag replaces the first. It ends with the component.
     public func adapter<Other: Message>(
         _ tag: String, from type: Other.Type, _ translate: @escaping @Sendable (Other) -> M
     ) -> Ref<Other> {
@@ -121,8 +123,9 @@ public final class Context<M: Message>: @unchecked Sendable {
 
     /// Asks to be told, once, when the component behind `ref` is gone.
     ///
-    /// Asking again replaces the first wish. In a live world its node's connection is watched as well; in a simulated world no heartbeat is simulated: the
-    /// loss is told when the transport's heartbeats would have found it.
+    /// Asking again replaces the first wish.
+    /// In a live world its node's connection is watched as well; in a simulated world no heartbeat is
+    /// simulated: the loss is told when the transport's heartbeats would have found it.
     public func watch<Other: Message>(
         _ ref: Ref<Other>, _ tell: @escaping @Sendable (Termination) -> M
     ) {

@@ -4,8 +4,8 @@
 public struct JournalRecord: Sendable, Hashable {
     /// What the entry is about.
     public enum Kind: Int, Sendable, Hashable, Codable, CaseIterable {
-        /// A component came to life at `to`; the bytes are the CBOR array [world's seed, incarnation] from which
-        /// its stream of chance derives.
+        /// A component came to life at `to`; the bytes are the CBOR array [world's seed, incarnation] from
+        /// which its stream of chance derives.
         case spawned = 0
         /// A message was delivered to `to`.
         case delivered = 1

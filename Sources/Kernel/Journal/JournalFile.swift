@@ -16,7 +16,8 @@ struct JournalFile {
 
     static func name(of number: Int) -> String {
         let digits = String(number)
-        return "journal-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits + ".sqlite"
+        return "journal-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+            + ".sqlite"
     }
 
     /// The number in a file's name, or `nil` where it is no journal's.
@@ -27,7 +28,8 @@ struct JournalFile {
 
     /// Numbers of the journal's files in a folder, oldest first.
     static func numbers(in folder: URL) throws -> [Int] {
-        try FileManager.default.contentsOfDirectory(atPath: folder.path).compactMap(number(of:)).sorted()
+        try FileManager.default.contentsOfDirectory(atPath: folder.path).compactMap(number(of:))
+            .sorted()
     }
 
     init(number: Int, folder: URL, meta: [String: String]) throws {
@@ -46,7 +48,8 @@ struct JournalFile {
                         sequence INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind INTEGER NOT NULL,
                         sender INTEGER NOT NULL, recipient INTEGER NOT NULL, message INTEGER NOT NULL,
                         rejection TEXT, bytes BLOB NOT NULL);
-                    """)
+                    """
+            )
             for (key, value) in meta.sorted(by: { $0.key < $1.key }) {
                 try db.execute(sql: "INSERT INTO meta VALUES (?, ?)", arguments: [key, value])
             }
@@ -62,7 +65,8 @@ struct JournalFile {
                 sql: """
                     INSERT INTO record (time, kind, sender, recipient, message, rejection, bytes)
                     VALUES (?, ?, ?, ?, ?, ?, ?)
-                    """)
+                    """
+            )
             func id(_ text: String) throws -> Int64 {
                 if let known = names[text] { return known }
                 let made = Int64(names.count + 1)
@@ -72,7 +76,8 @@ struct JournalFile {
             }
             for record in records {
                 try insert.execute(arguments: [
-                    record.time.nanoseconds, record.kind.rawValue, try id(record.from), try id(record.to),
+                    record.time.nanoseconds, record.kind.rawValue, try id(record.from),
+                    try id(record.to),
                     try id(record.messageName), record.rejection?.rawValue, Data(record.bytes),
                 ])
             }
@@ -87,7 +92,9 @@ struct JournalFile {
     static func remove(number: Int, in folder: URL) throws {
         for suffix in ["", "-wal", "-shm"] {
             let path = folder.appendingPathComponent(name(of: number)).path + suffix
-            if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+            if FileManager.default.fileExists(atPath: path) {
+                try FileManager.default.removeItem(atPath: path)
+            }
         }
     }
 }

@@ -21,13 +21,20 @@ package struct JournalReader: Sendable {
             return
         }
         do {
-            files = try JournalFile.numbers(in: place).map { place.appendingPathComponent(JournalFile.name(of: $0)) }
+            files = try JournalFile.numbers(in: place).map {
+                place.appendingPathComponent(JournalFile.name(of: $0))
+            }
         } catch {
-            throw JournalError(code: .cannotOpen, message: "'\(place.path)' cannot be read: \(error)")
+            throw JournalError(
+                code: .cannotOpen,
+                message: "'\(place.path)' cannot be read: \(error)"
+            )
         }
         guard !files.isEmpty else {
             throw JournalError(
-                code: .cannotOpen, message: "'\(place.path)' holds no journal-000001.sqlite or later file")
+                code: .cannotOpen,
+                message: "'\(place.path)' holds no journal-000001.sqlite or later file"
+            )
         }
     }
 
@@ -38,7 +45,9 @@ package struct JournalReader: Sendable {
         try read(files[0]) { db in
             var meta: [String: String] = [:]
             for row in try Row.fetchAll(db, sql: "SELECT key, value FROM meta LIMIT 10000") {
-                meta[try row.decode(String.self, forColumn: "key")] = try row.decode(forColumn: "value")
+                meta[try row.decode(String.self, forColumn: "key")] = try row.decode(
+                    forColumn: "value"
+                )
             }
             return meta
         }
@@ -47,7 +56,9 @@ package struct JournalReader: Sendable {
     /// The records in order.
     ///
     /// - Parameter component: only what this component received, sent and went through.
-    package func records(of component: Address? = nil) -> Cursor { Cursor(reader: self, component: component) }
+    package func records(of component: Address? = nil) -> Cursor {
+        Cursor(reader: self, component: component)
+    }
 
     /// Goes through the records, a page at a time.
     package struct Cursor {
@@ -71,7 +82,11 @@ package struct JournalReader: Sendable {
             while next_ == page.count {
                 guard fileIndex < reader.files.count else { return nil }
                 (page, lastSequence) = try reader.page(
-                    reader.files[fileIndex], after: lastSequence, component, count: Self.pageCountMax)
+                    reader.files[fileIndex],
+                    after: lastSequence,
+                    component,
+                    count: Self.pageCountMax
+                )
                 next_ = 0
                 if page.isEmpty {
                     fileIndex += 1
@@ -93,7 +108,10 @@ package struct JournalReader: Sendable {
     }
 
     private func page(
-        _ file: URL, after sequence: Int64, _ component: Address?, count: Int
+        _ file: URL,
+        after sequence: Int64,
+        _ component: Address?,
+        count: Int
     ) throws -> ([JournalRecord], Int64) {
         try read(file) { db in
             var filter = ""
@@ -113,7 +131,9 @@ package struct JournalReader: Sendable {
                     FROM record JOIN name s ON s.id = sender JOIN name r ON r.id = recipient
                         JOIN name m ON m.id = message
                     WHERE sequence > ? \(filter) ORDER BY sequence LIMIT \(count)
-                    """, arguments: arguments)
+                    """,
+                arguments: arguments
+            )
             var last = sequence
             let records = try rows.map { row in
                 last = try row.decode(Int64.self, forColumn: "sequence")
@@ -130,11 +150,14 @@ package struct JournalReader: Sendable {
         }
         let rejection = try row.decode(String?.self, forColumn: "rejection")
         return JournalRecord(
-            time: Instant(nanoseconds: try row.decode(forColumn: "time")), kind: kind,
-            from: try row.decode(forColumn: "sender"), to: try row.decode(forColumn: "recipient"),
+            time: Instant(nanoseconds: try row.decode(forColumn: "time")),
+            kind: kind,
+            from: try row.decode(forColumn: "sender"),
+            to: try row.decode(forColumn: "recipient"),
             messageName: try row.decode(forColumn: "message"),
             bytes: [UInt8](try row.decode(Data.self, forColumn: "bytes")),
-            rejection: rejection.flatMap(DeadLetterReason.init(rawValue:)))
+            rejection: rejection.flatMap(DeadLetterReason.init(rawValue:))
+        )
     }
 
     private func read<Value>(_ file: URL, _ body: (Database) throws -> Value) throws -> Value {
@@ -146,9 +169,15 @@ package struct JournalReader: Sendable {
         } catch let error as JournalError {
             throw JournalError(code: error.code, message: "\(file.path): \(error.message)")
         } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
-            throw JournalError(code: .cannotOpen, message: "'\(file.path)' cannot be opened: \(error)")
+            throw JournalError(
+                code: .cannotOpen,
+                message: "'\(file.path)' cannot be opened: \(error)"
+            )
         } catch {
-            throw JournalError(code: .corrupt, message: "'\(file.path)' is not a readable journal: \(error)")
+            throw JournalError(
+                code: .corrupt,
+                message: "'\(file.path)' is not a readable journal: \(error)"
+            )
         }
     }
 }

@@ -5,8 +5,8 @@ private import Synchronization
 
 /// Writes a world's journal into SQLite files that rotate: `journal-000001.sqlite` and so on.
 ///
-/// Records wait in a bounded queue; a thread of its own commits them in groups, so a component never waits for the
-/// disk. After a crash all committed groups are readable.
+/// Records wait in a bounded queue; a thread of its own commits them in groups, so a component never waits
+/// for the disk. After a crash all committed groups are readable.
 // Safety: all state is locked.
 package final class JournalWriter: JournalSink, @unchecked Sendable {
     /// What happens to a record that finds the queue full.
@@ -78,18 +78,27 @@ package final class JournalWriter: JournalSink, @unchecked Sendable {
     package init(_ options: Options) throws {
         precondition(
             options.recordCountMax > 0 && options.byteCountMax > 0 && options.fileCountMax > 0
-                && options.queueCountMax > 0 && options.batchCountMax > 0, "a journal's bounds are above zero")
+                && options.queueCountMax > 0 && options.batchCountMax > 0,
+            "a journal's bounds are above zero"
+        )
         self.options = options
         do {
-            try FileManager.default.createDirectory(at: options.folder, withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                at: options.folder,
+                withIntermediateDirectories: true
+            )
             let next = (try JournalFile.numbers(in: options.folder).last ?? 0) + 1
             output = Mutex(Output(nextNumber: next))
             try output.withLock { try begin(&$0) }
         } catch {
             throw JournalError(
-                code: .cannotOpen, message: "no journal can be written in '\(options.folder.path)': \(error)")
+                code: .cannotOpen,
+                message: "no journal can be written in '\(options.folder.path)': \(error)"
+            )
         }
-        let made = try BatchThread(name: "journal", delay: options.batchDelay) { [weak self] in self?.commit() }
+        let made = try BatchThread(name: "journal", delay: options.batchDelay) { [weak self] in
+            self?.commit()
+        }
         thread.withLock { $0 = made }
     }
 
@@ -142,7 +151,10 @@ package final class JournalWriter: JournalSink, @unchecked Sendable {
         try flush()
         try output.withLock { output in
             do { try output.file?.close() } catch {
-                throw JournalError(code: .cannotWrite, message: "the journal did not close: \(error)")
+                throw JournalError(
+                    code: .cannotWrite,
+                    message: "the journal did not close: \(error)"
+                )
             }
             output.file = nil
         }
@@ -182,7 +194,9 @@ package final class JournalWriter: JournalSink, @unchecked Sendable {
                         output.failure
                         ?? JournalError(
                             code: .cannotWrite,
-                            message: "\(batch.count) records of the journal in '\(options.folder.path)' are lost: \(error)")
+                            message:
+                                "\(batch.count) records for '\(options.folder.path)' are lost: \(error)"
+                        )
                 }
             }
         }
@@ -190,7 +204,11 @@ package final class JournalWriter: JournalSink, @unchecked Sendable {
 
     private func rotateIfFull(_ output: inout Output) throws {
         if let file = output.file {
-            guard file.recordCount >= options.recordCountMax || file.byteCount >= options.byteCountMax else { return }
+            guard
+                file.recordCount >= options.recordCountMax || file.byteCount >= options.byteCountMax
+            else {
+                return
+            }
             output.file = nil
             try file.close()
         }
@@ -198,7 +216,11 @@ package final class JournalWriter: JournalSink, @unchecked Sendable {
     }
 
     private func begin(_ output: inout Output) throws {
-        output.file = try JournalFile(number: output.nextNumber, folder: options.folder, meta: options.meta)
+        output.file = try JournalFile(
+            number: output.nextNumber,
+            folder: options.folder,
+            meta: options.meta
+        )
         output.nextNumber += 1
         output.statistics.files += 1
         for old in try JournalFile.numbers(in: options.folder).dropLast(options.fileCountMax) {

@@ -38,29 +38,39 @@ package struct ReplayReport: Sendable, Hashable {
 
 /// Hands the recorded messages of one component to a fresh one of the same type and compares what it sends.
 ///
-/// The component is alone: what it sends goes nowhere, its timers fire only as the journal says, its children are
-/// names. Time, chance and refusals come out of the journal, so that equal code says equal words.
+/// The component is alone: what it sends goes nowhere, its timers fire only as the journal says, its children
+/// are names. Time, chance and refusals come out of the journal, so that equal code says equal words.
 package enum Replay {
     /// Replays one component of a journal.
     ///
     /// - Parameters:
     ///   - options: how the component was spawned; its supervision counts.
     ///   - make: makes the component; references that it was given come from the resolver.
-    /// - Throws: ``JournalError`` with `noBirth` where the journal does not begin with the component's birth, or
+    /// - Throws: ``JournalError`` with `noBirth` where the journal does not begin with the component's birth,
+    ///   or
     ///   `corrupt`.
     package static func run<C: Component>(
-        journal: JournalReader, component: Address, options: SpawnOptions = SpawnOptions(),
+        journal: JournalReader,
+        component: Address,
+        options: SpawnOptions = SpawnOptions(),
         make: @escaping @Sendable (Home, any RefResolver) throws -> C
     ) throws -> ReplayReport {
         var cursor = journal.records(of: component)
-        return try run(records: try cursor.all(), component: component, options: options, make: make)
+        return try run(
+            records: try cursor.all(),
+            component: component,
+            options: options,
+            make: make
+        )
     }
 
     /// Replays one component of records in memory; records of others are left out.
     ///
     /// - Throws: as the other form.
     package static func run<C: Component>(
-        records: [JournalRecord], component: Address, options: SpawnOptions = SpawnOptions(),
+        records: [JournalRecord],
+        component: Address,
+        options: SpawnOptions = SpawnOptions(),
         make: @escaping @Sendable (Home, any RefResolver) throws -> C
     ) throws -> ReplayReport {
         let name = component.description
@@ -68,15 +78,28 @@ package enum Replay {
         guard let first = own.first, first.kind == .spawned else {
             throw JournalError(
                 code: .noBirth,
-                message: "the journal does not begin with the birth of \(name); record from its start, keep more files")
+                message:
+                    "the journal lacks the birth of \(name); record from its start and keep more files"
+            )
         }
         let script = ReplayScript(own, component: name)
         let stage = SimulatedReplay<C>(
-            address: component, seed: try birth(first).seed, sink: script, outcome: { script.nextOutcome() },
-            make: make)
+            address: component,
+            seed: try birth(first).seed,
+            sink: script,
+            outcome: { script.nextOutcome() },
+            make: make
+        )
         var report = ReplayReport(component: component)
         for (index, record) in own.enumerated() {
-            report.firstDifference = try play(record, at: index, on: stage, script, options, &report)
+            report.firstDifference = try play(
+                record,
+                at: index,
+                on: stage,
+                script,
+                options,
+                &report
+            )
             if report.firstDifference != nil { return report }
         }
         report.firstDifference = script.surplus(before: own.count)
@@ -84,8 +107,12 @@ package enum Replay {
     }
 
     private static func play<C: Component>(
-        _ record: JournalRecord, at index: Int, on stage: SimulatedReplay<C>, _ script: ReplayScript,
-        _ options: SpawnOptions, _ report: inout ReplayReport
+        _ record: JournalRecord,
+        at index: Int,
+        on stage: SimulatedReplay<C>,
+        _ script: ReplayScript,
+        _ options: SpawnOptions,
+        _ report: inout ReplayReport
     ) throws -> ReplayReport.Difference? {
         switch record.kind {
         case .spawned:
@@ -104,8 +131,11 @@ package enum Replay {
             if let surplus = script.surplus(before: index) { return surplus }
             guard stage.isUp else {
                 return .init(
-                    index: index, time: record.time, expected: "a living component to receive \(describe(record))",
-                    got: script.startFailure ?? "a component that has stopped")
+                    index: index,
+                    time: record.time,
+                    expected: "a living component to receive \(describe(record))",
+                    got: script.startFailure ?? "a component that has stopped"
+                )
             }
             script.begin(at: index)
             report.deliveryCount += 1
@@ -113,7 +143,9 @@ package enum Replay {
                 try stage.deliver(record.bytes, at: record.time)
             } catch {
                 throw JournalError(
-                    code: .corrupt, message: "record \(index) of \(record.to), \(describe(record)): \(error)")
+                    code: .corrupt,
+                    message: "record \(index) of \(record.to), \(describe(record)): \(error)"
+                )
             }
         case .sent:
             if let difference = script.compare(record, at: index) { return difference }
@@ -125,7 +157,8 @@ package enum Replay {
         return nil
     }
 
-    private static func birth(_ record: JournalRecord) throws -> (seed: UInt64, incarnation: UInt64) {
+    private static func birth(_ record: JournalRecord) throws -> (seed: UInt64, incarnation: UInt64)
+    {
         do {
             var reader = try WireReader(record.bytes)
             try reader.readArrayHead(expecting: 2)
@@ -133,7 +166,10 @@ package enum Replay {
             try reader.finish()
             return birth
         } catch {
-            throw JournalError(code: .corrupt, message: "the birth of \(record.to) does not decode: \(error)")
+            throw JournalError(
+                code: .corrupt,
+                message: "the birth of \(record.to) does not decode: \(error)"
+            )
         }
     }
 
@@ -178,7 +214,11 @@ private final class ReplayScript: JournalSink, @unchecked Sendable {
     func compare(_ expected: JournalRecord, at index: Int) -> ReplayReport.Difference? {
         guard saidCount < said.count else {
             return .init(
-                index: index, time: expected.time, expected: Replay.describe(expected), got: "nothing")
+                index: index,
+                time: expected.time,
+                expected: Replay.describe(expected),
+                got: "nothing"
+            )
         }
         let got = said[saidCount]
         saidCount += 1
@@ -186,10 +226,16 @@ private final class ReplayScript: JournalSink, @unchecked Sendable {
             said.removeAll()
             saidCount = 0
         }
-        guard got.to != expected.to || got.messageName != expected.messageName || got.bytes != expected.bytes
+        guard
+            got.to != expected.to || got.messageName != expected.messageName
+                || got.bytes != expected.bytes
         else { return nil }
         return .init(
-            index: index, time: expected.time, expected: Replay.describe(expected), got: Replay.describe(got))
+            index: index,
+            time: expected.time,
+            expected: Replay.describe(expected),
+            got: Replay.describe(got)
+        )
     }
 
     /// What was said although the journal has no more of it before record `index`.

@@ -5,7 +5,8 @@ private import Kernel
 enum WireText {
     private static let lengthMax = 400
 
-    /// The value in the notation of RFC 8949, cut after a few hundred characters; hexadecimal where it is none.
+    /// The value in the notation of RFC 8949, cut after a few hundred characters; hexadecimal where it is
+    /// none.
     static func describe(_ bytes: [UInt8]) -> String {
         var text = ""
         do {
@@ -18,7 +19,9 @@ enum WireText {
         return text.count > lengthMax ? text.prefix(lengthMax) + "…" : text
     }
 
-    private static func hex(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
+    private static func hex(_ byte: UInt8) -> String {
+        (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
 
     private static func append(_ text: inout String, _ reader: inout WireReader) throws(WireError) {
         // What lies beyond the cut is checked, not shown; the reader bounds the depth.

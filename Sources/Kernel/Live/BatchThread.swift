@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 private import Synchronization
 
-/// One thread that runs the same work whenever asked, at once or a little later, so that requests share one run.
+/// One thread that runs the same work whenever asked, at once or a little later, so that requests share one
+/// run.
 // Safety: all state is locked.
 package final class BatchThread: @unchecked Sendable {
     private struct State {
@@ -21,7 +22,9 @@ package final class BatchThread: @unchecked Sendable {
     ///   - delay: how long a request may wait for others.
     /// - Throws: ``KernelError`` with `threadFailed`.
     package init(
-        name: String, delay: Duration, _ work: @escaping @Sendable () -> Void
+        name: String,
+        delay: Duration,
+        _ work: @escaping @Sendable () -> Void
     ) throws(KernelError) {
         self.delay = delay.nanoseconds
         self.work = work

@@ -106,8 +106,8 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         return delivery
     }
 
-    /// The time that the component sees; while a journal is kept it stands still during a message, so that a replay
-    /// can show the same.
+    /// The time that the component sees; while a journal is kept it stands still during a message, so that a
+    /// replay can show the same.
     @usableFromInline var now: Instant { frozenTime ?? worldStorage.now }
 
     @usableFromInline
@@ -157,7 +157,8 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
             }
             return TimerID(slot: slot, generation: table.slots[Int(slot)].generation)
         }
-        let token = world.timers.schedule(atMonotonic: world.monotonic(time)) { [weak self] in self?.fire(id)
+        let token = world.timers.schedule(atMonotonic: world.monotonic(time)) { [weak self] in
+            self?.fire(id)
         }
         timers.withLock { table in
             guard table.slots[Int(id.slot)].generation == id.generation else { return }

@@ -66,9 +66,8 @@ public class LivePlace: @unchecked Sendable {
             guard message.permission <= permission else { return .failure(Refusal(reason: .forbidden)) }
             return .success(message)
         } catch {
-            worldStorage.log.warning(
-                "a \(envelope.messageName) from \(envelope.from?.description ?? "outside") does not decode: \(error)"
-            )
+            let sender = envelope.from?.description ?? "outside"
+            worldStorage.log.warning("a \(envelope.messageName) from \(sender) does not decode: \(error)")
             return .failure(Refusal(reason: .notUnderstood))
         }
     }

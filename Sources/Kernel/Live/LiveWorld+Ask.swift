@@ -7,7 +7,8 @@ extension LiveWorld {
     /// - Parameters:
     ///   - timeout: real time after which the question is given up.
     ///   - make: forms the question around the reference that the answer goes to.
-    /// - Throws: ``KernelError`` with `timedOut`, `tooManyAsks`, or `undeliverable` where the peer or the kernel
+    /// - Throws: ``KernelError`` with `timedOut`, `tooManyAsks`, or `undeliverable` where the peer or the
+    ///   kernel
     ///   says that nobody will answer.
     public func ask<M: Message, Reply: Message>(
         _ ref: Ref<M>, timeout: Duration, _ make: (Ref<Reply>) -> M
@@ -38,7 +39,8 @@ extension LiveWorld {
 extension Ref {
     /// Asks this component and waits for the answer; for the edges (command line, RPC) only.
     ///
-    /// - Throws: ``KernelError`` with `timedOut`, `tooManyAsks`, `undeliverable`, or `unsupported` for a reference
+    /// - Throws: ``KernelError`` with `timedOut`, `tooManyAsks`, `undeliverable`, or `unsupported` for a
+    ///   reference
     ///   of a simulated world, which is asked through its world.
     public func ask<Reply: Message>(
         timeout: Duration, _ make: (Ref<Reply>) -> M

@@ -4,7 +4,11 @@ private import Synchronization
 
 /// Who is told when a component is gone.
 extension LiveWorld {
-    func watch(_ target: Address, by watcher: Address, _ notify: @escaping @Sendable (Termination) -> Void) {
+    func watch(
+        _ target: Address,
+        by watcher: Address,
+        _ notify: @escaping @Sendable (Termination) -> Void
+    ) {
         let isKnown = tables.withLock { tables in
             // Looked up under the lock under which a stopping place leaves, so that no end is missed.
             guard target.node != name || tables.places[target.name] != nil else { return false }

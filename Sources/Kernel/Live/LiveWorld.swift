@@ -3,10 +3,11 @@ public import Logging
 internal import OrderedCollections
 internal import Synchronization
 
-/// One process of a real cluster: the same components as in a simulated world, on real threads and a real clock.
+/// One process of a real cluster: the same components as in a simulated world, on real threads and a real
+/// clock.
 ///
-/// Components are spread over a few executor threads by name; a child lives on its parent's thread. Messages to
-/// other nodes go through the attached ``Transport``.
+/// Components are spread over a few executor threads by name; a child lives on its parent's thread. Messages
+/// to other nodes go through the attached ``Transport``.
 // Safety: all shared state is locked.
 public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked Sendable {
     /// What a world is made with.
@@ -135,8 +136,8 @@ public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked S
         guard Address.isWellFormed(name) else {
             throw KernelError(code: .startFailed, message: "'\(name.prefix(140))' is not a component's name")
         }
-        // A component that spawns outside its family gets a neighbor on its own thread: waiting for another thread
-        // could wait for each other.
+        // A component that spawns outside its family gets a neighbor on its own thread: waiting for another
+        // thread could wait for each other.
         let current = CurrentPlace.place
         let here = current?.worldStorage === self ? current?.executor : nil
         let executor = parent?.executor ?? here ?? executors[Int(stableHash(name) % UInt64(executors.count))]

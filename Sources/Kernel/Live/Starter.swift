@@ -7,7 +7,12 @@ final class Starter: LivePlace, @unchecked Sendable {
     private let parker = Parker()
     private var result: Result<Void, any Error>?
 
-    init(address: Address, world: LiveWorld, executor: LiveExecutor, body: @escaping () throws -> Void) {
+    init(
+        address: Address,
+        world: LiveWorld,
+        executor: LiveExecutor,
+        body: @escaping () throws -> Void
+    ) {
         self.body = body
         super.init(address: address, world: world, executor: executor)
     }

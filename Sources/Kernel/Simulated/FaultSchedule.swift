@@ -47,7 +47,8 @@ public struct FaultSchedule: Sendable, Hashable, Codable {
     /// Makes a schedule.
     public init(_ entries: [Entry] = []) { self.entries = entries }
 
-    /// Draws a schedule in which every fault ends before `end`, so that the cluster can be expected to recover.
+    /// Draws a schedule in which every fault ends before `end`, so that the cluster can be expected to
+    /// recover.
     ///
     /// - Parameters:
     ///   - nodes: names of the nodes that may be hit.

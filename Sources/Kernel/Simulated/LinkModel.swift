@@ -17,8 +17,11 @@ public struct LinkModel: Sendable, Hashable, Codable {
 
     /// Makes a model; the defaults are a quiet 10 Gbit/s network with a tenth of a millisecond latency.
     public init(
-        latency: Duration = .microseconds(100), jitter: Duration = .zero,
-        bytesPerSecond: Double = 1.25e9, loss: Double = 0, duplication: Double = 0,
+        latency: Duration = .microseconds(100),
+        jitter: Duration = .zero,
+        bytesPerSecond: Double = 1.25e9,
+        loss: Double = 0,
+        duplication: Double = 0,
         reordering: Double = 0
     ) {
         precondition(bytesPerSecond > 0, "a link has a bandwidth")
@@ -45,7 +48,10 @@ extension LinkModel {
             let value = try container.decode(Duration.self, forKey: key)
             guard value >= .zero else {
                 throw DecodingError.dataCorruptedError(
-                    forKey: key, in: container, debugDescription: "a time of a link is not negative")
+                    forKey: key,
+                    in: container,
+                    debugDescription: "a time of a link is not negative"
+                )
             }
             return value
         }
@@ -53,17 +59,28 @@ extension LinkModel {
             let value = try container.decode(Double.self, forKey: key)
             guard (0...1).contains(value) else {
                 throw DecodingError.dataCorruptedError(
-                    forKey: key, in: container, debugDescription: "a probability lies in 0…1, not \(value)")
+                    forKey: key,
+                    in: container,
+                    debugDescription: "a probability lies in 0…1, not \(value)"
+                )
             }
             return value
         }
         let bandwidth = try container.decode(Double.self, forKey: .bytesPerSecond)
         guard bandwidth > 0 else {
             throw DecodingError.dataCorruptedError(
-                forKey: .bytesPerSecond, in: container, debugDescription: "a link has a bandwidth above zero")
+                forKey: .bytesPerSecond,
+                in: container,
+                debugDescription: "a link has a bandwidth above zero"
+            )
         }
         self.init(
-            latency: try time(.latency), jitter: try time(.jitter), bytesPerSecond: bandwidth,
-            loss: try chance(.loss), duplication: try chance(.duplication), reordering: try chance(.reordering))
+            latency: try time(.latency),
+            jitter: try time(.jitter),
+            bytesPerSecond: bandwidth,
+            loss: try chance(.loss),
+            duplication: try chance(.duplication),
+            reordering: try chance(.reordering)
+        )
     }
 }

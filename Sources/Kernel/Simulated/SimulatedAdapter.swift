@@ -9,8 +9,8 @@ class SimulatedEntrance: @unchecked Sendable {
 
 /// An entrance that translates `Other` at the sender, so that it costs no hop.
 ///
-/// The object outlives a kill of its node: references held elsewhere work again when the next incarnation opens the
-/// same tag.
+/// The object outlives a kill of its node: references held elsewhere work again when the next incarnation
+/// opens the same tag.
 // Safety: see `SimulatedPlace`.
 final class SimulatedAdapter<Other: Message>: SimulatedEntrance, @unchecked Sendable {
     let address: Address
@@ -35,7 +35,9 @@ final class SimulatedAdapter<Other: Message>: SimulatedEntrance, @unchecked Send
     /// Hands a message on without recording it as sent.
     func pass(_ message: Other) -> Delivery {
         if let forward { return forward(message) }
-        if let successor = core.adapters[address] as? SimulatedAdapter<Other>, let forward = successor.forward {
+        if let successor = core.adapters[address] as? SimulatedAdapter<Other>,
+            let forward = successor.forward
+        {
             return forward(message)
         }
         core.bury(from: core.currentIndex, to: address, Other.messageName, .noRecipient)

@@ -4,8 +4,8 @@ private import Logging
 
 /// The mailbox and the timers of one component in a simulated world.
 ///
-/// Everything on the way of a message is inlinable, so that a module that knows `M` gets code specialized for it:
-/// an unspecialized generic mailbox is an order of magnitude slower.
+/// Everything on the way of a message is inlinable, so that a module that knows `M` gets code specialized for
+/// it: an unspecialized generic mailbox is an order of magnitude slower.
 // Safety: see `SimulatedPlace`.
 public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendable {
     @usableFromInline
@@ -126,7 +126,8 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
             lose: { [self] reason in core.bury(from: from, to: self, reason) })
     }
 
-    /// Forms a reference of another vocabulary; the translation happens at the sender, so that it costs no hop.
+    /// Forms a reference of another vocabulary; the translation happens at the sender, so that it costs no
+    /// hop.
     func adapter<Other: Message>(
         _ tag: String, _ translate: @escaping @Sendable (Other) -> M
     ) -> Ref<Other> {
@@ -206,7 +207,8 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
     func install(_ box: BehaviorBox<M>, options: SpawnOptions) {
         self.box = box
         self.options = options
-        // Safety: the world keeps the place alive while an event of it is pending, and the core while it runs.
+        // Safety: the world keeps the place alive while an event of it is pending, and the core while it
+        // runs.
         step = { [unowned(unsafe) self, unowned(unsafe) core] slot in
             guard let queued = take(slot), let receive = box.receive else { return }
             core.begin(self, from: queued.from)

@@ -38,7 +38,8 @@ extension SimulatedCore {
     ) throws(KernelError) -> SimulatedCell<M> {
         guard node.isUp, !isShutDown else {
             throw KernelError(
-                code: .shutDown, message: "'\(name)' cannot start: node '\(node.name)' is down; restart it first")
+                code: .shutDown,
+                message: "'\(name)' cannot start: node '\(node.name)' is down; restart it first")
         }
         guard Address.isWellFormed(name) else {
             throw KernelError(code: .startFailed, message: "'\(name.prefix(140))' is not a component's name")

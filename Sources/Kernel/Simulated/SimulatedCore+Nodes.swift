@@ -31,7 +31,9 @@ extension SimulatedCore {
             throw error
         }
         // Watches that were set while the node was down wait for places that did not come back.
-        for place in node.places where !place.isUp && !place.watchers.isEmpty { tellWatchers(of: place, .unknown) }
+        for place in node.places where !place.isUp && !place.watchers.isEmpty {
+            tellWatchers(of: place, .unknown)
+        }
     }
 
     func pause(_ node: SimulatedNode) {

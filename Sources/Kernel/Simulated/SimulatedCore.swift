@@ -16,10 +16,10 @@ struct ReadyEntry {
 
 /// The events of the present instant; the next is taken first-in-first-out or drawn by the world's seed.
 ///
-/// Entries of one mailbox are interchangeable (each says "take your head"), so any order of draws keeps the order of
-/// messages between two components.
-// Safety: the buffer is this object's own; `mask + 1` entries are allocated and every index is masked. Only the
-// thread that runs the world touches it.
+/// Entries of one mailbox are interchangeable (each says "take your head"), so any order of draws keeps the
+/// order of messages between two components.
+// Safety: the buffer is this object's own; `mask + 1` entries are allocated and every index is masked. Only
+// the thread that runs the world touches it.
 @usableFromInline
 final class ReadyQueue: @unchecked Sendable {
     @usableFromInline var ring: UnsafeMutablePointer<ReadyEntry>
@@ -94,9 +94,11 @@ public struct SimulationStatistics: Sendable, Hashable {
 
 /// The inside of a simulated world.
 ///
-/// The world object owns the core; places and nodes refer to it. It holds the clock, the heap of future events, the
-/// events of the present instant, and the places. No global is used: many worlds run on many threads.
-// Safety: only the thread that runs the world touches the core; the world moves between threads only as a whole.
+/// The world object owns the core; places and nodes refer to it. It holds the clock, the heap of future
+/// events, the events of the present instant, and the places. No global is used: many worlds run on many
+/// threads.
+// Safety: only the thread that runs the world touches the core; the world moves between threads only as a
+// whole.
 public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendable {
     /// The sender index of what comes from outside the world.
     @usableFromInline static var outsideIndex: UInt32 { .max }
@@ -131,7 +133,8 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     /// The thread that runs the world, or built it.
     var thread = ThreadToken.current
     private(set) var isShutDown = false
-    /// Set where a journal is replayed: says what became of the next message sent, as the journal recorded it.
+    /// Set where a journal is replayed: says what became of the next message sent, as the journal recorded
+    /// it.
     var recordedOutcome: (() -> Delivery)?
     // The network refers back to the core; it is made right after it and lives as long.
     private var networkStorage: SimulatedNetwork?
@@ -168,11 +171,14 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     @inlinable
     func noteCancelledGone() { cancelledCount -= 1 }
 
-    /// Takes the events of cancelled timers out of the heap, so that it stays as small as what is still wanted.
+    /// Takes the events of cancelled timers out of the heap, so that it stays as small as what is still
+    /// wanted.
     @usableFromInline
     func dropCancelled() {
         heap.filter { event in
-            guard let place = places[Int(event.place)], place.isCancelled(slot: event.slot) else { return true }
+            guard let place = places[Int(event.place)], place.isCancelled(slot: event.slot) else {
+                return true
+            }
             place.step(event.slot)
             settle(place)
             return false

@@ -2,8 +2,9 @@
 
 /// The simulated network: one link per ordered pair of nodes that talk.
 ///
-/// A link keeps order like a TCP session. While it is blocked, messages wait at the sender; when the heartbeats of
-/// the real transport would have given up, the session ends: what waited is lost and watchers learn `peerLost`.
+/// A link keeps order like a TCP session. While it is blocked, messages wait at the sender; when the
+/// heartbeats of the real transport would have given up, the session ends: what waited is lost and watchers
+/// learn `peerLost`.
 // Safety: see `SimulatedPlace`.
 @usableFromInline
 final class SimulatedNetwork: @unchecked Sendable {
@@ -115,7 +116,8 @@ final class SimulatedNetwork: @unchecked Sendable {
         }
     }
 
-    /// Tells all who watched a killed node's components; called at detection or when the node is back, if sooner.
+    /// Tells all who watched a killed node's components; called at detection or when the node is back, if
+    /// sooner.
     func tellOrphans(of node: SimulatedNode) {
         let orphans = node.orphans
         node.orphans = []

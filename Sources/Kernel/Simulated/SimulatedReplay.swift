@@ -21,7 +21,8 @@ extension SimulatedCore {
 
 /// One component alone in a world in which nothing happens by itself: deliveries are handed to it one by one.
 ///
-/// Its timers never run out, its children are only names, and what it tells others goes to the journal sink alone.
+/// Its timers never run out, its children are only names, and what it tells others goes to the journal sink
+/// alone.
 package final class SimulatedReplay<C: Component> {
     private let core: SimulatedCore
     private let node: SimulatedNode
@@ -35,7 +36,10 @@ package final class SimulatedReplay<C: Component> {
     ///   - sink: gets what the component sends.
     ///   - outcome: says what became of the next message that the component sends.
     package init(
-        address: Address, seed: UInt64, sink: any JournalSink, outcome: @escaping () -> Delivery,
+        address: Address,
+        seed: UInt64,
+        sink: any JournalSink,
+        outcome: @escaping () -> Delivery,
         make: @escaping @Sendable (Home, any RefResolver) throws -> C
     ) {
         let log = Logger(label: "sealyard.replay") { _ in SilentLog() }
@@ -78,7 +82,9 @@ package final class SimulatedReplay<C: Component> {
             made.incarnation = (incarnation & 0xffff) &- 1
         }
         let (make, core) = (make, core)
-        _ = try core.spawn(address.name, on: node, parent: nil, options: options) { try make($0, core) }
+        _ = try core.spawn(address.name, on: node, parent: nil, options: options) {
+            try make($0, core)
+        }
         endStep()
     }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 public import Logging
 
-/// A whole cluster in one process on a virtual clock: one thread, one heap of events, every run of a seed identical.
+/// A whole cluster in one process on a virtual clock: one thread, one heap of events, every run of a seed
+/// identical.
 ///
 /// Build nodes and components, then run:
 ///
@@ -90,7 +91,8 @@ public final class SimulatedWorld {
         core.nodeIndices[name].map { core.nodes[$0] }
     }
 
-    /// Kills a node between two events, as `kill -9` does: components, mailboxes, timers and sessions are gone.
+    /// Kills a node between two events, as `kill -9` does: components, mailboxes, timers and sessions are
+    /// gone.
     public func kill(_ node: SimulatedNode) { core.kill(node) }
 
     /// Starts a killed node anew by its boot function.
