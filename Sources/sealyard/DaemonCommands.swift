@@ -107,6 +107,8 @@ struct MinerCommand: AsyncParsableCommand {
         @Option(help: "The chain node's name.") var chainName = LocalCluster.chainName
         @Option(help: "The miner's actor number; 1000 is f01000.") var actor: UInt64 = 1000
         @Option(help: "Sector size: 2KiB … 64GiB.") var sectorSize: SectorSize
+        @Option(help: "Folder of a journal of all that the components hear and say; see 'sealyard replay'.")
+        var journal: String?
         @Option(help: "Scheduling policy.") var policy = OldestLocalPolicy.name
         @Option(help: "Time a lost worker has to come back.") var lease = DurationArgument(seconds: 60)
         @Option(help: "Real time of one epoch, as the chain has it.") var epoch = DurationArgument(seconds: 4)
@@ -117,7 +119,7 @@ struct MinerCommand: AsyncParsableCommand {
                 .init(
                     node: daemon.options(name: name, listen: listen), chain: chain, chainName: chainName,
                     miner: actor, proof: try .forSize(sectorSize, family: .v1_1), policy: policy,
-                    lease: lease.value, network: DevnetRules.network(epoch: epoch.value)), log: daemonLog(name))
+                    lease: lease.value, network: DevnetRules.network(epoch: epoch.value), journalFolder: journal), log: daemonLog(name))
             try await daemon.serve(miner.node) { miner.shutDown() }
         }
     }

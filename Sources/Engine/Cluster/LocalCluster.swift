@@ -85,7 +85,7 @@ package final class LocalCluster: Sendable {
                 [
                     "miner", "run", "--data", "\(directory)/miner", "--listen", "127.0.0.1:0", "--chain",
                     "127.0.0.1:\(chainPort)", "--sector-size", options.sectorSize.name, "--actor",
-                    "\(options.miner)", "--lease", "3s",
+                    "\(options.miner)", "--lease", "3s", "--journal", "\(directory)/miner/journal",
                 ] + epoch)
             let minerPort = try await Self.port(of: miner, clock, directory)
             var workers: [ChildProcess] = []

@@ -19,10 +19,12 @@ package struct MinerDaemon: Sendable {
         /// The time a lost worker has to come back.
         package var lease: Duration
         package var network: NetworkParameters
+        /// The folder of the journal; `nil` for none.
+        package var journalFolder: String?
 
         package init(
             node: DaemonOptions, chain: Endpoint, chainName: String, miner: UInt64, proof: RegisteredSealProof,
-            policy: String, lease: Duration, network: NetworkParameters
+            policy: String, lease: Duration, network: NetworkParameters, journalFolder: String? = nil
         ) {
             self.node = node
             self.chain = chain
@@ -32,11 +34,13 @@ package struct MinerDaemon: Sendable {
             self.policy = policy
             self.lease = lease
             self.network = network
+            self.journalFolder = journalFolder
         }
     }
 
     package let node: DaemonNode
     package let components: MinerAssembly.Miner
+    private let journal: MinerJournal?
 
     /// Starts the miner; sectors that were under way go on.
     ///
@@ -44,6 +48,10 @@ package struct MinerDaemon: Sendable {
     package init(_ options: Options, log: Logger) async throws {
         node = try await DaemonNode(
             options.node, peers: [.init(name: options.chainName, endpoint: options.chain)], log: log)
+        let world = node.world
+        journal = try options.journalFolder.map {
+            try MinerJournal(folder: $0, world: world, policy: options.policy, lease: options.lease)
+        }
         let store = try SQLiteSectorStore(path: "\(options.node.dataDirectory)/sectors.sqlite")
         let chain = node.world.ref(
             at: Address(node: options.chainName, name: MinerAssembly.chainName), as: ChainMessage.self)
@@ -59,7 +67,10 @@ package struct MinerDaemon: Sendable {
     }
 
     /// Stops at once; everything is in the database.
-    package func shutDown() { node.shutDown() }
+    package func shutDown() {
+        node.shutDown()
+        do { try journal?.close() } catch { node.world.log.error("the journal was not closed: \(error)") }
+    }
 }
 
 /// Space that a sector takes while it is sealed.
