@@ -17,7 +17,10 @@ struct Simulate: ParsableCommand {
     @Argument(help: "The scenario file.", completion: .file(extensions: ["yaml", "yml", "json"]))
     var scenario: String
 
-    @Option(help: "The scheduling policy in place of the scenario's own: \(PolicyCatalog.names.joined(separator: ", ")).")
+    @Option(
+        help:
+            "The policy in place of the scenario's own: \(PolicyCatalog.names.joined(separator: ", "))."
+    )
     var policy: String?
 
     @Option(help: "The seed of all chance.")
@@ -76,7 +79,9 @@ struct Simulate: ParsableCommand {
     private static func duration(_ text: String) throws -> Duration {
         do {
             let value = try Quantity.duration(text)
-            guard value >= .seconds(1) else { throw ValidationError("a run lasts at least one second, not \(text)") }
+            guard value >= .seconds(1) else {
+                throw ValidationError("a run lasts at least one second, not \(text)")
+            }
             return value
         } catch let error as QuantityError {
             throw ValidationError("--until: \(error.message)")

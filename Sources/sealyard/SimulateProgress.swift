@@ -32,7 +32,9 @@ struct SimulationProgress {
             return
         }
         let filled = Int(share * 24)
-        line = "[" + String(repeating: "#", count: filled) + String(repeating: "·", count: 24 - filled) + "] " + line
+        line =
+            "[" + String(repeating: "#", count: filled) + String(repeating: "·", count: 24 - filled) + "] "
+            + line
         let padding = String(repeating: " ", count: max(0, width - line.count))
         width = line.count
         Console.paint("\r" + line + padding)

@@ -119,7 +119,7 @@ struct ScenarioSchemaTests {
             ("\"count\": 3", "\"count\": 0"), ("\"count\": 3", "\"count\": \"three\""),
             ("\"finalizeEarly\": true", "\"finalizeEarly\": \"yes\""),
             ("\"kind\": \"local\"", "\"kind\": \"tape\""),
-            ("\"every\": \"4m\"", "\"every\": \"4\""), ("\"rate\": \"4/1m\"", "\"rate\": \"4\""),
+            ("\"every\": \"20m\"", "\"every\": \"4\""), ("\"rate\": \"4/1m\"", "\"rate\": \"4\""),
             ("\"failureRate\": 0.005", "\"failureRate\": 7"), ("\"lognormal\"", "\"logNormal\""),
         ]
     )

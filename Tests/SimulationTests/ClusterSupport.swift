@@ -12,7 +12,8 @@ enum Clusters {
         try Scenario.load(path: folder.appendingPathComponent(name + ".yaml").path)
     }
 
-    /// The devnet with a set number of sectors, pledged one host after another, and no faults of its own.
+    /// The devnet with a set number of sectors, pledged one host after another, and no faults of
+    /// its own.
     static func devnet(sectorCount: Int) throws -> Scenario {
         var scenario = try shipped("devnet")
         scenario.faults = []

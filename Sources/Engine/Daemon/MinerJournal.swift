@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 private import Foundation
-private import Kernel
+internal import Kernel
 package import KernelJournal
 private import Scheduler
 

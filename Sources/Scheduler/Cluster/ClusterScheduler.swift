@@ -150,7 +150,7 @@ package actor ClusterScheduler: Component {
         _ info: WorkerInfo, _ ref: Ref<WorkerMessage>, _ id: JoinID, running: [CallID],
         finished: [FinishedCall], _ context: Context<SchedulerMessage>
     ) {
-        // A registration that came twice, or after a newer one of the same process, says what is no longer so.
+        // A registration that came twice, or after a newer one, says what is no longer so.
         if let known = workers[info.name]?.join, known.incarnation == id.incarnation, known.number >= id.number {
             return
         }

@@ -7,7 +7,7 @@ package enum SchedulerMessage: Message {
     case submit(TaskRequest, host: String?, replyTo: Ref<TaskEvent>)
     /// The work is no longer wanted.
     case cancel(TaskID)
-    /// A worker is there, or there again, with its host's sealing store: what it runs and what has finished since.
+    /// A worker is there, or there again, with its host's store: what it runs and what has finished since.
     case workerJoined(
         WorkerInfo, Ref<WorkerMessage>, JoinID, store: StoreInfo?, running: [CallID], finished: [FinishedCall])
     /// A worker's word: it has the assignment.

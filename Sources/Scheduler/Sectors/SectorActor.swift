@@ -26,7 +26,7 @@ package protocol SectorStore: Sendable {
     func load(miner: UInt64) throws -> [SectorRecord]
     /// The record of one sector; `nil` where none was saved.
     func find(_ key: SectorKey) throws -> SectorRecord?
-    /// The highest sector number ever saved for a miner, records that were dropped since included; 0 for none.
+    /// The highest sector number ever saved for a miner, those of dropped records included; 0 for none.
     func lastNumber(miner: UInt64) throws -> UInt64
 }
 

@@ -21,7 +21,8 @@ struct StageTally: Sendable {
     }
 }
 
-/// The statistics of a simulated cluster, as its miner sees it. Nothing in here grows with the sectors that are done.
+/// The statistics of a simulated cluster, as its miner sees it. Nothing in here grows with the
+/// sectors that are done.
 // Safety: touched only by the components of one simulated world, which runs on one thread.
 final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
     private struct Sector {
@@ -129,7 +130,9 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         switch result {
         case .done:
             stages[stage].finished += 1
-            if let since, now >= warmUp { stages[stage].durations.add(nanoseconds: (now - since).nanoseconds) }
+            if let since, now >= warmUp {
+                stages[stage].durations.add(nanoseconds: (now - since).nanoseconds)
+            }
         case .failed: stages[stage].failed += 1
         case nil: stages[stage].abandoned += 1
         }

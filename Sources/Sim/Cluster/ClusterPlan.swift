@@ -55,7 +55,8 @@ package struct ClusterPlan: Sendable {
         let p1Hosts = scenario.hosts.reduce(0) { $0 + ($1.slotsPerHost(of: .preCommit1) > 0 ? $1.count : 0) }
         let rule = scenario.workload.pledge
         pledge = PledgeRule(
-            interval: rule.every, packingCountMax: rule.packingMax, initialCount: rule.initialPerHost * p1Hosts,
+            interval: rule.every, packingCountMax: rule.packingMax,
+            initialCount: rule.initialPerHost * p1Hosts,
             totalCountMax: scenario.workload.sectorsMax)
         let limits = [
             scenario.miner.maxSealingSectors, rule.sealingMaxPerHost.map { $0 * p1Hosts } ?? 0,
@@ -95,7 +96,7 @@ package struct ClusterPlan: Sendable {
                 let names = missing.map(\.kind.rawValue).joined(separator: ", ")
                 throw SimulationError(
                     .impossible,
-                    "host \(host) holds sectors and has no slots for \(names); no policy that is shipped moves "
+                    "host \(host) holds sectors and has no slots for \(names); no shipped policy moves "
                         + "sectors between hosts: give the group a worker for these, or set sealing: false")
             }
             let limits = disks.map { $0.maxSealing ?? 0 }
@@ -156,7 +157,9 @@ package struct ClusterPlan: Sendable {
     }
 
     private static func minerNumber(_ name: String) -> UInt64 {
-        let digits = name.split(separator: "-").last.flatMap { $0.hasPrefix("f0") ? UInt64($0.dropFirst(2)) : nil }
+        let digits = name.split(separator: "-").last.flatMap {
+            $0.hasPrefix("f0") ? UInt64($0.dropFirst(2)) : nil
+        }
         return digits ?? 1000
     }
 

@@ -3,7 +3,8 @@ internal import Kernel
 
 /// Counts durations in buckets whose width grows with the value: fixed size, quantiles within 0.1 %.
 ///
-/// Values are whole microseconds. Those below 1024 have a bucket each; above, every doubling is cut into 1024 buckets.
+/// Values are whole microseconds. Those below 1024 have a bucket each; above, every doubling is cut
+/// into 1024 buckets.
 package struct DurationHistogram: Sendable, Hashable {
     private static let subBits = 10
     private var counts: [Int] = []
@@ -26,7 +27,8 @@ package struct DurationHistogram: Sendable, Hashable {
     /// The mean in seconds; `nil` where nothing was counted.
     package var meanSeconds: Double? { count > 0 ? sumSeconds / Double(count) : nil }
 
-    /// The duration in seconds that a share of all does not exceed: its bucket's middle; `nil` where nothing was counted.
+    /// The duration in seconds that a share of all does not exceed: its bucket's middle; `nil`
+    /// where nothing was counted.
     package func quantile(_ share: Double) -> Double? {
         guard count > 0 else { return nil }
         let wanted = max(1, Int((share * Double(count)).rounded(.up)))

@@ -3,9 +3,9 @@ internal import Kernel
 
 /// The long-term stores and the disks of the hosts, as far as they take time.
 ///
-/// A store is a pipe: transfers to it queue behind one another at its write bandwidth, and none is faster than its
-/// host's disk and card. That gives the exact throughput of a store that all writers share evenly, and nearly its
-/// delays.
+/// A store is a pipe: transfers to it queue behind one another at its write bandwidth, and none is
+/// faster than its host's disk and card. That gives the exact throughput of a store that all
+/// writers share evenly, and nearly its delays.
 // Safety: touched only by the script and the components of one simulated world, which runs on one thread.
 final class ModelStores: @unchecked Sendable {
     private struct Store {
@@ -55,13 +55,15 @@ final class ModelStores: @unchecked Sendable {
     /// How many times slower a host's disks are now.
     func diskFactor(_ host: String) -> Double { hosts[host]?.diskSlowness ?? 1 }
 
-    /// Takes room on the store on which the transfer ends first, and says when; `nil` where none has room.
+    /// Takes room on the store on which the transfer ends first, and says when; `nil` where none
+    /// has room.
     ///
     /// A store that is down and will come up again is waited for.
     func beginTransfer(of bytes: Int, from host: String, at now: Instant) -> (store: String, end: Instant)? {
         var best: (index: Int, end: Instant)?
         for (index, store) in stores.enumerated() {
-            guard bytes <= store.capacityBytes - store.usedBytes, let end = end(bytes, host, store, now) else {
+            guard bytes <= store.capacityBytes - store.usedBytes, let end = end(bytes, host, store, now)
+            else {
                 continue
             }
             if best.map({ end < $0.end }) ?? true { best = (index, end) }

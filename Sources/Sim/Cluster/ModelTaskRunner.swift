@@ -5,8 +5,9 @@ internal import Scheduler
 
 /// Samples how long tasks take and whether they fail.
 ///
-/// A draw belongs to a task, not to a moment: it depends on the seed, the sector, the kind and the try alone. Two
-/// policies, or two runs in which faults hit elsewhere, see the same sector take the same time.
+/// A draw belongs to a task, not to a moment: it depends on the seed, the sector, the kind and the
+/// try alone. Two policies, or two runs in which faults hit elsewhere, see the same sector take the
+/// same time.
 struct TaskDraws: Sendable {
     private let seedWord: UInt64
     private let models: [Scenario.TaskModel?]
@@ -36,7 +37,7 @@ struct TaskDraws: Sendable {
 }
 
 /// The virtual clock of a world as the models outside its components use it.
-// Safety: used only by the thread that runs the world; the cluster that owns the world owns the models as well.
+// Safety: used only by the thread that runs the world; the cluster owns world and models alike.
 final class ModelClock: @unchecked Sendable {
     private unowned let world: SimulatedWorld
 
@@ -46,10 +47,11 @@ final class ModelClock: @unchecked Sendable {
     func at(_ time: Instant, _ action: @escaping () -> Void) { world.at(time, action) }
 }
 
-/// The task runner of one simulated process: it takes the time that the scenario says and yields modelled outcomes.
+/// The task runner of one simulated process: it takes the time that the scenario says and yields
+/// modelled outcomes.
 ///
-/// Nothing is sealed: commitments are derived from the sector's number, so that sealing a sector anew gives the same
-/// replica, and proofs are of the form `modelled`.
+/// Nothing is sealed: commitments are derived from the sector's number, so that sealing a sector
+/// anew gives the same replica, and proofs are of the form `modelled`.
 // Safety: touched only by the components of one simulated world and by its script, which run on one thread.
 final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     private let host: String
@@ -94,7 +96,8 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
                 running.remove(call)
                 let failure = TaskFailure(
                     cause: .computeFailed,
-                    message: "no long-term store is up and has \(bytes) bytes left; add room or another store")
+                    message: "no long-term store is up and has \(bytes) bytes left; add room or another store"
+                )
                 reportTo.tell(.finished(call, .failed(failure)))
             }
         }
@@ -103,14 +106,16 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     func abort(_ call: CallID) { running.remove(call) }
 
     private func finish(
-        _ call: CallID, _ request: TaskRequest, at end: Instant, store: String?, _ reportTo: Ref<WorkerMessage>
+        _ call: CallID, _ request: TaskRequest, at end: Instant, store: String?,
+        _ reportTo: Ref<WorkerMessage>
     ) {
         clock.at(end) { [self] in
             guard running.remove(call) != nil, !isRetired else { return }
             if draws.fails(request.id) {
                 if let store { stores.giveBack(draws.transferBytes(.finalize), to: store) }
                 let failure = TaskFailure(
-                    cause: .computeFailed, message: "\(request.id) failed, as a share of tasks does in this scenario")
+                    cause: .computeFailed,
+                    message: "\(request.id) failed, as a share of tasks does in this scenario")
                 reportTo.tell(.finished(call, .failed(failure)))
             } else {
                 reportTo.tell(.finished(call, .done(Self.outcome(of: request, store: store))))
@@ -133,7 +138,8 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         }
     }
 
-    /// 32 bytes that stand for a commitment of a sector: its two top bits are clear, as in the field of the proofs.
+    /// 32 bytes that stand for a commitment of a sector: its two top bits are clear, as in the
+    /// field of the proofs.
     private static func commitment(_ key: SectorKey, _ tag: StaticString) -> [UInt8] {
         var word = mixed(UInt64(tag.utf8CodeUnitCount) << 56 ^ key.miner)
         tag.withUTF8Buffer { for byte in $0 { word = mixed(word ^ UInt64(byte)) } }
@@ -141,7 +147,9 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         var bytes = [UInt8](repeating: 0, count: 32)
         for index in 0..<4 {
             word = mixed(word &+ UInt64(index))
-            for byte in 0..<8 { bytes[index * 8 + byte] = UInt8(truncatingIfNeeded: word >> UInt64(8 * byte)) }
+            for byte in 0..<8 {
+                bytes[index * 8 + byte] = UInt8(truncatingIfNeeded: word >> UInt64(8 * byte))
+            }
         }
         bytes[31] &= 0x3f
         return bytes

@@ -4,7 +4,8 @@ private import Scheduler
 
 /// What breaks.
 extension SimulatedCluster {
-    /// Arranges for every fault of a schedule to happen; its nodes are `chain`, `miner` and those of the plan.
+    /// Arranges for every fault of a schedule to happen; its nodes are `chain`, `miner` and those
+    /// of the plan.
     ///
     /// - Throws: ``KernelError`` with `unknownNode`.
     package func apply(_ schedule: FaultSchedule) throws(KernelError) { try world.apply(schedule) }
@@ -21,7 +22,8 @@ extension SimulatedCluster {
         switch fault.kind {
         case .workerKilled, .hostDown: try kill(processes.map(\.node), begin, end)
         case .gpuLost:
-            // A process whose GPU has fallen off the bus dies and starts again when the host was rebooted.
+            // A process whose GPU has fallen off the bus dies and starts again when the host was
+            // rebooted.
             let users = processes.filter { $0.runs(.preCommit2) || $0.runs(.commit2) }
             try kill(users.map(\.node), begin, end)
         case .chainDown: try kill([Self.chainNode], begin, end)
@@ -94,7 +96,8 @@ extension SimulatedCluster {
         let usual = LinkModel(
             latency: scenario.links.latency, bytesPerSecond: max(1, scenario.links.bandwidth.bytesPerSecond))
         let slow = LinkModel(
-            latency: usual.latency * fault.factor, bytesPerSecond: max(1, usual.bytesPerSecond / fault.factor))
+            latency: usual.latency * fault.factor, bytesPerSecond: max(1, usual.bytesPerSecond / fault.factor)
+        )
         let names = nodeNames(fault.target, processes)
         for name in names {
             let other = name == Self.minerNode ? Self.chainNode : Self.minerNode

@@ -5,8 +5,8 @@ package import Scheduler
 
 /// A scenario's cluster in a simulated world: the shipped components, furnished with models.
 ///
-/// One node for the chain, one for the miner, one for each worker process. Stores and records survive the kill of a
-/// node; all else on it is lost, as in the field.
+/// One node for the chain, one for the miner, one for each worker process. Stores and records
+/// survive the kill of a node; all else on it is lost, as in the field.
 ///
 ///     let cluster = try SimulatedCluster(scenario, options: .init(seed: 7))
 ///     cluster.run(until: .zero + .seconds(86_400))
@@ -17,7 +17,8 @@ package final class SimulatedCluster {
         package var seed: UInt64
         /// A name of ``PolicyCatalog``; `nil` for the scenario's own.
         package var policy: String?
-        /// What the world's trace covers; the report's hash always covers every step of every sector as well.
+        /// What the world's trace covers; the report's hash always covers every step of every
+        /// sector as well.
         package var traceDetail: TraceDetail
         package var tieBreak: SimulatedWorld.TieBreak
         /// Messages between nodes take their wire form: slower, and finds what cannot travel.
@@ -64,7 +65,8 @@ package final class SimulatedCluster {
         guard PolicyCatalog.make(policy) != nil else {
             throw SimulationError(
                 .unknownPolicy,
-                "no policy '\(policy.prefix(64))'; choose one of \(PolicyCatalog.names.joined(separator: ", "))")
+                "no policy '\(policy.prefix(64))'; choose one of "
+                    + PolicyCatalog.names.joined(separator: ", "))
         }
         self.scenario = scenario
         self.options = options
@@ -96,15 +98,18 @@ package final class SimulatedCluster {
     package var pledgedCount: Int { metrics.pledgedCount }
     /// Sectors that were given up.
     package var failedCount: Int { metrics.failedCount }
-    /// Entries in the tables of statistics and records: flat in time, whatever the number of finished sectors.
+    /// Entries in the tables of statistics and records: flat in time, whatever the number of
+    /// finished sectors.
     package var entryCount: Int { metrics.entryCount + sectorStore.load(miner: plan.miner).count }
 
-    /// The time that rates and means leave out: what the scenario says, or twice a sector's way without queues.
+    /// The time that rates and means leave out: what the scenario says, or twice a sector's way
+    /// without queues.
     package static func warmUp(of scenario: Scenario) -> Duration {
         guard scenario.report.warmUp == .zero else { return scenario.report.warmUp }
         let network = scenario.network
         let epochs =
-            network.preCommitChallengeDelay + network.interactivePoRepConfidence + 2 * network.messageConfidence
+            network.preCommitChallengeDelay + network.interactivePoRepConfidence + 2
+            * network.messageConfidence
         let tasks = scenario.tasks.filter { Scenario.TaskKind.sealing.contains($0.kind) }
             .reduce(0.0) { $0 + $1.duration.meanSeconds }
         return .nanoseconds(Int64((tasks + Double(epochs) * network.epochDuration.inSeconds) * 2e9))
@@ -161,7 +166,8 @@ package final class SimulatedCluster {
             let runner = ModelTaskRunner(host: process.host, draws: draws, stores: stores, clock: clock)
             latest = runner
             let scheduler = node.ref(
-                at: Address(node: Self.minerNode, name: MinerAssembly.schedulerName), as: SchedulerMessage.self)
+                at: Address(node: Self.minerNode, name: MinerAssembly.schedulerName),
+                as: SchedulerMessage.self)
             try node.spawn("worker") { home in
                 WorkerActor(
                     home: home, info: info, store: store, runner: runner, scheduler: scheduler)

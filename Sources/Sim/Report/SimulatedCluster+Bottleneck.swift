@@ -2,7 +2,8 @@
 private import Kernel
 private import Scheduler
 
-/// What bounds the throughput: each limit by a formula that fits on a slip of paper, and which of them the run met.
+/// What bounds the throughput: each limit by a formula that fits on a slip of paper, and which of
+/// them the run met.
 extension SimulatedCluster {
     /// A stage is held saturated from this share of taken slot seconds on.
     private static var saturation: Double { 0.95 }
@@ -35,7 +36,8 @@ extension SimulatedCluster {
             let rate = scenario.stores.reduce(0.0) { $0 + $1.write.bytesPerSecond }
             limits.append(
                 limit(
-                    "store writes", "\(Self.figure(rate / 1e9)) GB/s ÷ \(Self.figure(Double(bytes) / 1e9)) GB",
+                    "store writes",
+                    "\(Self.figure(rate / 1e9)) GB/s ÷ \(Self.figure(Double(bytes) / 1e9)) GB",
                     rate * 3600 / Double(bytes)))
         }
         return limits.enumerated()
@@ -54,7 +56,9 @@ extension SimulatedCluster {
         if let busiest, let utilization = busiest.utilization, utilization >= Self.saturation,
             let limit = report.limits.first(where: { $0.name == busiest.name })
         {
-            return named(limit, report, "\(utilizationText(busiest)); \(throughput(of: measured, limit))" + (next ?? ""))
+            return named(
+                limit, report,
+                "\(utilizationText(busiest)); \(throughput(of: measured, limit))" + (next ?? ""))
         }
         let room = plan.roomCount(sealingBytes: UInt64(scenario.sealingFootprint.bytes))
         let packing = report.stateMeans.first { $0.state == SectorState.packing.rawValue }?.mean ?? 0

@@ -69,7 +69,8 @@ extension SimulatedCluster {
             capacityPerHour: capacity(type, slots))
     }
 
-    /// Sectors an hour by formula: the mean of the model, the move to the store included, and tries that fail.
+    /// Sectors an hour by formula: the mean of the model, the move to the store included, and tries
+    /// that fail.
     private func capacity(_ type: TaskType, _ slots: Int) -> Double? {
         guard slots > 0, let model = scenario.task(type.kind) else { return nil }
         var mean = model.duration.meanSeconds
@@ -90,7 +91,9 @@ extension SimulatedCluster {
                 what: "windowPoSt",
                 reason: "no component proves deadlines yet: due, submitted and missed are not known")
         ]
-        if scenario.costs == nil { list.append(.init(what: "cost", reason: "the scenario has no costs section")) }
+        if scenario.costs == nil {
+            list.append(.init(what: "cost", reason: "the scenario has no costs section"))
+        }
         if seconds == nil {
             list.append(
                 .init(
@@ -102,13 +105,17 @@ extension SimulatedCluster {
             list.append(.init(what: "batching", reason: "messages to the chain go out one by one"))
         }
         if miner.finalizeEarly {
-            list.append(.init(what: "finalizeEarly", reason: "finalize waits for the proof to land on the chain"))
+            list.append(
+                .init(what: "finalizeEarly", reason: "finalize waits for the proof to land on the chain"))
         }
         if !miner.dataTemplate {
-            list.append(.init(what: "dataTemplate", reason: "AddPiece takes the duration that the file gives it"))
+            list.append(
+                .init(what: "dataTemplate", reason: "AddPiece takes the duration that the file gives it"))
         }
         list.append(
-            .init(what: "contention", reason: "tasks of one host share no memory bandwidth; durations are those of the file"))
+            .init(
+                what: "contention",
+                reason: "tasks of one host share no memory bandwidth; durations are those of the file"))
         return list
     }
 

@@ -12,7 +12,8 @@ extension SimulationReport {
             head += " in \(figure(wallSeconds)) s (\(figure(messagesPerSecond / 1e6)) M/s)"
         }
         lines.append(head)
-        var sectors = "sectors       \(sectorsPledged) pledged, \(sectorsProving) proving, \(sectorsSealing) sealing"
+        var sectors =
+            "sectors       \(sectorsPledged) pledged, \(sectorsProving) proving, \(sectorsSealing) sealing"
         sectors += ", \(sectorsFailed) given up"
         lines.append(sectors)
         if let latestFailure { lines.append("              the latest: \(latestFailure)") }
@@ -23,8 +24,8 @@ extension SimulationReport {
         }
         if let sealingMean, let sojournMeanSeconds {
             lines.append(
-                "pipeline      \(figure(sealingMean)) sectors in the mean, \(span(sojournMeanSeconds)) from pledge "
-                    + "to proving")
+                "pipeline      \(figure(sealingMean)) sectors in the mean, "
+                    + "\(span(sojournMeanSeconds)) from pledge to proving")
             lines.append(
                 "              "
                     + stateMeans.map { "\($0.state) \(figure($0.mean))" }.joined(separator: ", "))
@@ -43,8 +44,8 @@ extension SimulationReport {
         }
         if let cost {
             lines.append(
-                "cost          \(figure(cost.hostsPerDay)) hosts + \(figure(cost.electricityPerDay)) electricity + "
-                    + "\(figure(cost.storagePerDay)) storage \(cost.currency) a day"
+                "cost          \(figure(cost.hostsPerDay)) hosts + \(figure(cost.electricityPerDay)) "
+                    + "electricity + \(figure(cost.storagePerDay)) storage \(cost.currency) a day"
                     + (cost.sealingPerTebibyte.map { "; \(figure($0)) \(cost.currency)/TiB sealed" } ?? ""))
         }
         for omission in notModelled { lines.append("not modelled  \(omission.what): \(omission.reason)") }
@@ -57,7 +58,10 @@ extension SimulationReport {
         let span = SimulatedCluster.span
         func shown(_ value: Double?, _ form: (Double) -> String) -> String { value.map(form) ?? "–" }
         var rows = [
-            ["stage", "slots", "started", "finished", "failed", "p50", "p95", "busy", "queue", "max", "sectors/h"]
+            [
+                "stage", "slots", "started", "finished", "failed", "p50", "p95", "busy", "queue", "max",
+                "sectors/h",
+            ]
         ]
         for stage in stages {
             rows.append([
