@@ -88,7 +88,6 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     }
 
     /// The less usual ends of ``post(_:records:)``.
-
     @usableFromInline
     func settle(
         _ outcome: DeadLetterReason?, schedules: Bool, records: Bool, _ message: M
@@ -106,8 +105,8 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         return delivery
     }
 
-    /// The time that the component sees; while a journal is kept it stands still during a message, so that a replay
-    /// can show the same.
+    /// The time that the component sees; while a journal is kept it stands still during a message, so that a
+    /// replay can show the same.
     @usableFromInline var now: Instant { frozenTime ?? worldStorage.now }
 
     @usableFromInline
