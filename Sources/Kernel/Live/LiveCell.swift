@@ -88,7 +88,6 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     }
 
     /// The less usual ends of ``post(_:records:)``.
-
     @usableFromInline
     func settle(
         _ outcome: DeadLetterReason?, schedules: Bool, records: Bool, _ message: M
