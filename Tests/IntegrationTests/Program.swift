@@ -10,32 +10,15 @@ enum Program {
         var standardError: String
     }
 
-    /// The path of the built program: it lies in the folder of the test bundle.
-    static var path: String {
-        get throws {
-            var candidates: [URL] = []
-            for argument in CommandLine.arguments + [Bundle.main.bundlePath, Bundle.main.executablePath ?? ""] {
-                var url = URL(fileURLWithPath: argument)
-                for _ in 0..<4 {
-                    url.deleteLastPathComponent()
-                    candidates.append(url.appendingPathComponent("sealyard"))
-                }
-            }
-            let found = candidates.first { url in
-                var isDirectory: ObjCBool = false
-                return FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory)
-                    && !isDirectory.boolValue && FileManager.default.isExecutableFile(atPath: url.path)
-            }
-            return try #require(found, "the program is not built beside the tests").path
-        }
-    }
-
     /// Runs the program to its end.
-    static func run(_ arguments: [String]) async throws -> Result { await try start(arguments).finish() }
+    static func run(_ arguments: [String]) async throws -> Result {
+        let running = try start(arguments)
+        return await running.finish()
+    }
 
     /// Starts the program.
     static func start(_ arguments: [String]) throws -> RunningProgram {
-        try RunningProgram(path: try path, arguments: arguments)
+        try RunningProgram(path: try BuiltProgram().url.path, arguments: arguments)
     }
 }
 

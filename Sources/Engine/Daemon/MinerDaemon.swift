@@ -59,7 +59,7 @@ package struct MinerDaemon: Sendable {
         let assembly = MinerAssembly(
             manager: SectorManager.Options(
                 miner: options.miner, proof: UInt64(options.proof.number), makesSNARK: false),
-            scheduler: ClusterScheduler.Options(lease: options.lease), policy: options.policy, chain: chain,
+            scheduler: ClusterScheduler.Options(lease: options.lease, startGrace: .seconds(1)), policy: options.policy, chain: chain,
             store: store, limits: .init(retryPause: .seconds(2)),
             sealingBytes: SealingFootprint.bytes(sectorBytes: size.bytes, layerCount: size.shape.layerCount),
             lifetimeEpochs: options.network.defaultSectorLifetime, askAgainAfter: .seconds(10))

@@ -17,6 +17,9 @@ package actor ClusterScheduler: Component {
         package var lease: Duration
         /// The time after which an assignment that the worker has not answered is said again.
         package var sayAgainAfter: Duration
+        /// The time that workers have to come back after a start before anything is placed: what they still run must
+        /// not be started twice.
+        package var startGrace: Duration
         /// The accounts are checked after every message: for tests and simulation.
         package var checksInvariants: Bool
         /// Told of every task that comes, starts and ends.
@@ -24,11 +27,12 @@ package actor ClusterScheduler: Component {
 
         package init(
             pacing: [Pacing] = [], lease: Duration = .seconds(60), sayAgainAfter: Duration = .seconds(10),
-            checksInvariants: Bool = false, observer: (any TaskObserver)? = nil
+            startGrace: Duration = .zero, checksInvariants: Bool = false, observer: (any TaskObserver)? = nil
         ) {
             self.pacing = pacing
             self.lease = lease
             self.sayAgainAfter = sayAgainAfter
+            self.startGrace = startGrace
             self.checksInvariants = checksInvariants
             self.observer = observer
         }
@@ -45,7 +49,8 @@ package actor ClusterScheduler: Component {
     }
 
     private struct RunningCall {
-        let request: TaskRequest
+        /// What was assigned; `nil` for a call that was taken over from an earlier incarnation.
+        let request: TaskRequest?
         let since: Instant
     }
 
@@ -59,7 +64,12 @@ package actor ClusterScheduler: Component {
     private var owners: [TaskID: Ref<TaskEvent>] = [:]
     private var callOf: [TaskID: (call: CallID, worker: String)] = [:]
     private var sequence: UInt64 = 0
+    /// Starts at a random number, so that no call of this incarnation equals one of an earlier.
     private var callCount: UInt64 = 0
+    private var firstCall: UInt64 = 0
+    /// Results that came before their sector asked: it was made anew with the miner and asks again.
+    private var early: OrderedDictionary<TaskID, TaskResult> = [:]
+    private var placesFrom: Instant = .zero
     private var sessionCount: UInt64 = 0
     private var paceTimer: (id: TimerID, at: Instant)?
     /// Calls that were assigned and not answered yet, with their workers, oldest first.
@@ -77,6 +87,17 @@ package actor ClusterScheduler: Component {
         view = ClusterView(pacing: options.pacing)
     }
 
+    /// Results that are held for sectors that have not asked yet; the oldest gives way.
+    private static let earlyCountMax = 1_000
+
+    package func started(_ context: Context<SchedulerMessage>) {
+        callCount = context.random.next() >> 16
+        firstCall = callCount
+        guard options.startGrace > .zero else { return }
+        placesFrom = context.now + options.startGrace
+        context.schedule(at: placesFrom, .graceOver)
+    }
+
     package func receive(_ message: SchedulerMessage, _ context: Context<SchedulerMessage>) {
         switch message {
         case .submit(let request, let host, let owner): submit(request, host: host, owner, context)
@@ -90,6 +111,7 @@ package actor ClusterScheduler: Component {
         case .leaseExpired(let name, let session): expire(name, session, context)
         case .report(let name, let call, let result): report(name, call, result, context.now)
         case .paceDue: paceTimer = nil
+        case .graceOver: break
         case .diagnose(let asker):
             asker.tell(.diagnosis(diagnosis(context)))
             return
@@ -106,6 +128,11 @@ package actor ClusterScheduler: Component {
         owners[request.id] = owner
         if let (_, worker) = callOf[request.id] {
             owner.tell(.started(request.id, worker: worker))
+            return
+        }
+        if let result = early.removeValue(forKey: request.id) {
+            owners[request.id] = nil
+            owner.tell(.finished(request.id, result))
             return
         }
         guard !view.contains(request.id) else { return }
@@ -130,6 +157,7 @@ package actor ClusterScheduler: Component {
 
     private func report(_ name: String, _ call: CallID, _ result: TaskResult, _ now: Instant) {
         workers[name]?.ref.tell(.confirmed(call))
+        if callOf[call.task] == nil { return reportOfEarlier(call, result, now) }
         guard callOf[call.task]?.call == call else { return }
         callOf[call.task] = nil
         endCall(call, of: name, result, now)
@@ -142,6 +170,33 @@ package actor ClusterScheduler: Component {
         untaken[call] = nil
         view.vacate(worker.index, call.task.type)
         options.observer?.taskEnded(call.task, result, since: running.since, at: now)
+    }
+
+    /// Takes the result of a call that an earlier incarnation of this scheduler assigned: for the sector that waits for
+    /// it, or for when it asks.
+    private func reportOfEarlier(_ call: CallID, _ result: TaskResult, _ now: Instant) {
+        let isOwn = call.number > firstCall && call.number <= callCount
+        guard !isOwn, case .done = result else { return }
+        if view.remove(call.task) != nil {
+            options.observer?.taskEnded(call.task, result, since: nil, at: now)
+            owners.removeValue(forKey: call.task)?.tell(.finished(call.task, result))
+            return
+        }
+        early[call.task] = result
+        if early.count > Self.earlyCountMax { early.removeFirst() }
+    }
+
+    /// Takes over a call that an earlier incarnation of this scheduler assigned and the worker still runs.
+    private func adopt(_ call: CallID, of name: String, _ now: Instant) {
+        guard let worker = workers[name], callOf[call.task] == nil,
+            view.workers[worker.index].freeCount(call.task.type) > 0
+        else { return }
+        _ = view.remove(call.task)
+        workers[name]?.calls[call] = RunningCall(request: nil, since: now)
+        callOf[call.task] = (call, name)
+        view.occupy(worker.index, call.task.type)
+        owners[call.task]?.tell(.started(call.task, worker: name))
+        options.observer?.taskAssigned(call.task, worker: name, at: now)
     }
 
     // MARK: Workers
@@ -171,6 +226,7 @@ package actor ClusterScheduler: Component {
         let name = info.name
         context.watch(ref) { .workerGone(name: name, session: session, $0) }
         for done in finished { report(name, done.call, done.result, context.now) }
+        for call in running { adopt(call, of: name, context.now) }
         let known = running.filter { callOf[$0.task]?.call == $0 }
         for call in known { taken(call, context) }
         ref.tell(.welcome(id, known: known))
@@ -236,7 +292,7 @@ package actor ClusterScheduler: Component {
             guard let worker = workers[name], !worker.isLost, let running = worker.calls[call],
                 running.since + options.sayAgainAfter <= context.now
             else { continue }
-            worker.ref.tell(.assign(call, running.request))
+            if let request = running.request { worker.ref.tell(.assign(call, request)) }
         }
         if !untaken.isEmpty { armSayAgain(context) }
     }
@@ -250,6 +306,7 @@ package actor ClusterScheduler: Component {
 
     private func place(_ context: Context<SchedulerMessage>) {
         let now = context.now
+        guard now >= placesFrom else { return }
         while true {
             var placedCount = 0
             for case .assign(let id, let index) in policy.decide(view, at: now)

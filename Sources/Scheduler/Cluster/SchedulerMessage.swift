@@ -20,6 +20,8 @@ package enum SchedulerMessage: Message {
     case leaseExpired(name: String, session: UInt64)
     /// A worker's word: a call is over.
     case report(worker: String, CallID, TaskResult)
+    /// Workers had their time to come back after a start: placing begins.
+    case graceOver
     /// A pace limit allows the next start now.
     case paceDue
     /// What waits, what runs and why; answered with ``TaskEvent/diagnosis(_:)``.

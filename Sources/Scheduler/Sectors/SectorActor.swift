@@ -129,6 +129,10 @@ package actor SectorActor: Component {
 
     private func perform(_ action: SectorAction, _ record: SectorRecord, _ context: Context<SectorMessage>) {
         switch action {
+        case .claim(let store):
+            services.storage.tell(
+                .claim(
+                    record.key, store: store, bytes: services.sealingBytes, replyTo: storageAdapter(context)))
         case .reserve:
             services.storage.tell(
                 .reserve(record.key, bytes: services.sealingBytes, replyTo: storageAdapter(context)))

@@ -83,6 +83,8 @@ package enum SectorEvent: Sendable, Hashable {
 /// What a sector wants done.
 package enum SectorAction: Sendable, Hashable {
     case reserve
+    /// The sector lies at this store already; its room is taken again.
+    case claim(store: String)
     case submit(TaskRequest)
     case cancel(TaskID)
     case askTicket
@@ -126,7 +128,11 @@ package struct SectorStateMachine: Sendable, Hashable {
     /// Takes one event; an event that the state does not expect changes nothing and wants nothing.
     package mutating func handle(_ event: SectorEvent) -> [SectorAction] {
         switch event {
-        case .resume, .retryDue: return resume()
+        case .resume:
+            // The task that was asked for last may still run or be done: asking for the same try finds it again.
+            let claim = record.state.isSealing ? record.store.map { [SectorAction.claim(store: $0)] } ?? [] : []
+            return claim + resume(repeats: true)
+        case .retryDue: return resume()
         case .storeLost(let store): return store == record.store ? storeLost() : []
         case .finished(let id, let result): return finished(id, result)
         case .reserved(let store, let host):
@@ -166,40 +172,47 @@ package struct SectorStateMachine: Sendable, Hashable {
     }
 
     /// The actions that the present state asks for; safe to repeat.
-    private mutating func resume() -> [SectorAction] {
+    private mutating func resume(repeats: Bool = false) -> [SectorAction] {
         switch record.state {
-        case .packing: record.store == nil ? [.reserve] : submit(.addPiece(payloadPath: record.payloadPath))
+        case .packing:
+            record.store == nil
+                ? [.reserve] : submit(.addPiece(payloadPath: record.payloadPath), repeats: repeats)
         case .getTicket: [.askTicket]
-        case .preCommit1, .sealPreCommit1Failed: redo(.preCommit1)
-        case .preCommit2, .sealPreCommit2Failed: redo(.preCommit2)
+        case .preCommit1: redo(.preCommit1, repeats: repeats)
+        case .preCommit2: redo(.preCommit2, repeats: repeats)
+        case .sealPreCommit1Failed: redo(.preCommit1)
+        case .sealPreCommit2Failed: redo(.preCommit2)
         case .preCommitWait: [.sendPreCommit]
         case .waitSeed: [.askSeed]
-        case .committing, .computeProofFailed: redo(.committing)
+        case .committing: redo(.committing, repeats: repeats)
+        case .computeProofFailed: redo(.committing)
         case .commitWait: [.sendProof]
-        case .finalizeSector, .finalizeFailed: redo(.finalizeSector)
+        case .finalizeSector: redo(.finalizeSector, repeats: repeats)
+        case .finalizeFailed: redo(.finalizeSector)
         case .proving: [.releaseStore]
         case .failedUnrecoverable: []
         }
     }
 
-    private mutating func redo(_ state: SectorState) -> [SectorAction] {
+    private mutating func redo(_ state: SectorState, repeats: Bool = false) -> [SectorAction] {
         record.state = state
         switch state {
         case .preCommit1:
             guard let ticket = record.ticket else { return enter(.getTicket) }
-            return submit(.preCommit1(ticket: ticket))
-        case .preCommit2: return submit(.preCommit2)
+            return submit(.preCommit1(ticket: ticket), repeats: repeats)
+        case .preCommit2: return submit(.preCommit2, repeats: repeats)
         case .committing:
             guard let ticket = record.ticket, let seed = record.seed else { return enter(.waitSeed) }
             // Openings that are there already need only their SNARK.
-            if record.makesSNARK, record.proofBytes != nil { return submit(.commit2) }
-            return submit(.commit1(ticket: ticket, seed: seed))
-        default: return submit(.finalize)
+            if record.makesSNARK, record.proofBytes != nil { return submit(.commit2, repeats: repeats) }
+            return submit(.commit1(ticket: ticket, seed: seed), repeats: repeats)
+        default: return submit(.finalize, repeats: repeats)
         }
     }
 
-    private mutating func submit(_ work: TaskWork) -> [SectorAction] {
-        record.attempts[work.type.stage] += 1
+    /// Asks for a task: for the next try, or for the latest one again.
+    private mutating func submit(_ work: TaskWork, repeats: Bool = false) -> [SectorAction] {
+        if !repeats || record.attempts[work.type.stage] == 0 { record.attempts[work.type.stage] += 1 }
         let id = TaskID(sector: record.key, type: work.type, attempt: record.attempts[work.type.stage])
         return [.submit(TaskRequest(id: id, proof: record.proof, work: work))]
     }

@@ -29,6 +29,11 @@ package enum StorageMessage: Message {
     case attach(StoreInfo)
     /// Room for a sector's whole life in the pipeline is wanted; answered when there is some.
     case reserve(SectorKey, bytes: UInt64, replyTo: Ref<StorageEvent>)
+    /// The sector lies at `store` already, from before this index was started: its room is taken again. Answered with
+    /// `lost` where the store does not come back.
+    case claim(SectorKey, store: String, bytes: UInt64, replyTo: Ref<StorageEvent>)
+    /// The index's own alarm: a store that was claimed had its time to come back.
+    case claimExpired(store: String)
     /// The sector has left the pipeline: its room is free.
     case release(SectorKey)
     /// The store is gone for good: what lay there is lost.
@@ -108,9 +113,18 @@ package actor StorageIndex: Component {
     private var stores: OrderedDictionary<String, Store> = [:]
     private var reservations: [SectorKey: Reservation] = [:]
     private var waiting: Deque<Wish> = []
+    /// Claims on stores that are not attached yet.
+    private var claims: OrderedDictionary<String, [Wish]> = [:]
+    private let claimPatience: Duration
     private var waitingKeys: Set<SectorKey> = []
 
-    package init(home: Home) { self.home = home }
+    /// Makes an index.
+    ///
+    /// - Parameter claimPatience: the time that a claimed store has to come back.
+    package init(home: Home, claimPatience: Duration = .seconds(60)) {
+        self.home = home
+        self.claimPatience = claimPatience
+    }
 
     package func receive(_ message: StorageMessage, _ context: Context<StorageMessage>) {
         switch message {
@@ -120,7 +134,11 @@ package actor StorageIndex: Component {
             } else {
                 stores[info.name]?.info = info
             }
+            for claim in claims.removeValue(forKey: info.name) ?? [] { grant(claim, at: info.name) }
             serveWaiting()
+        case .claim(let sector, let store, let bytes, let owner):
+            claim(Wish(sector: sector, bytes: bytes, owner: owner), at: store, context)
+        case .claimExpired(let store): if stores[store] == nil { lose(store) }
         case .reserve(let sector, let bytes, let owner):
             if let known = reservations[sector], let store = stores[known.store] {
                 owner.tell(.reserved(sector, store: known.store, host: store.info.host))
@@ -130,6 +148,7 @@ package actor StorageIndex: Component {
                 serveWaiting()
             }
         case .release(let sector):
+            for name in claims.keys { claims[name]?.removeAll { $0.sector == sector } }
             if waitingKeys.remove(sector) != nil { waiting.removeAll { $0.sector == sector } }
             free(sector)
             serveWaiting()
@@ -151,11 +170,24 @@ package actor StorageIndex: Component {
             guard let name = leastLoaded(for: wish.bytes), let store = stores[name] else { return }
             waiting.removeFirst()
             waitingKeys.remove(wish.sector)
-            stores[name]?.reservedBytes += wish.bytes
-            stores[name]?.sectorCount += 1
-            reservations[wish.sector] = Reservation(store: name, bytes: wish.bytes, owner: wish.owner)
+            grant(wish, at: name)
             wish.owner.tell(.reserved(wish.sector, store: name, host: store.info.host))
         }
+    }
+
+    private func grant(_ wish: Wish, at name: String) {
+        guard reservations[wish.sector] == nil else { return }
+        stores[name]?.reservedBytes += wish.bytes
+        stores[name]?.sectorCount += 1
+        reservations[wish.sector] = Reservation(store: name, bytes: wish.bytes, owner: wish.owner)
+    }
+
+    /// What lies on a store takes its room, whatever the limits say now.
+    private func claim(_ wish: Wish, at name: String, _ context: Context<StorageMessage>) {
+        if stores[name] != nil { return grant(wish, at: name) }
+        guard claims[name]?.contains(where: { $0.sector == wish.sector }) != true else { return }
+        if claims[name] == nil { context.schedule(after: claimPatience, .claimExpired(store: name)) }
+        claims[name, default: []].append(wish)
     }
 
     private func leastLoaded(for bytes: UInt64) -> String? {
@@ -173,6 +205,7 @@ package actor StorageIndex: Component {
     }
 
     private func lose(_ name: String) {
+        for claim in claims.removeValue(forKey: name) ?? [] { claim.owner.tell(.lost(claim.sector, store: name)) }
         guard stores.removeValue(forKey: name) != nil else { return }
         let lost = reservations.filter { $0.value.store == name }.sorted { $0.key < $1.key }
         for (sector, reservation) in lost {
