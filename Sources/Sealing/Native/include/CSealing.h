@@ -164,6 +164,9 @@ csealing_status csealing_poseidon_permute(uint32_t arity, uint32_t partial_round
                                           const uint64_t *words, uint32_t reference,
                                           uint8_t *state);
 
+/* The OpenCL C source of the same hash; `*count` gets its bytes, no zero follows them. */
+const char *csealing_opencl_poseidon_source(size_t *count);
+
 /* ---- The stacked graph ----------------------------------------------------------------- */
 
 #define CSEALING_BASE_DEGREE 6
