@@ -63,7 +63,7 @@ var targets: [Target] = [
     .target(name: "CSealing", path: "Sources/Sealing/Native", cSettings: kernelC),
     .target(
         name: "Sealing", dependencies: ["Kernel", "CSealing", "COpenCL"],
-        path: "Sources/Sealing", exclude: ["Native", "README.md"], swiftSettings: strict),
+        path: "Sources/Sealing", exclude: ["Native", "OpenCL", "README.md"], swiftSettings: strict),
     .target(
         name: "Chain",
         dependencies: [

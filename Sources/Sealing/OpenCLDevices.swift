@@ -18,6 +18,24 @@ package struct OpenCLDevice: Hashable, Sendable, Codable {
     package let computeUnitCount: UInt32
 }
 
+/// Which device to use.
+package enum OpenCLChoice: Hashable, Sendable {
+    /// The position in ``OpenCLDevices/list()``.
+    case index(Int)
+    /// The first device with this name, or else with this text in its name.
+    case name(String)
+}
+
+/// A device and the driver's name for it.
+// Safety: the name of a device of the machine stays valid in the whole process, for any thread.
+struct OpenCLHandle: @unchecked Sendable {
+    let device: OpenCLDevice
+    let id: OpaquePointer
+
+    /// The name as a number, to look things up by.
+    var key: UInt { UInt(bitPattern: id) }
+}
+
 /// The processors that OpenCL offers on this machine.
 package enum OpenCLDevices {
     private static let countMax: UInt32 = 64
@@ -29,6 +47,39 @@ package enum OpenCLDevices {
     ///
     /// - Throws: ``SealingError`` `.device` when a driver answers with an error.
     package static func list() throws(SealingError) -> [OpenCLDevice] {
+        try handles().map(\.device)
+    }
+
+    /// The device that a choice means.
+    ///
+    /// - Throws: ``SealingError`` `.invalidArgument` when there is no such device, with the names
+    ///   of those that there are; `.device` when a driver answers with an error.
+    static func choose(_ choice: OpenCLChoice) throws(SealingError) -> OpenCLHandle {
+        let all = try handles()
+        let wanted: String
+        switch choice {
+        case .index(let index):
+            if all.indices.contains(index) {
+                return all[index]
+            }
+            wanted = "device \(index)"
+        case .name(let name):
+            if let found = all.first(where: { $0.device.name == name })
+                ?? all.first(where: { $0.device.name.contains(name) })
+            {
+                return found
+            }
+            wanted = "device named \(name)"
+        }
+        let names = all.enumerated().map { "\($0.offset): \($0.element.device.name)" }
+        throw SealingError(
+            .invalidArgument,
+            "OpenCL offers no \(wanted); it offers "
+                + (names.isEmpty ? "none" : names.joined(separator: ", "))
+        )
+    }
+
+    private static func handles() throws(SealingError) -> [OpenCLHandle] {
         var platformCount: cl_uint = 0
         let found = clGetPlatformIDs(0, nil, &platformCount)
         guard found != noPlatform, platformCount > 0 else {
@@ -43,13 +94,13 @@ package enum OpenCLDevices {
             clGetPlatformIDs(cl_uint(platforms.count), &platforms, nil),
             "list platforms"
         )
-        var devices: [OpenCLDevice] = []
+        var devices: [OpenCLHandle] = []
         for platform in platforms {
             let name = try text("platform name") {
                 clGetPlatformInfo(platform, cl_platform_info(CL_PLATFORM_NAME), $0, $1, $2)
             }
-            for device in try self.devices(of: platform) {
-                devices.append(try describe(device, platform: name))
+            for case let id? in try self.devices(of: platform) {
+                devices.append(OpenCLHandle(device: try describe(id, platform: name), id: id))
             }
         }
         return devices

@@ -161,6 +161,47 @@ package struct Poseidon: Sendable {
         return digests
     }
 
+    /// Hashes `part` of many groups, or of many columns, into their places among all digests.
+    ///
+    /// - Parameters:
+    ///   - part: which groups or columns.
+    ///   - columnCount: columns of all, or nil for groups.
+    ///   - inputs: all inputs, of which those of `part` are read.
+    ///   - digests: room for all digests, of which those of `part` are written.
+    // Safety: the caller vouches for the sizes and keeps both alive until the call returns.
+    func hash(
+        _ part: Range<Int>,
+        columnCount: Int?,
+        of inputs: UnsafePointer<UInt8>,
+        into digests: UnsafeMutablePointer<UInt8>
+    ) throws(SealingError) {
+        let out = digests + 32 * part.lowerBound
+        let status =
+            if let columnCount {
+                csealing_poseidon_columns(
+                    .CSEALING_LANES_AUTO,
+                    UInt32(arity),
+                    UInt32(partialRoundCount),
+                    words,
+                    inputs + 32 * part.lowerBound,
+                    32 * columnCount,
+                    out,
+                    part.count
+                )
+            } else {
+                csealing_poseidon_hash(
+                    .CSEALING_LANES_AUTO,
+                    UInt32(arity),
+                    UInt32(partialRoundCount),
+                    words,
+                    inputs + 32 * arity * part.lowerBound,
+                    out,
+                    part.count
+                )
+            }
+        try Kernels.check(status, "Poseidon")
+    }
+
     /// The permutation of `arity + 1` nodes, by the textbook rounds or by the optimised ones.
     ///
     /// - Throws: ``SealingError`` `.notCanonical` or `.invalidArgument`.

@@ -48,6 +48,17 @@ extension SealPipeline {
         ticket: Commitment,
         pieces: [PieceInfo]
     ) throws(SealingError) -> PreCommit1Output {
+        var start = try prepare(ticket: ticket, pieces: pieces)
+        try labelLayers(&start)
+        return output(start)
+    }
+
+    /// Checks the data, builds tree-d and looks how many layers are there.
+    func prepare(
+        ticket: Commitment,
+        pieces: [PieceInfo],
+        sectorsAtOnce: UInt64 = 1
+    ) throws(SealingError) -> PreCommit1Start {
         let held = try total(of: pieces)
         guard pieces.isEmpty || held == size.bytes else {
             throw SealingError(
@@ -57,21 +68,41 @@ extension SealPipeline {
             )
         }
         try Files.require(paths.unsealed, size: size.bytes, "the unsealed file")
-        try demandMemory(2 * size.bytes, "labeling a \(size) sector")
+        try demandMemory(
+            2 * sectorsAtOnce * size.bytes,
+            "labeling \(sectorsAtOnce) of \(size) at once"
+        )
         let commD = try CommD.compute(pieces: pieces, sectorSize: size)
         let replicaID = replicaID(ticket: ticket, commD: commD)
         try Files.makeDirectory(paths.cache)
         var checkpoint = try LayerCheckpoint.load(paths.checkpoint, replicaID: replicaID)
         try buildTreeD(commD: commD, &checkpoint)
-        try labelLayers(replicaID: replicaID, &checkpoint)
+        let graph = try StackedGraph(parameters)
+        var finished = 0
+        while finished < shape.layerCount,
+            try isComplete(layer: finished + 1, replicaID: replicaID, graph, &checkpoint)
+        {
+            finished += 1
+        }
+        return PreCommit1Start(
+            ticket: ticket,
+            commD: commD,
+            replicaID: replicaID,
+            graph: graph,
+            finished: finished,
+            checkpoint: checkpoint
+        )
+    }
+
+    func output(_ start: PreCommit1Start) -> PreCommit1Output {
         let stores = TemporaryAux(cachePath: paths.cache, sectorSize: size)
         return PreCommit1Output(
             proofName: parameters.proofName,
             shapeName: parameters.shapeName,
             labels: stores.labels,
             treeD: stores.treeD,
-            commD: commD,
-            ticket: ticket
+            commD: start.commD,
+            ticket: start.ticket
         )
     }
 
@@ -112,28 +143,19 @@ extension SealPipeline {
         try checkpoint.save(paths.checkpoint)
     }
 
-    private func labelLayers(
-        replicaID: Commitment,
-        _ checkpoint: inout LayerCheckpoint
-    ) throws(SealingError) {
-        let graph = try StackedGraph(parameters)
+    private func labelLayers(_ start: inout PreCommit1Start) throws(SealingError) {
         let count = shape.layerCount
-        var finished = 0
-        while finished < count,
-            try isComplete(layer: finished + 1, replicaID: replicaID, graph, &checkpoint)
-        {
-            finished += 1
-        }
+        let finished = start.finished
         guard finished < count else {
             return
         }
-        checkpoint.forgetLayers(after: finished)
-        try checkpoint.save(paths.checkpoint)
+        start.checkpoint.forgetLayers(after: finished)
+        try start.checkpoint.save(paths.checkpoint)
         let labeler = LayerLabeler(
-            replicaID: replicaID,
+            replicaID: start.replicaID,
             nodeCount: size.nodeCount,
             parents: try ParentSource(
-                graph: graph,
+                graph: start.graph,
                 cacheDirectory: options.parentCacheDirectory,
                 observer: observer
             ),
@@ -153,8 +175,8 @@ extension SealPipeline {
                 hasher.update(bytes, in: range)
             }
             try file.commit()
-            checkpoint.layers.append(hasher.finalize().hex)
-            try checkpoint.save(paths.checkpoint)
+            start.checkpoint.layers.append(hasher.finalize().hex)
+            try start.checkpoint.save(paths.checkpoint)
             if previous.isEmpty {
                 previous = [UInt8](repeating: 0, count: Int(size.bytes))
             }
@@ -204,6 +226,17 @@ extension SealPipeline {
         }
         return hasher.finalize().hex
     }
+}
+
+/// What is known of a sector before its layers are labeled.
+struct PreCommit1Start {
+    let ticket: Commitment
+    let commD: Commitment
+    let replicaID: Commitment
+    let graph: StackedGraph
+    /// Layers that are complete on disk.
+    let finished: Int
+    var checkpoint: LayerCheckpoint
 }
 
 /// A look at some labels of a layer on disk.

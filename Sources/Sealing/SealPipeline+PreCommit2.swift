@@ -16,8 +16,11 @@ package struct PreCommit2Output: Hashable, Sendable, Codable {
 }
 
 extension SealPipeline {
-    /// Nodes handled at a time: a power of 8, so that chunks are whole subtrees.
-    private static let chunkNodeCount: UInt64 = 1 << 15
+    /// Nodes handled at a time: 2^15, or 2^18 for a hasher that wants as many columns at once;
+    /// powers of 8, so that chunks are whole subtrees.
+    private var chunkNodeCount: UInt64 {
+        hasher.batchHashCount < 1 << 18 ? 1 << 15 : 1 << 18
+    }
 
     /// Hashes the columns, encodes the replica, and builds tree-c and tree-r-last.
     ///
@@ -42,13 +45,15 @@ extension SealPipeline {
                 treeCPaths[index],
                 hasher: .poseidon8,
                 name: "tree-c",
-                observer: observer
+                observer: observer,
+                poseidon: hasher
             )
             let treeR = try TreeWriter(
                 treeRPaths[index],
                 hasher: .poseidon8,
                 name: "tree-r-last",
-                observer: observer
+                observer: observer,
+                poseidon: hasher
             )
             try appendLeaves(of: index, inputs, treeC: treeC, treeR: treeR, sealed: sealed)
             treeCRoots.append(try treeC.finish())
@@ -107,7 +112,7 @@ extension SealPipeline {
         var first = start
         while first < start + leafCount {
             try observer.step("columns and replica", first, size.nodeCount)
-            let count = Int(min(SealPipeline.chunkNodeCount, leafCount))
+            let count = Int(min(chunkNodeCount, leafCount))
             var rows: [UInt8] = []
             rows.reserveCapacity(32 * count * shape.layerCount)
             var key: [UInt8] = []
@@ -115,12 +120,14 @@ extension SealPipeline {
                 key = try layer.read(at: 32 * first, count: 32 * count)
                 rows += key
             }
-            try treeC.append(try columnHash.hashColumns(rows, columnCount: count))
+            try treeC.append(
+                try hasher.hashColumns(rows, columnCount: count, with: columnHash)
+            )
             let data = try inputs.treeD.read(at: 32 * first, count: 32 * count)
             var replica = try Field.encode(key: key, data: data)
             try sealed.append(replica)
             for _ in 0...shape.discardedRowCount {
-                replica = try Poseidon.arity8.hash(replica)
+                replica = try hasher.hash(replica, with: .arity8)
             }
             try treeR.append(replica)
             first += UInt64(count)

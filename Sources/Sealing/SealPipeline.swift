@@ -23,13 +23,16 @@ package struct SealPipeline: Sendable {
     package let paths: SectorPaths
     package let options: SealingOptions
     package let observer: SealObserver
+    /// Who computes the hashes of pre-commit 2.
+    package let hasher: any PoseidonHasher
 
     /// The pipeline of a sector of a registered kind.
     package init(
         _ sector: SectorIdentity,
         paths: SectorPaths,
         options: SealingOptions = SealingOptions(),
-        observer: SealObserver = .none
+        observer: SealObserver = .none,
+        hasher: any PoseidonHasher = ProcessorPoseidon()
     ) {
         self.init(
             parameters: sector.proof.parameters,
@@ -37,7 +40,8 @@ package struct SealPipeline: Sendable {
             sectorNumber: sector.number,
             paths: paths,
             options: options,
-            observer: observer
+            observer: observer,
+            hasher: hasher
         )
     }
 
@@ -48,7 +52,8 @@ package struct SealPipeline: Sendable {
         sectorNumber: UInt64,
         paths: SectorPaths,
         options: SealingOptions = SealingOptions(),
-        observer: SealObserver = .none
+        observer: SealObserver = .none,
+        hasher: any PoseidonHasher = ProcessorPoseidon()
     ) {
         self.parameters = parameters
         self.proverID = proverID
@@ -56,6 +61,7 @@ package struct SealPipeline: Sendable {
         self.paths = paths
         self.options = options
         self.observer = observer
+        self.hasher = hasher
     }
 
     var size: SectorSize {

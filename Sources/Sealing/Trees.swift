@@ -37,13 +37,6 @@ enum TreeHasher {
         self == .sha256 ? 2 : 8
     }
 
-    func reduce(_ children: [UInt8]) throws(SealingError) -> [UInt8] {
-        switch self {
-        case .sha256: BinaryTree.reduce(children)
-        case .poseidon8: try Poseidon.arity8.hash(children)
-        }
-    }
-
     /// Number of nodes of a complete tree over `leafCount` leaves, leaves included.
     func nodeCount(leafCount: UInt64) -> UInt64 {
         var total: UInt64 = 0
@@ -58,23 +51,39 @@ enum TreeHasher {
 
 /// Writes the rows of a complete tree one after the other, leaves first, root last.
 struct TreeWriter {
-    private static let chunkBytes = 1 << 20
-
     let file: OutputFile
     private let hasher: TreeHasher
     private let name: String
     private let observer: SealObserver
+    private let poseidon: any PoseidonHasher
 
     init(
         _ path: String,
         hasher: TreeHasher,
         name: String,
-        observer: SealObserver
+        observer: SealObserver,
+        poseidon: any PoseidonHasher = ProcessorPoseidon()
     ) throws(SealingError) {
         file = try OutputFile(path)
         self.hasher = hasher
         self.name = name
         self.observer = observer
+        self.poseidon = poseidon
+    }
+
+    /// Bytes of children that are hashed at once: 1 MiB, or a batch where that is more.
+    private var chunkBytes: Int {
+        switch hasher {
+        case .sha256: 1 << 20
+        case .poseidon8: max(1 << 20, 32 * 8 * poseidon.batchHashCount)
+        }
+    }
+
+    private func reduce(_ children: [UInt8]) throws(SealingError) -> [UInt8] {
+        switch hasher {
+        case .sha256: BinaryTree.reduce(children)
+        case .poseidon8: try poseidon.hash(children, with: .arity8)
+        }
     }
 
     /// Appends to the lowest stored row.
@@ -101,9 +110,9 @@ struct TreeWriter {
             var done: UInt64 = 0
             while done < rowBytes {
                 try observer.step(name, done / 32, rowBytes / 32)
-                let take = min(UInt64(TreeWriter.chunkBytes), rowBytes - done)
+                let take = min(UInt64(chunkBytes), rowBytes - done)
                 let children = try file.read(at: rowStart + done, count: Int(take))
-                try file.append(try hasher.reduce(children))
+                try file.append(try reduce(children))
                 done += take
             }
             rowStart += rowBytes

@@ -109,6 +109,20 @@ struct SealRun {
         try pipeline.preCommit2(preCommit1())
     }
 
+    /// Pre-commit 2 with another hasher than the pipeline's.
+    func preCommit2(
+        _ first: PreCommit1Output,
+        on hasher: any PoseidonHasher
+    ) throws -> PreCommit2Output {
+        try SealPipeline(
+            parameters: pipeline.parameters,
+            proverID: pipeline.proverID,
+            sectorNumber: pipeline.sectorNumber,
+            paths: pipeline.paths,
+            hasher: hasher
+        ).preCommit2(first)
+    }
+
     func statement(_ output: PreCommit2Output, seed: Commitment) -> PoRepStatement {
         PoRepStatement(
             parameters: pipeline.parameters,

@@ -81,6 +81,8 @@ static csealing_blocks_function blocks_table[3] = {
     csealing_sha256_blocks_portable, csealing_sha256_blocks_portable,
     csealing_sha256_blocks_portable};
 
+static csealing_streams_function streams_table[3] = {NULL, NULL, NULL};
+
 __attribute__((constructor)) static void fill_blocks_table(void) {
     const csealing_blocks_function fast = csealing_sha256_blocks_x86();
     if (fast == NULL) {
@@ -88,10 +90,12 @@ __attribute__((constructor)) static void fill_blocks_table(void) {
     }
     blocks_table[CSEALING_ISA_SHA_NI] = fast;
     chain_table[CSEALING_ISA_SHA_NI] = csealing_sha256_chain_x86();
+    streams_table[CSEALING_ISA_SHA_NI] = csealing_streams_x86();
     const char *wish = getenv("SEALYARD_SHA");
     if (wish == NULL || strcmp(wish, "portable") != 0) {
         blocks_table[CSEALING_ISA_AUTO] = fast;
         chain_table[CSEALING_ISA_AUTO] = chain_table[CSEALING_ISA_SHA_NI];
+        streams_table[CSEALING_ISA_AUTO] = streams_table[CSEALING_ISA_SHA_NI];
     }
 }
 
@@ -101,6 +105,10 @@ csealing_blocks_function csealing_blocks_for(uint32_t isa) {
 
 csealing_chain_function csealing_chain_for(uint32_t isa) {
     return chain_table[isa < 3 ? isa : CSEALING_ISA_AUTO];
+}
+
+csealing_streams_function csealing_streams_for(uint32_t isa) {
+    return streams_table[isa < 3 ? isa : CSEALING_ISA_AUTO];
 }
 
 csealing_isa csealing_isa_selected(void) {

@@ -164,6 +164,9 @@ csealing_status csealing_poseidon_permute(uint32_t arity, uint32_t partial_round
                                           const uint64_t *words, uint32_t reference,
                                           uint8_t *state);
 
+/* The OpenCL C source of the same hash; `*count` gets its bytes, no zero follows them. */
+const char *csealing_opencl_poseidon_source(size_t *count);
+
 /* ---- The stacked graph ----------------------------------------------------------------- */
 
 #define CSEALING_BASE_DEGREE 6
@@ -196,6 +199,24 @@ csealing_status csealing_sdr_labels(csealing_isa isa, const uint8_t replica_id[3
                                     uint32_t layer, uint64_t nodes, const uint32_t *parents,
                                     uint64_t first, size_t count, const uint8_t *previous,
                                     uint8_t *current);
+
+/* Sectors that one call labels at most. */
+#define CSEALING_STREAMS_MAX 4
+
+/* Labels the same nodes of `width` sectors of one graph side by side: `replica_ids` holds `width`
+ * of 32 bytes, and in `previous` and `current` the label of node v of sector s is at
+ * 32 * (width * v + s). All else is as in csealing_sdr_labels. */
+csealing_status csealing_sdr_labels_batch(csealing_isa isa, size_t width,
+                                          const uint8_t *replica_ids, uint32_t layer,
+                                          uint64_t nodes, const uint32_t *parents, uint64_t first,
+                                          size_t count, const uint8_t *previous,
+                                          uint8_t *current);
+
+/* Copies `count` nodes of one sector out of, or into, a layer of `width` sectors. */
+void csealing_split(size_t width, size_t stream, const uint8_t *together, uint8_t *alone,
+                    size_t count);
+void csealing_join(size_t width, size_t stream, const uint8_t *alone, uint8_t *together,
+                   size_t count);
 
 /* The label of one node from its gathered parents: 0 (node 0), 6 (layer 1) or 14 nodes. */
 csealing_status csealing_sdr_label(csealing_isa isa, const uint8_t replica_id[32],

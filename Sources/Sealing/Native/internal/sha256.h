@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CSealing.h"
+
 typedef void (*csealing_blocks_function)(uint32_t hash[8], const uint8_t *data, size_t count);
 
 /* The node of a message whose padded blocks lie at `count` addresses. */
@@ -20,6 +22,23 @@ void csealing_sha256_blocks_portable(uint32_t hash[8], const uint8_t *data, size
 csealing_blocks_function csealing_sha256_blocks_x86(void);
 
 csealing_chain_function csealing_sha256_chain_x86(void);
+
+/* The messages of one node's labels in several sectors: header, `distinct` blocks of parents over and
+ * over until there are 18, tail. */
+typedef struct csealing_streams {
+    uint8_t header[CSEALING_STREAMS_MAX][64];
+    uint8_t parents[CSEALING_STREAMS_MAX][14 * 32];
+    uint8_t tail[CSEALING_STREAMS_MAX][64];
+} csealing_streams;
+
+/* Writes `width` labels one after the other. */
+typedef void (*csealing_streams_function)(const csealing_streams *m, size_t width,
+                                          size_t distinct, uint8_t *nodes);
+
+csealing_streams_function csealing_streams_x86(void);
+
+/* NULL stands for one stream after the other. */
+csealing_streams_function csealing_streams_for(uint32_t isa);
 
 /* The functions that stand for a `csealing_isa`. */
 csealing_blocks_function csealing_blocks_for(uint32_t isa);
