@@ -136,7 +136,6 @@ if !coreOnly {
                 .product(name: "OrderedCollections", package: collections),
             ],
             path: "Sources/Kernel/TCP", swiftSettings: strict),
-        .executableTarget(name: "tcpbench", dependencies: ["KernelTCP"]),
         .target(
             name: "Engine",
             dependencies: [

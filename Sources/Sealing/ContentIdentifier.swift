@@ -24,8 +24,7 @@ extension Commitment {
     ///   - payloadSize: bytes of the payload, at most `paddedSize * 127 / 128`.
     /// - Returns: the text.
     /// - Throws: ``SealingError`` `.invalidArgument` for sizes that cannot be.
-    package func pieceCIDv2(paddedSize: UInt64, payloadSize: UInt64) throws(SealingError) -> String
-    {
+    package func pieceCIDv2(paddedSize: UInt64, payloadSize: UInt64) throws(SealingError) -> String {
         try PieceSize.check(padded: paddedSize)
         let unpadded = PieceSize.unpadded(paddedSize)
         guard payloadSize <= unpadded else {

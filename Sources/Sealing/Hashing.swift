@@ -210,8 +210,7 @@ package enum Field {
     /// Products, node by node.
     ///
     /// - Throws: ``SealingError`` `.notCanonical`.
-    package static func multiply(_ left: [UInt8], _ right: [UInt8]) throws(SealingError) -> [UInt8]
-    {
+    package static func multiply(_ left: [UInt8], _ right: [UInt8]) throws(SealingError) -> [UInt8] {
         precondition(left.count == right.count, "both factors have the same length")
         var out = [UInt8](repeating: 0, count: left.count)
         try Kernels.check(csealing_fr_multiply(left, right, &out, left.count / 32), "product")

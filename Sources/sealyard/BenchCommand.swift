@@ -22,7 +22,8 @@ struct BenchMessagesCommand: AsyncParsableCommand {
         commandName: "messages",
         abstract: "Measure actor messages a second, in a simulated and in a live world.",
         discussion: """
-            Each message carries the reference to answer to. Simulated: pairs and a ring in one world on one thread. \
+            Each message carries the reference to answer to. Simulated: pairs and a ring in one world \
+            on one thread. \
             Live: a pair on each thread, and pairs across threads. The median of the runs is printed.
             """)
 

@@ -36,7 +36,9 @@ struct ClusterRun: Sendable {
         for worker in cluster.workers { Console.note("\(worker.name) is process \(worker.number)") }
         var numbers: [UInt64] = []
         if let payload { numbers += try await cluster.pledge(count: 1, payloadPath: payload.path) }
-        if numbers.count < sectorCount { numbers += try await cluster.pledge(count: sectorCount - numbers.count) }
+        if numbers.count < sectorCount {
+            numbers += try await cluster.pledge(count: sectorCount - numbers.count)
+        }
         let (sectors, killed) = try await watch(cluster)
         let chain = try await cluster.chainSectors()
         try check(sectors, chain, options)
@@ -69,7 +71,10 @@ struct ClusterRun: Sendable {
                 if let killAt, killed == nil {
                     throw EngineError(
                         code: .badOption,
-                        message: "all sectors were done before \(killAt); choose an earlier --kill-worker-at or more sectors")
+                        message:
+                            "all sectors were done before \(killAt); "
+                            + "choose an earlier --kill-worker-at or more sectors"
+                    )
                 }
                 return (sectors, killed)
             }
@@ -77,7 +82,10 @@ struct ClusterRun: Sendable {
             guard unexpected.isEmpty else {
                 throw EngineError(
                     code: .processFailed,
-                    message: "\(unexpected.joined(separator: ", ")) ended unasked; see the logs in \(cluster.options.directory)")
+                    message:
+                        "\(unexpected.joined(separator: ", ")) ended unasked; "
+                        + "see the logs in \(cluster.options.directory)"
+                )
             }
             guard cluster.age < timeout else {
                 let waiting = try await cluster.diagnosis().waiting.map { "\($0.task): \($0.reason)" }
@@ -98,8 +106,8 @@ struct ClusterRun: Sendable {
 
     // MARK: The end
 
-    /// Believes nobody: the chain must know each sector as active under the miner's CommR, the files must be there and
-    /// give CommR again, and the first sector must give the file back.
+    /// Believes nobody: the chain must know each sector as active under the miner's CommR, the files must be
+    /// there and give CommR again, and the first sector must give the file back.
     private func check(
         _ sectors: [SectorSummary], _ chain: [ChainSectorRecord], _ options: LocalCluster.Options
     ) throws {
@@ -109,13 +117,17 @@ struct ClusterRun: Sendable {
             guard sector.state == .proving, let commR = sector.sealedCommitment else {
                 throw EngineError(
                     code: .checkFailed,
-                    message: "\(sector.key) ended as \(sector.state.rawValue): \(sector.lastError ?? "no reason kept")")
+                    message:
+                        "\(sector.key) ended as \(sector.state.rawValue): "
+                        + (sector.lastError ?? "no reason kept")
+                )
             }
             guard let record = chain.first(where: { $0.key == sector.key }), case .active = record.state,
                 record.sealedCommitment == commR
             else {
                 throw EngineError(
-                    code: .checkFailed, message: "the chain does not know \(sector.key) as active under the miner's CommR")
+                    code: .checkFailed,
+                    message: "the chain does not know \(sector.key) as active under the miner's CommR")
             }
             let identity = SectorIdentity(minerID: sector.key.miner, number: sector.key.number, proof: proof)
             let pipeline = SealPipeline(identity, paths: store.paths(of: identity))
@@ -142,7 +154,9 @@ struct ClusterRun: Sendable {
             return ClusterReport.Row(
                 sector: sector.key.description, state: sector.state.rawValue,
                 commR: try Commitment(bytes: sector.sealedCommitment ?? []).sealedCID, provenEpoch: proven,
-                tries: zip(TaskType.allCases, sector.attempts).filter { $0.1 > 0 }.map { "\($0.0.short) \($0.1)" })
+                tries: zip(TaskType.allCases, sector.attempts).filter { $0.1 > 0 }.map {
+                    "\($0.0.short) \($0.1)"
+                })
         }
         let result = ClusterReport(
             sectorSize: size.name, workers: workerCount, killedWorker: killed, seconds: seconds,
@@ -175,7 +189,9 @@ struct ClusterReport: Codable {
 
     func printTable() {
         Console.write("")
-        Console.write(padded("SECTOR", 12) + padded("STATE", 10) + padded("PROVEN AT", 11) + padded("COMMR", 67) + "TRIES")
+        Console.write(
+            padded("SECTOR", 12) + padded("STATE", 10) + padded("PROVEN AT", 11) + padded("COMMR", 67)
+                + "TRIES")
         for row in sectors {
             Console.write(
                 padded(row.sector, 12) + padded(row.state, 10)

@@ -36,7 +36,9 @@ struct DaemonArguments: ParsableArguments {
     @Option(help: "File with the cluster's token secret (mode 0600); made where it is missing.")
     var secret: String
 
-    @Option(help: "Directory with node.pem, node-key.pem and ca.pem for TLS; without it only loopback is allowed.")
+    @Option(
+        help: "Directory with node.pem, node-key.pem and ca.pem for TLS; without it only loopback is allowed."
+    )
     var tls: String?
 
     @Flag(help: "End when standard input ends, as it does when the parent process is gone.")
@@ -119,7 +121,8 @@ struct MinerCommand: AsyncParsableCommand {
                 .init(
                     node: daemon.options(name: name, listen: listen), chain: chain, chainName: chainName,
                     miner: actor, proof: try .forSize(sectorSize, family: .v1_1), policy: policy,
-                    lease: lease.value, network: DevnetRules.network(epoch: epoch.value), journalFolder: journal), log: daemonLog(name))
+                    lease: lease.value, network: DevnetRules.network(epoch: epoch.value),
+                    journalFolder: journal), log: daemonLog(name))
             try await daemon.serve(miner.node) { miner.shutDown() }
         }
     }
@@ -161,7 +164,8 @@ struct WorkerCommand: AsyncParsableCommand {
                 let type = TaskType.allCases.first(where: { $0.short == parts[0] })
             else {
                 let kinds = TaskType.allCases.map(\.short).joined(separator: ", ")
-                throw ValidationError("--slot \(text): write KIND=N with a kind of \(kinds) and N of 0 to 10000")
+                throw ValidationError(
+                    "--slot \(text): write KIND=N with a kind of \(kinds) and N of 0 to 10000")
             }
             return .init(type, count)
         }

@@ -9,14 +9,15 @@ struct ReplayCommand: ParsableCommand {
         commandName: "replay",
         abstract: "Play a miner's journal back to a fresh component and show the first difference.",
         discussion: """
-            A miner that runs with --journal records every message that its components hear and say. Equal code says \
-            equal words; exit status 1 means that this build would have said something else.
+            A miner that runs with --journal records every message that its components hear and say. Equal \
+            code says equal words; exit status 1 means that this build would have said something else.
             """)
 
     @Argument(help: "The journal's folder, or one of its files.", completion: .directory)
     var journal: String
 
-    @Option(help: "The component: \(MinerJournal.components.joined(separator: ", ")); all of them unless given.")
+    @Option(
+        help: "The component: \(MinerJournal.components.joined(separator: ", ")); all of them unless given.")
     var component: String?
 
     @Flag(help: "Print one JSON document.")
@@ -46,7 +47,8 @@ struct ReplayCommand: ParsableCommand {
             for row in rows {
                 let verdict = row.firstDifference.map { "differs: \($0)" } ?? "says the same"
                 Console.write(
-                    "\(row.component): \(row.deliveries) messages heard, \(row.messagesSent) said: \(verdict)")
+                    "\(row.component): \(row.deliveries) messages heard, \(row.messagesSent) said: \(verdict)"
+                )
             }
         }
         if rows.contains(where: { $0.firstDifference != nil }) { throw ExitCode(1) }

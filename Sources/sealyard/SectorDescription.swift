@@ -4,8 +4,8 @@ internal import Sealing
 
 /// What a directory of one sector holds: the file `sealyard-sector.json` beside the sector's files.
 ///
-/// It is written before the first step, so that an interrupted seal knows whose files it finds, and again at the end
-/// with the commitments.
+/// It is written before the first step, so that an interrupted seal knows whose files it finds, and again at
+/// the end with the commitments.
 struct SectorDescription: Hashable, Sendable, Codable {
     /// Name of the file in the sector's directory.
     static let fileName = "sealyard-sector.json"

@@ -31,7 +31,8 @@ struct ScenarioCommand: ParsableCommand {
                     let scenario = try Scenario.load(path: file)
                     // Building the cluster finds what no look at the file can.
                     _ = try SimulatedCluster(scenario)
-                    Console.write(json ? scenario.normalized.json : "\(file): sound: \(Self.summary(of: scenario))")
+                    Console.write(
+                        json ? scenario.normalized.json : "\(file): sound: \(Self.summary(of: scenario))")
                 } catch let error as ScenarioError {
                     wrongCount += 1
                     Console.note(error.message)

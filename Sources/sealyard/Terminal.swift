@@ -35,7 +35,9 @@ func daemonLog(_ name: String) -> Logger {
 extension FileManager {
     /// The attributes of a readable file; `nil` where there is none.
     func attributes(_ path: String) -> [FileAttributeKey: Any]? {
-        do { return isReadableFile(atPath: path) ? try attributesOfItem(atPath: path) : nil } catch { return nil }
+        do { return isReadableFile(atPath: path) ? try attributesOfItem(atPath: path) : nil } catch {
+            return nil
+        }
     }
 }
 

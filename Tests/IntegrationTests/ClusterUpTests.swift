@@ -19,7 +19,8 @@ struct ClusterUpTests {
     }
 
     private func temporaryDirectory() throws -> URL {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("sealyard-test-\(UUID().uuidString)")
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "sealyard-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         return url
     }
@@ -28,13 +29,17 @@ struct ClusterUpTests {
     private func processes(naming directory: URL) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { name in
             guard Int(name) != nil else { return false }
-            guard let data = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else { return false }
+            guard let data = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else {
+                return false
+            }
             let line = String(decoding: data, as: UTF8.self)
             return line.contains(directory.path) && line.contains("sealyard")
         }
     }
 
-    @Test("three workers, one killed with -9: every sector reaches Proving, the file comes back, nothing is left behind")
+    @Test(
+        "three workers, one killed with -9: all sectors reach Proving, the file comes back, nothing is left"
+    )
     func killedWorker() async throws {
         let directory = try temporaryDirectory()
         defer { removeQuietly(directory) }
@@ -42,7 +47,8 @@ struct ClusterUpTests {
         try Data((0..<2032).map { UInt8(truncatingIfNeeded: $0 &* 31) }).write(to: file)
         let data = directory.appendingPathComponent("cluster")
         let result = try await Program.run([
-            "cluster", "up", "--workers", "3", "--sectors", "5", "--file", file.path, "--kill-worker-at", "1500ms",
+            "cluster", "up", "--workers", "3", "--sectors", "5", "--file", file.path, "--kill-worker-at",
+            "1500ms",
             "--data", data.path, "--json",
         ])
         #expect(result.status == 0, "\(result.standardError)")

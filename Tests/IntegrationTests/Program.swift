@@ -29,7 +29,8 @@ final class RunningProgram: Sendable {
     private let error: URL
 
     init(path: String, arguments: [String]) throws {
-        let base = FileManager.default.temporaryDirectory.appendingPathComponent("sealyard-run-\(UUID().uuidString)")
+        let base = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "sealyard-run-\(UUID().uuidString)")
         output = base.appendingPathExtension("out")
         error = base.appendingPathExtension("err")
         for url in [output, error] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }

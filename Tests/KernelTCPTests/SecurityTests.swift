@@ -14,7 +14,9 @@ final class Folder: Sendable {
     }
 
     deinit {
-        do { try FileManager.default.removeItem(atPath: path) } catch { print("left behind: \(path)") }
+        do { try FileManager.default.removeItem(atPath: path) } catch {
+            Issue.record("left behind: \(path)")
+        }
     }
 
     func mode(of name: String) throws -> Int {

@@ -150,8 +150,7 @@ actor Chatterer: Component {
         case 3:
             childCount += 1
             do {
-                let child = try context.spawn("child-\(context.me.address.name)-\(childCount % 3)")
-                {
+                let child = try context.spawn("child-\(context.me.address.name)-\(childCount % 3)") {
                     Probe(home: $0) { message, context in
                         if case .question(let asker, let value) = message {
                             asker.tell(.value(value))

@@ -23,6 +23,7 @@ struct LiveLifecycleTests {
         let notes = Notes()
         let options = SpawnOptions(supervision: .restart(max: 2, within: .seconds(60)))
         let x = try world.spawn("x", options: options) { home in
+            // Safety: only the one component that captures it, on its world's thread, touches it.
             nonisolated(unsafe) var count = 0
             return Probe(
                 home: home,

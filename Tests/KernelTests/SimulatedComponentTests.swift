@@ -42,6 +42,7 @@ struct SimulatedComponentTests {
         let notes = notes
         let node = try world.addNode("n")
         try node.spawn("x") { home in
+            // Safety: only the one component that captures it, on its world's thread, touches it.
             nonisolated(unsafe) var old: TimerID?
             return Probe(home: home, start: { old = $0.schedule(after: .seconds(1), .value(1)) }) {
                 message,
@@ -140,6 +141,7 @@ struct SimulatedComponentTests {
             "x",
             options: SpawnOptions(supervision: .restart(max: 2, within: .seconds(60)))
         ) { home in
+            // Safety: only the one component that captures it, on its world's thread, touches it.
             nonisolated(unsafe) var count = 0
             return Probe(home: home, start: { _ in notes.add("start") }) { message, _ in
                 count += 1

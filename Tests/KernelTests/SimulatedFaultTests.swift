@@ -23,8 +23,7 @@ struct SimulatedFaultTests {
         let other = try world.addNode("o")
         let target = try address("n/x")
         try other.spawn("sender") { home in
-            Probe(home: home, start: { $0.ref(at: target, as: ProbeMessage.self).tell(.value(1)) })
-            { _, _ in
+            Probe(home: home, start: { $0.ref(at: target, as: ProbeMessage.self).tell(.value(1)) }) { _, _ in
             }
         }
         for value in 0..<4 { node.ref(at: target, as: ProbeMessage.self).tell(.value(value)) }
@@ -191,8 +190,7 @@ struct SimulatedFaultTests {
         world.pause(node)
         for value in 0..<3 { node.ref(at: target, as: ProbeMessage.self).tell(.value(value)) }
         try other.spawn("sender") { home in
-            Probe(home: home, start: { $0.ref(at: target, as: ProbeMessage.self).tell(.value(7)) })
-            { _, _ in
+            Probe(home: home, start: { $0.ref(at: target, as: ProbeMessage.self).tell(.value(7)) }) { _, _ in
             }
         }
         world.run(until: Instant(seconds: 1))

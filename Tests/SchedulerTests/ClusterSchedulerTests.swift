@@ -87,7 +87,8 @@ struct ClusterSchedulerTests {
             try node.spawn("worker") { home in
                 WorkerActor(
                     home: home, info: info,
-                    store: StoreInfo(name: "\(host):s", host: host, capacityBytes: 1 << 40, sealingCountMax: 0),
+                    store: StoreInfo(
+                        name: "\(host):s", host: host, capacityBytes: 1 << 40, sealingCountMax: 0),
                     runner: runner, scheduler: node.ref(at: scheduler, as: SchedulerMessage.self))
             }
         }
@@ -95,7 +96,8 @@ struct ClusterSchedulerTests {
 
     private func request(_ number: UInt64) -> TaskRequest {
         TaskRequest(
-            id: TaskID(sector: SectorKey(miner: 1000, number: number), type: .preCommit1, attempt: 1), proof: 5,
+            id: TaskID(sector: SectorKey(miner: 1000, number: number), type: .preCommit1, attempt: 1),
+            proof: 5,
             work: .preCommit1(ticket: []))
     }
 
@@ -144,9 +146,13 @@ struct ClusterSchedulerTests {
 
     @Test("a pace limit spreads the starts of a host over time")
     func pacing() throws {
-        let (scheduler, owner) = try boot(pacing: [Pacing(type: .preCommit1, count: 2, interval: .seconds(240))])
+        let (scheduler, owner) = try boot(pacing: [
+            Pacing(type: .preCommit1, count: 2, interval: .seconds(240))
+        ])
         _ = try addWorker("w1", host: "h1", slots: 14)
-        for number in 1...7 as ClosedRange<UInt64> { scheduler.tell(.submit(request(number), host: "h1", replyTo: owner)) }
+        for number in 1...7 as ClosedRange<UInt64> {
+            scheduler.tell(.submit(request(number), host: "h1", replyTo: owner))
+        }
         var counts: [Int] = []
         for step in 0..<4 {
             world.run(until: .zero + .seconds(10 + 240 * step))

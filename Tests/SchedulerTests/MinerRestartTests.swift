@@ -55,9 +55,12 @@ struct MinerRestartTests {
                 manager: .init(
                     miner: 1000, proof: 5, makesSNARK: true,
                     pledgeRule: PledgeRule(
-                        interval: .seconds(60), packingCountMax: count, initialCount: count, totalCountMax: count)),
-                scheduler: .init(startGrace: .seconds(10), checksInvariants: true), policy: OldestLocalPolicy.name,
-                chain: node.ref(at: Address(node: "chain", name: "chain"), as: ChainMessage.self), store: store,
+                        interval: .seconds(60), packingCountMax: count, initialCount: count,
+                        totalCountMax: count)),
+                scheduler: .init(startGrace: .seconds(10), checksInvariants: true),
+                policy: OldestLocalPolicy.name,
+                chain: node.ref(at: Address(node: "chain", name: "chain"), as: ChainMessage.self),
+                store: store,
                 sealingBytes: 100, lifetimeEpochs: network.defaultSectorLifetime, askAgainAfter: .seconds(20))
             _ = try assembly.boot(on: node)
         }
@@ -71,7 +74,8 @@ struct MinerRestartTests {
                     store: StoreInfo(name: "h1:s", host: "h1", capacityBytes: 1_000, sealingCountMax: 5),
                     runner: runner,
                     scheduler: node.ref(
-                        at: Address(node: "miner", name: MinerAssembly.schedulerName), as: SchedulerMessage.self))
+                        at: Address(node: "miner", name: MinerAssembly.schedulerName),
+                        as: SchedulerMessage.self))
             }
         }
         return miner
@@ -109,7 +113,8 @@ struct MinerRestartTests {
         world.run(until: .zero + .seconds(300))
         try world.restart(worker)
         world.run(until: .zero + .seconds(310))
-        let index = world.ref(at: Address(node: "miner", name: MinerAssembly.storageName), as: StorageMessage.self)
+        let index = world.ref(
+            at: Address(node: "miner", name: MinerAssembly.storageName), as: StorageMessage.self)
         let answer: StorageEvent = try world.ask(index) { .list(replyTo: $0) }
         guard case .stores(let stores) = answer else {
             Issue.record("expected the list of stores")

@@ -30,7 +30,8 @@ struct SectorStateMachineTests {
     /// Answers whatever the machine asks until it asks for nothing more or `stop` holds.
     @discardableResult
     private func drive(
-        _ machine: inout SectorStateMachine, from first: [SectorAction], until stop: (SectorState) -> Bool = { _ in false }
+        _ machine: inout SectorStateMachine, from first: [SectorAction],
+        until stop: (SectorState) -> Bool = { _ in false }
     ) -> [SectorState] {
         var states: [SectorState] = [machine.record.state]
         var waiting = first
@@ -101,7 +102,11 @@ struct SectorStateMachineTests {
             ("seed", .seed(Self.seed, epoch: 31)), ("proven", .proven(epoch: 41)),
             ("refused", .refused(ChainRefusal(exitCode: 16, reason: "no"))),
             ("storeLost", .storeLost(store: "another")),
-            ("stale", .finished(TaskID(sector: Self.key, type: .preCommit1, attempt: 99), .done(outcome(.preCommit1)))),
+            (
+                "stale",
+                .finished(
+                    TaskID(sector: Self.key, type: .preCommit1, attempt: 99), .done(outcome(.preCommit1)))
+            ),
         ]
         for (name, event) in events where !(expected[state]?.contains(name) ?? false) {
             var machine = machine(at: state)
@@ -111,7 +116,9 @@ struct SectorStateMachineTests {
         }
     }
 
-    @Test("resuming asks again for what the state waits for, under the same try", arguments: SectorState.allCases)
+    @Test(
+        "resuming asks again for what the state waits for, under the same try",
+        arguments: SectorState.allCases)
     func resume(state: SectorState) {
         var record = machine(at: .commitWait).record
         record.state = state
@@ -128,10 +135,13 @@ struct SectorStateMachineTests {
         if !failed.contains(state) { #expect(actions == second, "the same try is asked for again") }
     }
 
-    @Test("losing a worker repeats the same task under a new number", arguments: [SectorState.preCommit1, .preCommit2, .committing])
+    @Test(
+        "losing a worker repeats the same task under a new number",
+        arguments: [SectorState.preCommit1, .preCommit2, .committing])
     func workerLost(state: SectorState) throws {
         var machine = machine(at: state)
-        let type: TaskType = state == .preCommit1 ? .preCommit1 : state == .preCommit2 ? .preCommit2 : .commit1
+        let type: TaskType =
+            state == .preCommit1 ? .preCommit1 : state == .preCommit2 ? .preCommit2 : .commit1
         let id = TaskID(sector: Self.key, type: type, attempt: 1)
         let failure = TaskFailure(cause: .infrastructureLost, message: "gone")
         let actions = machine.handle(.finished(id, .failed(failure)))
@@ -148,14 +158,18 @@ struct SectorStateMachineTests {
     func storeLostEarly() {
         var machine = machine(at: .preCommit2)
         let actions = machine.handle(.storeLost(store: "s1"))
-        #expect(actions.contains(.cancel(TaskID(sector: Self.key, type: .preCommit2, attempt: 1))) || actions.contains(.reserve))
+        #expect(
+            actions.contains(.cancel(TaskID(sector: Self.key, type: .preCommit2, attempt: 1)))
+                || actions.contains(.reserve))
         #expect(machine.record.ticket == nil)
         let states = drive(&machine, from: actions)
         #expect(states.contains(.getTicket))
         #expect(states.last == .proving)
     }
 
-    @Test("a store that is lost after the pre-commitment is sealed anew with the old ticket, straight to the proof")
+    @Test(
+        "a store lost after the pre-commitment is sealed anew with the old ticket, straight to the proof"
+    )
     func storeLostLate() {
         var machine = machine(at: .committing)
         let actions = machine.handle(.storeLost(store: "s1"))
@@ -173,7 +187,8 @@ struct SectorStateMachineTests {
         while machine.record.state != .preCommit2, !actions.isEmpty {
             switch actions.removeFirst() {
             case .reserve: actions += machine.handle(.reserved(store: "s2", host: "h2"))
-            case .submit(let request): actions += machine.handle(.finished(request.id, .done(outcome(request.id.type))))
+            case .submit(let request):
+                actions += machine.handle(.finished(request.id, .done(outcome(request.id.type))))
             default: break
             }
         }

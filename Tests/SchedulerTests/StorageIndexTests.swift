@@ -42,9 +42,12 @@ struct StorageIndexTests {
     func spread() throws {
         let (index, owner) = try boot()
         for name in ["a", "b"] {
-            index.tell(.attach(StoreInfo(name: name, host: "host-\(name)", capacityBytes: 1000, sealingCountMax: 2)))
+            index.tell(
+                .attach(StoreInfo(name: name, host: "host-\(name)", capacityBytes: 1000, sealingCountMax: 2)))
         }
-        for number in 1...6 as ClosedRange<UInt64> { index.tell(.reserve(key(number), bytes: 100, replyTo: owner)) }
+        for number in 1...6 as ClosedRange<UInt64> {
+            index.tell(.reserve(key(number), bytes: 100, replyTo: owner))
+        }
         world.runUntilIdle()
         let granted = heard.events.compactMap { event -> String? in
             guard case .reserved(let key, let store, _) = event else { return nil }
@@ -89,7 +92,9 @@ struct StorageIndexTests {
         for name in ["a", "b"] {
             index.tell(.attach(StoreInfo(name: name, host: name, capacityBytes: 1000, sealingCountMax: 0)))
         }
-        for number in 1...4 as ClosedRange<UInt64> { index.tell(.reserve(key(number), bytes: 1, replyTo: owner)) }
+        for number in 1...4 as ClosedRange<UInt64> {
+            index.tell(.reserve(key(number), bytes: 1, replyTo: owner))
+        }
         world.runUntilIdle()
         heard.events = []
         index.tell(.lose(store: "a"))
@@ -107,7 +112,9 @@ struct StorageIndexTests {
         for number in 0..<3 {
             index.tell(
                 .attach(
-                    StoreInfo(name: "s\(number)", host: "h", capacityBytes: 500, sealingCountMax: number == 0 ? 3 : 0)))
+                    StoreInfo(
+                        name: "s\(number)", host: "h", capacityBytes: 500,
+                        sealingCountMax: number == 0 ? 3 : 0)))
         }
         for _ in 0..<300 {
             let sector = key(UInt64(random.index(below: 40)))

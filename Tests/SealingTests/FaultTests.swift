@@ -312,8 +312,7 @@ import Testing
         func code() -> SealingError.Code? {
             sealingError { try run.pipeline.verifySector(commR: commR, everything: true) }?.code
         }
-        for path in [run.paths.sealed, run.paths.persistentAux, run.paths.cacheFile("tree-r-last")]
-        {
+        for path in [run.paths.sealed, run.paths.persistentAux, run.paths.cacheFile("tree-r-last")] {
             let bytes = try Scratch.bytes(path)
             for place in [0, bytes.count / 2 + 3, bytes.count - 32] {
                 var changed = bytes

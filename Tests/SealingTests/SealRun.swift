@@ -35,8 +35,7 @@ struct SealRun {
         )
     }
 
-    init(_ scratch: Scratch, _ pipeline: SealPipeline, ticket: Commitment, payload: [UInt8]?) throws
-    {
+    init(_ scratch: Scratch, _ pipeline: SealPipeline, ticket: Commitment, payload: [UInt8]?) throws {
         self.scratch = scratch
         self.pipeline = pipeline
         self.ticket = ticket

@@ -210,8 +210,7 @@ import Testing
             for challenge in 0..<2 {
                 var changed = proofs
                 change.apply(&changed.partitions[0][challenge])
-                let rejection = #expect(throws: VanillaRejection.self, "\(change.testDescription)")
-                {
+                let rejection = #expect(throws: VanillaRejection.self, "\(change.testDescription)") {
                     try VanillaVerifier.verify(changed, statement)
                 }
                 let reason = try #require(rejection?.reason)

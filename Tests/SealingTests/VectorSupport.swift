@@ -13,8 +13,13 @@ enum JSONValue: Decodable, Sendable {
     case list([JSONValue])
     case object([String: JSONValue])
 
+    /// What `decode` gives, or nil where the value has another shape: then the next shape is tried.
+    private static func tried<T>(_ decode: () throws -> T) -> T? {
+        do { return try decode() } catch { return nil }
+    }
+
     init(from decoder: any Decoder) throws {
-        if let object = try? decoder.container(keyedBy: Key.self) {
+        if let object = Self.tried({ try decoder.container(keyedBy: Key.self) }) {
             var entries: [String: JSONValue] = [:]
             for key in object.allKeys {
                 entries[key.stringValue] = try object.decode(JSONValue.self, forKey: key)
@@ -23,13 +28,13 @@ enum JSONValue: Decodable, Sendable {
             return
         }
         let single = try decoder.singleValueContainer()
-        if let text = try? single.decode(String.self) {
+        if let text = Self.tried({ try single.decode(String.self) }) {
             self = .text(text)
-        } else if let number = try? single.decode(UInt64.self) {
+        } else if let number = Self.tried({ try single.decode(UInt64.self) }) {
             self = .number(number)
-        } else if let flag = try? single.decode(Bool.self) {
+        } else if let flag = Self.tried({ try single.decode(Bool.self) }) {
             self = .bool(flag)
-        } else if let list = try? single.decode([JSONValue].self) {
+        } else if let list = Self.tried({ try single.decode([JSONValue].self) }) {
             self = .list(list)
         } else {
             self = .null

@@ -5,7 +5,8 @@ import Testing
 
 @Suite("The common pipeline model, stations as components")
 struct PipelineTests {
-    @Test("ten thousand sectors give the known mean sojourn, makespan and waits, whatever the tie-break",
+    @Test(
+        "ten thousand sectors give the known mean sojourn, makespan and waits, whatever the tie-break",
         arguments: [SimulatedWorld.TieBreak.fifo, .seeded])
     func knownValues(tieBreak: SimulatedWorld.TieBreak) throws {
         let result = try PipelineModel.run(sectorCount: 10_000, seed: 1, tieBreak: tieBreak)

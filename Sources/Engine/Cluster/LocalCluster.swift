@@ -146,7 +146,8 @@ package final class LocalCluster: Sendable {
         }
         switch answer {
         case .pledged(let numbers): return numbers
-        case .refused(let reason): throw EngineError(code: .badOption, message: "the miner refused: \(reason)")
+        case .refused(let reason):
+            throw EngineError(code: .badOption, message: "the miner refused: \(reason)")
         default: throw EngineError(code: .checkFailed, message: "the miner gave another answer: \(answer)")
         }
     }

@@ -6,7 +6,8 @@ private import Scheduler
 
 /// The rules of the small network that `cluster up` and the daemons run.
 package enum DevnetRules {
-    /// A devnet whose waits are short enough for a demonstration; ten epochs of challenge delay as in the reference's.
+    /// A devnet whose waits are short enough for a demonstration; ten epochs of challenge delay as in the
+    /// reference's.
     package static func network(epoch: Duration) -> NetworkParameters {
         .devnet(epochDuration: epoch, messageConfidence: 2, seedConfidence: 2)
     }

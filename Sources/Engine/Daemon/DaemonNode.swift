@@ -49,7 +49,8 @@ package final class DaemonNode: Sendable {
                 atPath: options.dataDirectory, withIntermediateDirectories: true)
         } catch {
             throw EngineError(
-                code: .fileFailed, message: "the data directory \(options.dataDirectory) cannot be made: \(error)")
+                code: .fileFailed,
+                message: "the data directory \(options.dataDirectory) cannot be made: \(error)")
         }
         let authority = try await TokenAuthority(secretPath: options.secretPath)
         let token = try await authority.token(for: .admin)

@@ -23,7 +23,8 @@ package struct MinerDaemon: Sendable {
         package var journalFolder: String?
 
         package init(
-            node: DaemonOptions, chain: Endpoint, chainName: String, miner: UInt64, proof: RegisteredSealProof,
+            node: DaemonOptions, chain: Endpoint, chainName: String, miner: UInt64,
+            proof: RegisteredSealProof,
             policy: String, lease: Duration, network: NetworkParameters, journalFolder: String? = nil
         ) {
             self.node = node
@@ -59,7 +60,8 @@ package struct MinerDaemon: Sendable {
         let assembly = MinerAssembly(
             manager: SectorManager.Options(
                 miner: options.miner, proof: UInt64(options.proof.number), makesSNARK: false),
-            scheduler: ClusterScheduler.Options(lease: options.lease, startGrace: .seconds(1)), policy: options.policy, chain: chain,
+            scheduler: ClusterScheduler.Options(lease: options.lease, startGrace: .seconds(1)),
+            policy: options.policy, chain: chain,
             store: store, limits: .init(retryPause: .seconds(2)),
             sealingBytes: SealingFootprint.bytes(sectorBytes: size.bytes, layerCount: size.shape.layerCount),
             lifetimeEpochs: options.network.defaultSectorLifetime, askAgainAfter: .seconds(10))
@@ -75,7 +77,8 @@ package struct MinerDaemon: Sendable {
 
 /// Space that a sector takes while it is sealed.
 package enum SealingFootprint {
-    /// Bytes from AddPiece to finalize: unsealed and sealed data, all layers, tree-d (2 ×), tree-c (8/7 ×), tree-r-last.
+    /// Bytes from AddPiece to finalize: unsealed and sealed data, all layers, tree-d (2 ×), tree-c (8/7 ×),
+    /// tree-r-last.
     package static func bytes(sectorBytes: UInt64, layerCount: Int) -> UInt64 {
         sectorBytes * UInt64(layerCount + 2 + 2) + sectorBytes * 8 / 7 + sectorBytes / 7
     }

@@ -18,7 +18,8 @@ package struct MinerJournal: Sendable {
     init(folder: String, world: LiveWorld, policy: String, lease: Duration) throws {
         var options = JournalWriter.Options(folder: URL(fileURLWithPath: folder))
         options.meta = [
-            Self.policyKey: policy, Self.leaseKey: "\(lease.nanoseconds / 1_000_000)", Self.nodeKey: world.name,
+            Self.policyKey: policy, Self.leaseKey: "\(lease.nanoseconds / 1_000_000)",
+            Self.nodeKey: world.name,
         ]
         writer = try JournalWriter(options)
         world.record(into: writer)
@@ -34,8 +35,8 @@ package struct MinerJournal: Sendable {
 
     /// Plays a miner's journal back to a fresh component and tells where it first says something else.
     ///
-    /// - Throws: `JournalError`, or ``EngineError`` with `badOption` for an unknown component or a journal that no
-    ///   miner wrote.
+    /// - Throws: `JournalError`, or ``EngineError`` with `badOption` for an unknown component or a journal
+    ///   that no miner wrote.
     package static func replay(folder: String, component: String) throws -> ReplayReport {
         let journal = try JournalReader(URL(fileURLWithPath: folder))
         let meta = try journal.meta()
@@ -44,7 +45,8 @@ package struct MinerJournal: Sendable {
             Address.isWellFormed(node)
         else {
             throw EngineError(
-                code: .badOption, message: "\(folder) is not the journal of a miner: it names no node, policy or lease")
+                code: .badOption,
+                message: "\(folder) is not the journal of a miner: it names no node, policy or lease")
         }
         let address = Address(node: node, name: component)
         let storage = Address(node: node, name: MinerAssembly.storageName)
@@ -56,11 +58,13 @@ package struct MinerJournal: Sendable {
                     options: .init(lease: .milliseconds(lease)))
             }
         case MinerAssembly.storageName:
-            return try Replay.run(journal: journal, component: address) { home, _ in StorageIndex(home: home) }
+            return try Replay.run(journal: journal, component: address) { home, _ in StorageIndex(home: home)
+            }
         default:
             throw EngineError(
                 code: .badOption,
-                message: "'\(component)' cannot be replayed; choose one of \(components.joined(separator: ", "))")
+                message:
+                    "'\(component)' cannot be replayed; choose one of \(components.joined(separator: ", "))")
         }
     }
 }

@@ -57,7 +57,8 @@ package struct WorkerDaemon: Sendable {
             name: info.store, host: info.host, capacityBytes: options.capacityBytes,
             sealingCountMax: options.sealingCountMax)
         let scheduler = node.world.ref(
-            at: Address(node: options.minerName, name: MinerAssembly.schedulerName), as: SchedulerMessage.self)
+            at: Address(node: options.minerName, name: MinerAssembly.schedulerName), as: SchedulerMessage.self
+        )
         try node.world.spawn("worker") { home in
             WorkerActor(
                 home: home, info: info, store: store, runner: runner, scheduler: scheduler,

@@ -24,7 +24,9 @@ package final class SQLiteChainStore: ChainStore {
             genesisWallNanoseconds = try queue.write { database in
                 try database.execute(
                     sql: """
-                        CREATE TABLE IF NOT EXISTS entry (sequence INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+                        CREATE TABLE IF NOT EXISTS entry (
+                            sequence INTEGER PRIMARY KEY, bytes BLOB NOT NULL
+                        ) STRICT;
                         CREATE TABLE IF NOT EXISTS genesis (
                             id INTEGER PRIMARY KEY CHECK (id = 1), wallNanoseconds INTEGER NOT NULL
                         ) STRICT

@@ -5,10 +5,11 @@ private import GRDB
 private import Kernel
 package import Scheduler
 
-/// Sector records in an SQLite database: a miner's memory, safe against `kill -9` between any two instructions.
+/// Sector records in an SQLite database: a miner's memory, safe against `kill -9` between any two
+/// instructions.
 ///
-/// Each save is one transaction that is on disk (WAL, synchronous FULL) before it returns, so that no effect of a
-/// change is sent before the change itself is durable.
+/// Each save is one transaction that is on disk (WAL, synchronous FULL) before it returns, so that no effect
+/// of a change is sent before the change itself is durable.
 package final class SQLiteSectorStore: SectorStore {
     private let database: DatabaseQueue
 

@@ -9,8 +9,8 @@ private import Synchronization
 
 /// Runs sealing tasks with the native kernels, on threads of their own, over the files of one directory.
 ///
-/// An abort sets a flag that the kernels look at several times a second. Every step may be repeated: what is complete
-/// has its final name, and what has not is done again.
+/// An abort sets a flag that the kernels look at several times a second. Every step may be repeated: what is
+/// complete has its final name, and what has not is done again.
 package final class NativeTaskRunner: TaskRunner {
     private let sealing: SectorDirectory
     private let longTerm: SectorDirectory
@@ -127,7 +127,8 @@ package final class NativeTaskRunner: TaskRunner {
     private func preCommit2(_ sector: SectorIdentity, _ pipeline: SealPipeline) throws -> TaskOutcome {
         var notes = try SectorNotes.load(sealing.notes(of: sector))
         guard let input = notes.preCommit1 else {
-            throw TaskFailure(cause: .filesLost, message: "the result of PreCommit1 is not in \(sealing.root)")
+            throw TaskFailure(
+                cause: .filesLost, message: "the result of PreCommit1 is not in \(sealing.root)")
         }
         let output = try pipeline.preCommit2(input)
         notes.preCommit2 = output
@@ -140,10 +141,12 @@ package final class NativeTaskRunner: TaskRunner {
     ) throws -> TaskOutcome {
         let notes = try SectorNotes.load(sealing.notes(of: sector))
         guard let commitments = notes.preCommit2 else {
-            throw TaskFailure(cause: .filesLost, message: "the result of PreCommit2 is not in \(sealing.root)")
+            throw TaskFailure(
+                cause: .filesLost, message: "the result of PreCommit2 is not in \(sealing.root)")
         }
         let proofs = try pipeline.commit1(
-            ticket: try Commitment(bytes: ticket), seed: try Commitment(bytes: seed), commitments: commitments)
+            ticket: try Commitment(bytes: ticket), seed: try Commitment(bytes: seed), commitments: commitments
+        )
         return .commit1(form: .vanilla, proof: [UInt8](try JSONEncoder().encode(proofs)))
     }
 }

@@ -60,7 +60,8 @@ package struct SectorDirectory: Sendable {
             if rename(source, target) == 0 { return }
             guard errno == EXDEV else {
                 throw EngineError(
-                    code: .fileFailed, message: "\(source) cannot be moved to \(target): \(String(cString: strerror(errno)))")
+                    code: .fileFailed,
+                    message: "\(source) cannot be moved to \(target): \(String(cString: strerror(errno)))")
             }
             try files.copyItem(atPath: source, toPath: temporary)
             try files.moveItem(atPath: temporary, toPath: target)

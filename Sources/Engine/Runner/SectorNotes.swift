@@ -20,7 +20,8 @@ struct SectorNotes: Codable, Sendable {
                 SectorNotes.self, from: try Data(contentsOf: URL(fileURLWithPath: path)))
             guard notes.version == 1 else {
                 throw EngineError(
-                    code: .fileFailed, message: "\(path) has version \(notes.version); this program reads version 1")
+                    code: .fileFailed,
+                    message: "\(path) has version \(notes.version); this program reads version 1")
             }
             return notes
         } catch let error as EngineError {

@@ -63,7 +63,8 @@ extension Address: Codable {
         let text = try decoder.singleValueContainer().decode(String.self)
         guard let address = Address(parsing: text) else {
             throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "not an address: '\(text.prefix(80))'"))
+                .init(
+                    codingPath: decoder.codingPath, debugDescription: "not an address: '\(text.prefix(80))'"))
         }
         self = address
     }

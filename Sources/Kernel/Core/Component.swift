@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A component of the cluster: an actor with one inbox that turns messages into state and into further messages.
+/// A component of the cluster: an actor with one inbox that turns messages into state and into further
+/// messages.
 ///
-/// `receive` is synchronous: one message, one state transition, no I/O. Work that takes time is started through a
-/// port and comes back as a message. The same component runs in a simulated and in a live world.
+/// `receive` is synchronous: one message, one state transition, no I/O. Work that takes time is started
+/// through a port and comes back as a message. The same component runs in a simulated and in a live world.
 ///
 ///     actor Greeter: Component {
 ///         nonisolated let home: Home

@@ -13,11 +13,11 @@ public struct TimerID: Sendable, Hashable {
     }
 }
 
+// Safety: a context is touched only by its own component, which its world runs one message at a time.
 /// What a component may use of its world: itself, time, timers, chance, other components, the log.
 ///
 /// Nothing else in a component names time or chance. A context is valid only inside the component that got
 /// it.
-// Safety: a context is touched only by its own component, which its world runs one message at a time.
 public final class Context<M: Message>: @unchecked Sendable {
     @usableFromInline let target: Ref<M>.Target
 

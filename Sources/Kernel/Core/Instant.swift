@@ -2,8 +2,8 @@
 
 /// A point in a world's time: nanoseconds since the world began.
 ///
-/// A simulated world begins at zero on its virtual clock; a live world begins when it was made, on the machine's
-/// monotonic clock. Instants of different worlds must not be compared.
+/// A simulated world begins at zero on its virtual clock; a live world begins when it was made, on the
+/// machine's monotonic clock. Instants of different worlds must not be compared.
 public struct Instant: Hashable, Comparable, Sendable, Codable, InstantProtocol {
     /// Nanoseconds since the beginning of the world; 292 years fit.
     public let nanoseconds: Int64

@@ -2,8 +2,8 @@
 
 /// What one component may say to another: a value, usually an enum, that can cross a wire.
 ///
-/// `Codable` gives the wire form for nothing; a hot message overrides the two coding functions by hand. The names
-/// of an enum's cases and fields are its wire form, so they are never reused for another meaning.
+/// `Codable` gives the wire form for nothing; a hot message overrides the two coding functions by hand. The
+/// names of an enum's cases and fields are its wire form, so they are never reused for another meaning.
 public protocol Message: Sendable, Codable {
     /// The name by which the wire and the journal know this type; never reused for another shape.
     static var messageName: String { get }

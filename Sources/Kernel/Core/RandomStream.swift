@@ -2,7 +2,8 @@
 
 /// Scrambles a 64-bit word so that every input bit reaches every output bit.
 ///
-/// - SeeAlso: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (the SplitMix64 finalizer).
+/// - SeeAlso: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (the SplitMix64
+///   finalizer).
 @inlinable
 public func mixed(_ word: UInt64) -> UInt64 {
     var value = word &+ 0x9E37_79B9_7F4A_7C15

@@ -37,7 +37,8 @@ public protocol Transport: AnyObject, Sendable {
 public protocol TransportReceiver: AnyObject, Sendable {
     /// An envelope came from a peer of that name and permission.
     ///
-    /// - Returns: `nil`, or why nobody handles it; the transport then answers the peer with an undeliverable notice.
+    /// - Returns: `nil`, or why nobody handles it; the transport then answers the peer with an undeliverable
+    ///   notice.
     func arrived(_ envelope: Envelope, peer: String, permission: Permission) -> DeadLetterReason?
 
     /// The peer could not deliver what this node sent to `to` on behalf of `from`.

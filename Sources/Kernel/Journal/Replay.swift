@@ -157,8 +157,7 @@ package enum Replay {
         return nil
     }
 
-    private static func birth(_ record: JournalRecord) throws -> (seed: UInt64, incarnation: UInt64)
-    {
+    private static func birth(_ record: JournalRecord) throws -> (seed: UInt64, incarnation: UInt64) {
         do {
             var reader = try WireReader(record.bytes)
             try reader.readArrayHead(expecting: 2)

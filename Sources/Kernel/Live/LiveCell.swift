@@ -3,11 +3,12 @@ public import DequeModule
 private import Logging
 public import Synchronization
 
-/// The mailbox and the timers of one component in a live world.
-///
-/// Everything on the way of a message is inlinable, so that a module that knows `M` gets code specialized for it.
 // Safety: `mailbox` and `timers` are locked; everything else is touched only on the executor's thread, or by
 // `worldEnded` after that thread has ended.
+/// The mailbox and the timers of one component in a live world.
+///
+/// Everything on the way of a message is inlinable, so that a module that knows `M` gets code specialized
+/// for it.
 public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
     @usableFromInline
     struct State {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 private import Logging
 
-/// A place in a live world: a component's mailbox or a waiting question.
 // Safety: subclasses lock what several threads touch; the rest belongs to the place's executor.
+/// A place in a live world: a component's mailbox or a waiting question.
 public class LivePlace: @unchecked Sendable {
     /// Where this is.
     public let address: Address

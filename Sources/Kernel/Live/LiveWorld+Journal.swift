@@ -2,7 +2,8 @@
 private import Logging
 public import Synchronization
 
-/// Whether a world keeps a journal; a thing of its own, so that each message can ask without going to the world.
+/// Whether a world keeps a journal; a thing of its own, so that each message can ask without going to the
+/// world.
 @usableFromInline
 final class RecordingSwitch: Sendable {
     @usableFromInline let state = Atomic(false)

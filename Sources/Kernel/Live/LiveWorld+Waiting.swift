@@ -21,7 +21,8 @@ public enum Shutdown {
         case inputEnded
     }
 
-    /// Keeps SIGINT and SIGTERM from ending the process at once. Call before any thread is started.
+    /// Keeps SIGINT and SIGTERM from ending the process at once. Call it once, before
+    /// ``wait(watchesInput:again:)``.
     public static func holdSignals() { ckernel_hold_signals() }
 
     /// Waits for the first cause to end; each further signal calls `again`.

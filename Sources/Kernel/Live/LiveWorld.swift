@@ -3,12 +3,12 @@ public import Logging
 internal import OrderedCollections
 internal import Synchronization
 
+// Safety: all shared state is locked.
 /// One process of a real cluster: the same components as in a simulated world, on real threads and a real
 /// clock.
 ///
 /// Components are spread over a few executor threads by name; a child lives on its parent's thread. Messages
 /// to other nodes go through the attached ``Transport``.
-// Safety: all shared state is locked.
 public final class LiveWorld: Node, RefResolver, TransportReceiver, @unchecked Sendable {
     /// What a world is made with.
     public struct Options: Sendable {

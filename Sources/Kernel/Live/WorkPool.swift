@@ -2,10 +2,10 @@
 private import DequeModule
 private import Synchronization
 
+// Safety: all state is locked.
 /// Threads for work that takes long: kernels, file copies, questions to other programs.
 ///
 /// Ports submit work here and tell a component when it is done; no component ever waits.
-// Safety: all state is locked.
 public final class WorkPool: @unchecked Sendable {
     private struct State {
         var waiting: Deque<@Sendable () -> Void> = []

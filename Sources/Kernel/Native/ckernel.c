@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,26 +125,31 @@ int ckernel_processor_count(void) {
     return count > 0 ? count : 1;
 }
 
-static sigset_t ending_signals(void) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    return set;
+/* A handler may do little more than this: note the signal and wake whoever waits. */
+static sem_t signal_arrived;
+static volatile sig_atomic_t signal_number;
+
+static void note_signal(int number) {
+    signal_number = number;
+    sem_post(&signal_arrived);
 }
 
 void ckernel_hold_signals(void) {
-    sigset_t set = ending_signals();
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    sem_init(&signal_arrived, 0, 0);
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = note_signal;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
 int ckernel_wait_signal(void) {
-    sigset_t set = ending_signals();
-    int number = SIGTERM;
-    while (sigwait(&set, &number) != 0) {
+    while (sem_wait(&signal_arrived) != 0) {
     }
-    return number;
+    return (int)signal_number;
 }
 
 void ckernel_wait_input_end(void) {

@@ -2,11 +2,11 @@
 public import DequeModule
 private import Logging
 
+// Safety: see `SimulatedPlace`.
 /// The mailbox and the timers of one component in a simulated world.
 ///
 /// Everything on the way of a message is inlinable, so that a module that knows `M` gets code specialized for
 /// it: an unspecialized generic mailbox is an order of magnitude slower.
-// Safety: see `SimulatedPlace`.
 public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendable {
     @usableFromInline
     struct Queued {

@@ -14,12 +14,12 @@ struct ReadyEntry {
     }
 }
 
+// Safety: the buffer is this object's own; `mask + 1` entries are allocated and every index is masked. Only
+// the thread that runs the world touches it.
 /// The events of the present instant; the next is taken first-in-first-out or drawn by the world's seed.
 ///
 /// Entries of one mailbox are interchangeable (each says "take your head"), so any order of draws keeps the
 /// order of messages between two components.
-// Safety: the buffer is this object's own; `mask + 1` entries are allocated and every index is masked. Only
-// the thread that runs the world touches it.
 @usableFromInline
 final class ReadyQueue: @unchecked Sendable {
     @usableFromInline var ring: UnsafeMutablePointer<ReadyEntry>
@@ -92,13 +92,13 @@ public struct SimulationStatistics: Sendable, Hashable {
     init() {}
 }
 
+// Safety: only the thread that runs the world touches the core; the world moves between threads only as a
+// whole.
 /// The inside of a simulated world.
 ///
 /// The world object owns the core; places and nodes refer to it. It holds the clock, the heap of future
 /// events, the events of the present instant, and the places. No global is used: many worlds run on many
 /// threads.
-// Safety: only the thread that runs the world touches the core; the world moves between threads only as a
-// whole.
 public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendable {
     /// The sender index of what comes from outside the world.
     @usableFromInline static var outsideIndex: UInt32 { .max }
@@ -305,7 +305,9 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
 
     /// Traps where a component is entered from another thread than the one that runs the world.
     public func checkIsolated() {
-        precondition(thread == ThreadToken.current, "a component was entered from a thread that does not run its world")
+        precondition(
+            thread == ThreadToken.current, "a component was entered from a thread that does not run its world"
+        )
     }
 
     private func runJobs() {

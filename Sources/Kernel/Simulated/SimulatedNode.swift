@@ -30,10 +30,10 @@ extension Node {
     }
 }
 
+// Safety: see `SimulatedPlace`.
 /// A simulated process: it can be killed, restarted, paused, and cut off by the network.
 ///
 /// What survives a kill is what the boot function kept outside its components: the simulated disk.
-// Safety: see `SimulatedPlace`.
 public final class SimulatedNode: Node, @unchecked Sendable {
     /// The node's name.
     public let name: String

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A place in a simulated world where events happen: a component's mailbox, a link, or a script of the test.
 // Safety: only the thread that runs the world touches a place; the world moves between threads only as a
 // whole.
+/// A place in a simulated world where events happen: a component's mailbox, a link, or a script of the test.
 public class SimulatedPlace: @unchecked Sendable {
     /// The slot number of an event that means "take the head of the mailbox".
     @usableFromInline static var mailboxSlot: UInt32 { .max }

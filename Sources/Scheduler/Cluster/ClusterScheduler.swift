@@ -3,11 +3,12 @@ package import Kernel
 private import Logging
 private import OrderedCollections
 
-/// Places tasks on workers by a policy, and makes sure that each ends: done, failed, or given to another worker.
+/// Places tasks on workers by a policy, and makes sure that each ends: done, failed, or given to another
+/// worker.
 ///
-/// A running call is a lease of its worker. When the worker is lost the lease runs on for a while: a worker that comes
-/// back says what it runs and the calls are attached again. When the lease ends, its tasks fail with
-/// `infrastructureLost`, its store is declared lost, and the sectors decide how far they must go back.
+/// A running call is a lease of its worker. When the worker is lost the lease runs on for a while: a worker
+/// that comes back says what it runs and the calls are attached again. When the lease ends, its tasks fail
+/// with `infrastructureLost`, its store is declared lost, and the sectors decide how far they must go back.
 package actor ClusterScheduler: Component {
     /// How the scheduler behaves.
     package struct Options: Sendable {
@@ -17,8 +18,8 @@ package actor ClusterScheduler: Component {
         package var lease: Duration
         /// The time after which an assignment that the worker has not answered is said again.
         package var sayAgainAfter: Duration
-        /// The time that workers have to come back after a start before anything is placed: what they still run must
-        /// not be started twice.
+        /// The time that workers have to come back after a start before anything is placed: what they still
+        /// run must not be started twice.
         package var startGrace: Duration
         /// The accounts are checked after every message: for tests and simulation.
         package var checksInvariants: Bool
@@ -172,8 +173,8 @@ package actor ClusterScheduler: Component {
         options.observer?.taskEnded(call.task, result, since: running.since, at: now)
     }
 
-    /// Takes the result of a call that an earlier incarnation of this scheduler assigned: for the sector that waits for
-    /// it, or for when it asks.
+    /// Takes the result of a call that an earlier incarnation of this scheduler assigned: for the sector
+    /// that waits for it, or for when it asks.
     private func reportOfEarlier(_ call: CallID, _ result: TaskResult, _ now: Instant) {
         let isOwn = call.number > firstCall && call.number <= callCount
         guard !isOwn, case .done = result else { return }
@@ -206,7 +207,9 @@ package actor ClusterScheduler: Component {
         finished: [FinishedCall], _ context: Context<SchedulerMessage>
     ) {
         // A registration that came twice, or after a newer one, says what is no longer so.
-        if let known = workers[info.name]?.join, known.incarnation == id.incarnation, known.number >= id.number {
+        if let known = workers[info.name]?.join, known.incarnation == id.incarnation,
+            known.number >= id.number
+        {
             return
         }
         sessionCount += 1
@@ -238,7 +241,8 @@ package actor ClusterScheduler: Component {
             context.log.warning("worker \(name) came back without \(dead.count) of its tasks")
             for call in dead {
                 fail(
-                    call, of: name, "worker \(name) was restarted; its store \(store) is still there", context.now)
+                    call, of: name, "worker \(name) was restarted; its store \(store) is still there",
+                    context.now)
             }
         }
     }
@@ -250,7 +254,8 @@ package actor ClusterScheduler: Component {
         workers[name]?.isLost = true
         view.setAvailable(worker.index, false)
         context.log.warning(
-            "worker \(name) is lost (\(reason.rawValue)); \(worker.calls.count) tasks wait \(options.lease) for it")
+            "worker \(name) is lost (\(reason.rawValue)): \(worker.calls.count) tasks wait for it, \(options.lease)"
+        )
         context.schedule(after: options.lease, .leaseExpired(name: name, session: session))
     }
 
@@ -341,7 +346,8 @@ package actor ClusterScheduler: Component {
     /// Sets an alarm for the first start that a pace limit holds back.
     private func armPace(_ now: Instant, _ context: Context<SchedulerMessage>) {
         var first: Instant?
-        for rule in options.pacing where view.waitingCount(rule.type) > 0 && view.freeSlotCount(rule.type) > 0 {
+        for rule in options.pacing where view.waitingCount(rule.type) > 0 && view.freeSlotCount(rule.type) > 0
+        {
             for index in view.openWorkers(rule.type) {
                 let host = view.workers[index].info.host
                 guard let next = view.paceDelay(rule.type, on: host, at: now),
@@ -373,7 +379,8 @@ package actor ClusterScheduler: Component {
         let running = workers.values.flatMap { worker in
             worker.calls.map {
                 SchedulerDiagnosis.Running(
-                    task: $0.key.task, worker: worker.info.name, since: $0.value.since, isOrphaned: worker.isLost)
+                    task: $0.key.task, worker: worker.info.name, since: $0.value.since,
+                    isOrphaned: worker.isLost)
             }
         }
         return SchedulerDiagnosis(
@@ -389,9 +396,13 @@ package actor ClusterScheduler: Component {
         guard !near.isEmpty else {
             return "its files are on \(task.host ?? "another host"), where no worker accepts \(type.short)"
         }
-        guard near.contains(where: \.isAvailable) else { return "the workers that could run it are lost or paused" }
+        guard near.contains(where: \.isAvailable) else {
+            return "the workers that could run it are lost or paused"
+        }
         guard let open = near.first(where: { $0.freeCount(type) > 0 }) else {
-            return "all \(near.reduce(0) { $0 + $1.slotCounts[type.stage] }) \(type.short) slots it could use are taken"
+            return
+                "all \(near.reduce(0) { $0 + $1.slotCounts[type.stage] }) \(type.short) slots "
+                + "it could use are taken"
         }
         if let next = view.paceDelay(type, on: open.info.host, at: now) {
             return "the pace limit of \(open.info.host) allows the next start in \(next - now)"

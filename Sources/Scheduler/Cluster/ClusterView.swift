@@ -52,8 +52,8 @@ package struct Pacing: Sendable, Hashable, Codable {
 
 /// The cluster as a policy sees it: waiting tasks in order of age, and workers with their free slots.
 ///
-/// Tasks are kept by kind and by the host that holds their files, so that a policy finds the oldest task for a slot
-/// without walking the whole queue.
+/// Tasks are kept by kind and by the host that holds their files, so that a policy finds the oldest task for
+/// a slot without walking the whole queue.
 package struct ClusterView: Sendable {
     package internal(set) var workers: [WorkerView] = []
     /// Workers of the past, whose index another may take.
@@ -178,7 +178,8 @@ package struct ClusterView: Sendable {
         for type in TaskType.allCases {
             let free = workers.reduce(0) { $0 + $1.freeCount(type) }
             precondition(
-                free == freeTotals[type.stage], "\(type.short): \(free) slots are free, \(freeTotals[type.stage]) counted")
+                free == freeTotals[type.stage],
+                "\(type.short): \(free) slots are free, \(freeTotals[type.stage]) counted")
             precondition(
                 openWorkers[type.stage] == workers.filter { $0.freeCount(type) > 0 }.map(\.index),
                 "\(type.short): the list of workers with free slots is wrong")

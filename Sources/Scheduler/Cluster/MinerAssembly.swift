@@ -2,7 +2,8 @@
 package import Chain
 package import Kernel
 
-/// Puts the components of a miner together on a node, simulated or live: the same rooms, furnished by the caller.
+/// Puts the components of a miner together on a node, simulated or live: the same rooms, furnished by the
+/// caller.
 package struct MinerAssembly: Sendable {
     /// Well-known names on a miner's node, by which workers and tools find the components.
     package static let schedulerName = "scheduler"
@@ -56,7 +57,8 @@ package struct MinerAssembly: Sendable {
         guard let policy = PolicyCatalog.make(policy) else {
             throw SchedulerError(
                 code: .unknownPolicy,
-                message: "no policy '\(policy)'; choose one of \(PolicyCatalog.names.joined(separator: ", "))")
+                message: "no policy '\(policy)'; choose one of \(PolicyCatalog.names.joined(separator: ", "))"
+            )
         }
         let storage = try node.spawn(Self.storageName, options: .init(mailboxCountMax: 1_000_000)) {
             StorageIndex(home: $0)

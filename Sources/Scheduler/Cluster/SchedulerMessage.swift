@@ -9,7 +9,8 @@ package enum SchedulerMessage: Message {
     case cancel(TaskID)
     /// A worker is there, or there again, with its host's store: what it runs and what has finished since.
     case workerJoined(
-        WorkerInfo, Ref<WorkerMessage>, JoinID, store: StoreInfo?, running: [CallID], finished: [FinishedCall])
+        WorkerInfo, Ref<WorkerMessage>, JoinID, store: StoreInfo?, running: [CallID], finished: [FinishedCall]
+    )
     /// A worker's word: it has the assignment.
     case taken(CallID)
     /// The scheduler's own alarm: say again the assignments that no worker has answered.

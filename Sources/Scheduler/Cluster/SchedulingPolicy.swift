@@ -3,8 +3,8 @@ package import Kernel
 
 /// A rule that places waiting tasks on free slots: a pure value, the same in both worlds.
 ///
-/// A policy sees the cluster and returns decisions; the scheduler applies them in order and ignores one that no
-/// longer fits. It names neither clock nor chance.
+/// A policy sees the cluster and returns decisions; the scheduler applies them in order and ignores one that
+/// no longer fits. It names neither clock nor chance.
 package protocol SchedulingPolicy: Sendable {
     /// The name by which scenarios and the command line know it.
     static var name: String { get }
@@ -15,8 +15,9 @@ package protocol SchedulingPolicy: Sendable {
 
 /// Gives each free slot the oldest task that may run there, the last stages of the pipeline first.
 ///
-/// A task that needs its sector's files runs only on the host that holds them, so nothing is moved between PreCommit1,
-/// PreCommit2 and Commit1. Among equal workers of a host the one with the most free slots is taken.
+/// A task that needs its sector's files runs only on the host that holds them, so nothing is moved between
+/// PreCommit1, PreCommit2 and Commit1. Among equal workers of a host the one with the most free slots is
+/// taken.
 package struct OldestLocalPolicy: SchedulingPolicy {
     package static let name = "oldest-local"
 
@@ -24,7 +25,8 @@ package struct OldestLocalPolicy: SchedulingPolicy {
 
     package mutating func decide(_ view: ClusterView, at now: Instant) -> [Decision] {
         var decisions: [Decision] = []
-        for type in TaskType.downstreamFirst where view.waitingCount(type) > 0 && view.freeSlotCount(type) > 0 {
+        for type in TaskType.downstreamFirst where view.waitingCount(type) > 0 && view.freeSlotCount(type) > 0
+        {
             // One task a slot and round: the scheduler asks again while decisions come.
             var best: (task: WaitingTask, worker: Int)?
             for index in view.openWorkers(type) {

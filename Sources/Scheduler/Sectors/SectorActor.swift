@@ -167,7 +167,8 @@ package actor SectorActor: Component {
         ask(.proveCommit(prove, replyTo: chainAdapter(context)), context)
     }
 
-    /// Asks the chain, and again later where no answer comes: a question may be lost, and asking twice does no harm.
+    /// Asks the chain, and again later where no answer comes: a question may be lost, and asking twice does
+    /// no harm.
     private func ask(_ question: ChainMessage, _ context: Context<SectorMessage>) {
         services.chain.tell(question)
         if let askTimer { context.cancel(askTimer) }

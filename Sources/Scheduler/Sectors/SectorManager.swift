@@ -228,8 +228,12 @@ package actor SectorManager: Component {
         context.watch(keeper) { .keeperGone(key, $0) }
     }
 
-    private func keeperGone(_ key: SectorKey, _ reason: Termination, _ context: Context<ManagerMessage>) throws {
-        guard reason == .failed, let record = try services.store.find(key), record.state.isSealing else { return }
+    private func keeperGone(
+        _ key: SectorKey, _ reason: Termination, _ context: Context<ManagerMessage>
+    ) throws {
+        guard reason == .failed, let record = try services.store.find(key), record.state.isSealing else {
+            return
+        }
         context.log.error("the keeper of \(key) failed for good; the sector waits for a restart of the miner")
     }
 

@@ -100,9 +100,9 @@ package enum SectorAction: Sendable, Hashable {
 ///     Packing → GetTicket → PreCommit1 → PreCommit2 → PreCommitWait → WaitSeed → Committing → CommitWait
 ///       → FinalizeSector → Proving
 ///
-/// Losing a worker leads back only as far as the files demand: while the store is there the task is tried again; when
-/// it is gone the sector starts anew at Packing, with its old ticket once the chain knows its commitment, so that the
-/// same replica comes out.
+/// Losing a worker leads back only as far as the files demand: while the store is there the task is tried
+/// again; when it is gone the sector starts anew at Packing, with its old ticket once the chain knows its
+/// commitment, so that the same replica comes out.
 package struct SectorStateMachine: Sendable, Hashable {
     /// Limits on trying again.
     package struct Limits: Sendable, Hashable {
@@ -129,8 +129,10 @@ package struct SectorStateMachine: Sendable, Hashable {
     package mutating func handle(_ event: SectorEvent) -> [SectorAction] {
         switch event {
         case .resume:
-            // The task that was asked for last may still run or be done: asking for the same try finds it again.
-            let claim = record.state.isSealing ? record.store.map { [SectorAction.claim(store: $0)] } ?? [] : []
+            // The task that was asked for last may still run or be done: asking for the same try finds it
+            // again.
+            let claim =
+                record.state.isSealing ? record.store.map { [SectorAction.claim(store: $0)] } ?? [] : []
             return claim + resume(repeats: true)
         case .retryDue: return resume()
         case .storeLost(let store): return store == record.store ? storeLost() : []

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Chain
-package import Kernel
 private import DequeModule
+package import Kernel
 private import OrderedCollections
 
 /// A sealing store: a path on one host with room for a number of sectors at once.
@@ -29,8 +29,8 @@ package enum StorageMessage: Message {
     case attach(StoreInfo)
     /// Room for a sector's whole life in the pipeline is wanted; answered when there is some.
     case reserve(SectorKey, bytes: UInt64, replyTo: Ref<StorageEvent>)
-    /// The sector lies at `store` already, from before this index was started: its room is taken again. Answered with
-    /// `lost` where the store does not come back.
+    /// The sector lies at `store` already, from before this index was started: its room is taken again.
+    /// Answered with `lost` where the store does not come back.
     case claim(SectorKey, store: String, bytes: UInt64, replyTo: Ref<StorageEvent>)
     /// The index's own alarm: a store that was claimed had its time to come back.
     case claimExpired(store: String)
@@ -73,8 +73,8 @@ package struct StoreState: Sendable, Hashable, Codable {
     }
 }
 
-/// Knows the stores, reserves room for a sector's whole life before its first byte is written, and tells the owners
-/// of what was lost.
+/// Knows the stores, reserves room for a sector's whole life before its first byte is written, and tells the
+/// owners of what was lost.
 ///
 /// Reservations are owned by sector: asking again answers again, releasing twice frees once.
 package actor StorageIndex: Component {
@@ -205,7 +205,9 @@ package actor StorageIndex: Component {
     }
 
     private func lose(_ name: String) {
-        for claim in claims.removeValue(forKey: name) ?? [] { claim.owner.tell(.lost(claim.sector, store: name)) }
+        for claim in claims.removeValue(forKey: name) ?? [] {
+            claim.owner.tell(.lost(claim.sector, store: name))
+        }
         guard stores.removeValue(forKey: name) != nil else { return }
         let lost = reservations.filter { $0.value.store == name }.sorted { $0.key < $1.key }
         for (sector, reservation) in lost {

@@ -6,8 +6,8 @@ private import OrderedCollections
 /// A worker process: registers with the scheduler, runs what it is assigned, and holds results until they are
 /// confirmed.
 ///
-/// When the scheduler is lost the work goes on. The worker registers again, says what it runs and what has finished,
-/// and both sides agree on what is still wanted.
+/// When the scheduler is lost the work goes on. The worker registers again, says what it runs and what has
+/// finished, and both sides agree on what is still wanted.
 package actor WorkerActor: Component {
     package nonisolated let home: Home
     private let info: WorkerInfo
@@ -25,7 +25,8 @@ package actor WorkerActor: Component {
     /// Makes a worker that reports to `scheduler`.
     ///
     /// - Parameters:
-    ///   - store: the sealing store of its host, attached whenever the worker registers; `nil` where it has none.
+    ///   - store: the sealing store of its host, attached whenever the worker registers; `nil` where it has
+    ///     none.
     ///   - retryInterval: the time after which registration and unconfirmed results are said again.
     package init(
         home: Home, info: WorkerInfo, store: StoreInfo?, runner: any TaskRunner,

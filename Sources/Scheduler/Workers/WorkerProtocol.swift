@@ -101,8 +101,8 @@ package enum WorkerMessage: Message {
 
 /// Runs tasks: native kernels in a live world, durations and contention in a simulated one.
 ///
-/// `start` returns at once; the end of the call comes as ``WorkerMessage/finished(_:_:)`` to `worker`, exactly once
-/// unless the call is aborted or the process dies.
+/// `start` returns at once; the end of the call comes as ``WorkerMessage/finished(_:_:)`` to `worker`,
+/// exactly once unless the call is aborted or the process dies.
 package protocol TaskRunner: Sendable {
     func start(_ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>)
     func abort(_ call: CallID)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Kernel
 
-/// How many messages a simulated world delivers in a second, on one thread and with almost no work in between.
+/// How many messages a simulated world delivers in a second, on one thread and with almost no work in
+/// between.
 package enum SimulatedMessageBenchmark {
     /// One measured run.
     package struct Result: Sendable, Hashable {

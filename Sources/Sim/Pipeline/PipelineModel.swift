@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Kernel
 private import DequeModule
+package import Kernel
 
 /// The five-station sealing pipeline on which general simulators are compared: a tandem of M/M/c queues.
 ///
-/// Sectors arrive by a Poisson process and visit AddPiece, PreCommit1, PreCommit2, Commit1 and Commit2, each a station
-/// with several servers, exponential service and an unbounded queue in order of arrival. Draws are counter based: a
-/// value depends on (seed, sector, slot) alone, so every correct engine walks the same path.
+/// Sectors arrive by a Poisson process and visit AddPiece, PreCommit1, PreCommit2, Commit1 and Commit2, each
+/// a station with several servers, exponential service and an unbounded queue in order of arrival. Draws are
+/// counter based: a value depends on (seed, sector, slot) alone, so every correct engine walks the same path.
 package enum PipelineModel {
     /// Names of the stations, in order.
     package static let stationNames = ["AP", "PC1", "PC2", "C1", "C2"]

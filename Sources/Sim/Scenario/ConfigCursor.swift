@@ -137,8 +137,7 @@ struct ConfigCursor {
         }
     }
 
-    func duration(atLeast low: Duration = .zero, atMost high: Duration = .scenarioMax) -> Duration?
-    {
+    func duration(atLeast low: Duration = .zero, atMost high: Duration = .scenarioMax) -> Duration? {
         guard let value = quantity("a duration such as 5h45m", Quantity.duration) else {
             return nil
         }

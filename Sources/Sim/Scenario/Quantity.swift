@@ -109,8 +109,7 @@ extension ByteCount: CustomStringConvertible {
 extension Bandwidth: CustomStringConvertible {
     package var description: String {
         guard bitsPerSecond > 0 else { return "0bps" }
-        for unit in QuantityUnit.bitRates.reversed() where bitsPerSecond.isMultiple(of: unit.scale)
-        {
+        for unit in QuantityUnit.bitRates.reversed() where bitsPerSecond.isMultiple(of: unit.scale) {
             return "\(bitsPerSecond / unit.scale)\(unit.symbol)"
         }
         return "\(bitsPerSecond)bps"

@@ -3,8 +3,8 @@ private import Kernel
 internal import Sealing
 private import Synchronization
 
-/// Tells on stderr how far long work has come: one line that repaints itself on a terminal, elsewhere a plain line
-/// every ten seconds, so that short work stays silent in a script.
+/// Tells on stderr how far long work has come: one line that repaints itself on a terminal, elsewhere a
+/// plain line every ten seconds, so that short work stays silent in a script.
 final class ProgressLine: Sendable {
     private struct State {
         var nextNanoseconds: Int64

@@ -34,7 +34,8 @@ void ckernel_thread_join(ckernel_thread *thread);
 /* Logical processors this process may run on; at least 1. */
 int ckernel_processor_count(void);
 
-/* Blocks SIGINT and SIGTERM in this thread and those it starts, and ignores SIGPIPE. */
+/* Keeps SIGINT and SIGTERM from ending the process, whatever thread they reach, and ignores SIGPIPE.
+ * Call once. */
 void ckernel_hold_signals(void);
 /* Waits for SIGINT or SIGTERM and returns its number. */
 int ckernel_wait_signal(void);
