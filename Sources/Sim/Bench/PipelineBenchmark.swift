@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-private import Glibc
+private import Foundation
 private import Kernel
 
 /// How fast a simulated world runs the pipeline model on which general simulators are compared.
@@ -56,10 +56,17 @@ package enum PipelineBenchmark {
             traceHash: outcome.traceHash)
     }
 
+    /// The high-water mark of this program alone: what `getrusage` says includes the process that started it.
     private static var peakMebibytes: Double {
-        var usage = rusage()
-        guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
-        return Double(usage.ru_maxrss) / 1_024
+        let text: String
+        do { text = try String(contentsOfFile: "/proc/self/status", encoding: .utf8) } catch {
+            // No such file on this system: the figure is unknown, which zero says.
+            return 0
+        }
+        guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+            let kibibytes = line.split(whereSeparator: { !$0.isNumber }).first.flatMap({ Double($0) })
+        else { return 0 }
+        return kibibytes / 1_024
     }
 }
 
