@@ -21,8 +21,8 @@ struct ClusterUp: AsyncParsableCommand {
         abstract: "Start chain, miner and workers as processes, seal sectors to Proving, and clean up.",
         discussion: """
             Everything is real but the proof's last step: sectors are labelled, hashed and opened by the \
-            native kernels, and the chain checks every opening (vanilla proof, no SNARK: Commit2 is not built \
-            yet).
+            native kernels, and the chain checks every opening (vanilla proof, no SNARK: Commit2 is not \
+            built yet).
             """)
 
     @Option(help: "Worker processes.") var workers = 3

@@ -5,7 +5,7 @@ enum FormRules {
     static let columnsMax = 110
     static let linesMax = 500
     /// How far above an unchecked declaration its reason may stand.
-    static let safetyLines = 6
+    static let safetyLines = 10
 
     private static let native = "Sources/Sealing/Native/planted.c"
     private static let test = "Tests/SimTests/Planted.swift"

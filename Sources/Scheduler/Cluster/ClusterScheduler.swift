@@ -253,8 +253,9 @@ package actor ClusterScheduler: Component {
         guard let worker = workers[name], worker.session == session, !worker.isLost else { return }
         workers[name]?.isLost = true
         view.setAvailable(worker.index, false)
+        let count = worker.calls.count
         context.log.warning(
-            "worker \(name) is lost (\(reason.rawValue)): \(worker.calls.count) tasks wait for it, \(options.lease)"
+            "worker \(name) is lost (\(reason.rawValue)): \(count) tasks wait \(options.lease) for it"
         )
         context.schedule(after: options.lease, .leaseExpired(name: name, session: session))
     }
