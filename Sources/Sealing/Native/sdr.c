@@ -55,13 +55,20 @@ static void label_end(label_state *s, csealing_chain_function chain, uint64_t no
 /* Labels this many nodes ahead have their parents fetched: some microseconds, enough for memory. */
 #define PREFETCH_DISTANCE 6
 
+/* A label may lie across two cache lines: layers are aligned to 16 bytes only. */
+static inline void prefetch_label(const uint8_t *layer, uint64_t parent, uint64_t nodes) {
+    const uint8_t *at = layer + 32 * (parent < nodes ? parent : 0);
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + 31);
+}
+
 static inline void prefetch(const uint32_t *parents, uint64_t nodes, const uint8_t *current,
                             const uint8_t *previous) {
     for (int j = 0; j < CSEALING_BASE_DEGREE; j++) {
-        __builtin_prefetch(current + 32 * (uint64_t)(parents[j] < nodes ? parents[j] : 0));
+        prefetch_label(current, parents[j], nodes);
     }
     for (int j = CSEALING_BASE_DEGREE; previous != NULL && j < CSEALING_DEGREE; j++) {
-        __builtin_prefetch(previous + 32 * (uint64_t)(parents[j] < nodes ? parents[j] : 0));
+        prefetch_label(previous, parents[j], nodes);
     }
 }
 

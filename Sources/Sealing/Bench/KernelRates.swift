@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+import CSealing
+
+/// How fast the kernels of this module run on one core, in the terms of their bounds.
+package struct KernelRates: Hashable, Sendable, Codable {
+    /// Which instructions to measure.
+    package enum Path: String, Sendable, CaseIterable {
+        /// What sealing uses on this machine.
+        case automatic
+        /// Plain C.
+        case portable
+    }
+
+    /// Hashes in a second, by arity.
+    package struct ByArity: Hashable, Sendable, Codable {
+        package let two: Double
+        package let eight: Double
+        package let eleven: Double
+
+        private enum CodingKeys: String, CodingKey {
+            case two = "2"
+            case eight = "8"
+            case eleven = "11"
+        }
+    }
+
+    /// `sha-ni` or `portable`.
+    package let sha256Path: String
+    /// `avx512-ifma` or `portable`.
+    package let poseidonPath: String
+    /// Compressions of one chain in a second.
+    package let sha256CompressionsPerSecond: Double
+    /// Compressions of a layer's labels in a second, of one sector, over those of a bare chain.
+    package let preCommit1FractionOfBound: Double
+    /// The same for 2, 3 and 4 sectors side by side, all their compressions counted; beyond 1
+    /// where their chains fill each other's gaps.
+    package let preCommit1BatchFractionOfBound: [Double]
+    package let poseidonHashesPerSecond: ByArity
+
+    /// Runs every kernel some times and takes the medians.
+    ///
+    /// - Parameters:
+    ///   - path: which instructions.
+    ///   - nodeCount: nodes of the labeled layers: a power of two from 64 to 2^20.
+    ///   - repetitions: measurements of each, 1 to 1000.
+    ///   - clock: nanoseconds; of the process's time where others share the cores.
+    /// - Throws: ``SealingError`` `.invalidArgument` for a value out of range.
+    package static func measure(
+        _ path: Path = .automatic,
+        nodeCount: UInt64 = 1 << 16,
+        repetitions: Int = 5,
+        clock: @escaping () -> Int64
+    ) throws(SealingError) -> KernelRates {
+        guard nodeCount.nonzeroBitCount == 1, (64...1 << 20).contains(nodeCount),
+            (1...1000).contains(repetitions)
+        else {
+            throw SealingError(
+                .invalidArgument,
+                "\(nodeCount) nodes, \(repetitions) times: nodes are a power of two from 64 to 2^20,"
+                    + " times 1 to 1000"
+            )
+        }
+        let sha: SHAImplementation = path == .portable ? .portable : .automatic
+        let lanes: LaneImplementation = path == .portable ? .portable : .automatic
+        let stopwatch = Stopwatch(repetitions: repetitions, clock: clock)
+        let chain = try chainRate(sha, stopwatch)
+        let graph = try StackedGraph(porepID: .zero, nodeCount: nodeCount, apiVersion: .v1_1)
+        let parents = try ParentSource(graph: graph, cacheDirectory: nil, observer: .none)
+        var fractions: [Double] = []
+        for width in 1...SealPipeline.batchCountMax {
+            let rate = try labelRate(width, graph, parents, sha, stopwatch)
+            fractions.append(rate / chain)
+        }
+        let isFastSHA = path == .automatic && SHAImplementation.selected == .shaNI
+        let isWide = path == .automatic && LaneImplementation.selected == .wide
+        return KernelRates(
+            sha256Path: isFastSHA ? "sha-ni" : "portable",
+            poseidonPath: isWide ? "avx512-ifma" : "portable",
+            sha256CompressionsPerSecond: chain,
+            preCommit1FractionOfBound: fractions[0],
+            preCommit1BatchFractionOfBound: Array(fractions.dropFirst()),
+            poseidonHashesPerSecond: ByArity(
+                two: try hashRate(.arity2, lanes, stopwatch),
+                eight: try hashRate(.arity8, lanes, stopwatch),
+                eleven: try hashRate(.arity11, lanes, stopwatch)
+            )
+        )
+    }
+
+    private static func chainRate(
+        _ implementation: SHAImplementation,
+        _ stopwatch: Stopwatch
+    ) throws(SealingError) -> Double {
+        let (blockCount, passCount) = (256, 64)
+        let blocks = [UInt8](repeating: 0x5a, count: 64 * blockCount)
+        var state = [UInt32](repeating: 1, count: 8)
+        return try stopwatch.rate(of: blockCount * passCount) { () throws(SealingError) in
+            for _ in 0..<passCount {
+                csealing_sha256_blocks(implementation.native, &state, blocks, blockCount)
+            }
+        }
+    }
+
+    /// Compressions of layer 2 in a second, of `width` sectors together.
+    private static func labelRate(
+        _ width: Int,
+        _ graph: StackedGraph,
+        _ parents: ParentSource,
+        _ implementation: SHAImplementation,
+        _ stopwatch: Stopwatch
+    ) throws(SealingError) -> Double {
+        let previous = [UInt8](repeating: 0x21, count: 32 * width * Int(graph.nodeCount))
+        var current = [UInt8](repeating: 0, count: previous.count)
+        let compressions = 20 * width * Int(graph.nodeCount)
+        if width == 1 {
+            let labeler = LayerLabeler(
+                replicaID: .zero,
+                nodeCount: graph.nodeCount,
+                parents: parents,
+                observer: .none,
+                implementation: implementation
+            )
+            return try stopwatch.rate(of: compressions) { () throws(SealingError) in
+                try labeler.label(layer: 2, previous: previous, into: &current) { _, _ in }
+            }
+        }
+        let labeler = BatchLabeler(
+            replicaIDs: [Commitment](repeating: .zero, count: width),
+            nodeCount: graph.nodeCount,
+            parents: parents,
+            observer: .none,
+            implementation: implementation
+        )
+        return try stopwatch.rate(of: compressions) { () throws(SealingError) in
+            try labeler.label(layer: 2, previous: previous, into: &current) { _, _ in }
+        }
+    }
+
+    private static func hashRate(
+        _ poseidon: Poseidon,
+        _ lanes: LaneImplementation,
+        _ stopwatch: Stopwatch
+    ) throws(SealingError) -> Double {
+        let count = 1 << 10
+        let inputs = [UInt8](repeating: 3, count: 32 * poseidon.arity * count)
+        return try stopwatch.rate(of: count) { () throws(SealingError) in
+            _ = try poseidon.hash(inputs, lanes)
+        }
+    }
+}
+
+/// Takes the median time of some runs.
+private struct Stopwatch {
+    let repetitions: Int
+    let clock: () -> Int64
+
+    /// Units in a second when one run does `units`.
+    func rate(of units: Int, _ run: () throws(SealingError) -> Void) throws(SealingError) -> Double {
+        try run()
+        var times: [Int64] = []
+        for _ in 0..<repetitions {
+            let start = clock()
+            try run()
+            times.append(clock() - start)
+        }
+        times.sort()
+        return Double(units) * 1e9 / Double(max(1, times[repetitions / 2]))
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Sealing
+import Testing
+
+@Suite struct KernelRateTests {
+    /// A clock on which every run takes a millisecond.
+    private final class Ticks {
+        var now: Int64 = 0
+
+        func read() -> Int64 {
+            now += 1_000_000
+            return now
+        }
+    }
+
+    @Test("rates are units over the clock's time, and fractions are rates over the chain's")
+    func arithmetic() throws {
+        let ticks = Ticks()
+        let rates = try KernelRates.measure(
+            .portable,
+            nodeCount: 256,
+            repetitions: 3,
+            clock: ticks.read
+        )
+        // 256 labels of 20 compressions against 2^14 compressions, in the same time.
+        let one = 0.3125
+        let batches: [Double] = [2 * one, 3 * one, 4 * one]
+        #expect(rates.sha256CompressionsPerSecond == 16_384_000)
+        #expect(rates.preCommit1FractionOfBound == one)
+        #expect(rates.preCommit1BatchFractionOfBound == batches)
+        #expect(rates.poseidonHashesPerSecond.eight == 1_024_000)
+        #expect(rates.sha256Path == "portable" && rates.poseidonPath == "portable")
+        // Two readings for each of three runs of eight measurements.
+        #expect(ticks.now == 8 * 3 * 2 * 1_000_000)
+    }
+
+    @Test("the automatic path is named after what the processor has, and arities are JSON keys")
+    func names() throws {
+        let rates = try KernelRates.measure(nodeCount: 64, repetitions: 1, clock: Ticks().read)
+        #expect((rates.sha256Path == "sha-ni") == (SHAImplementation.selected == .shaNI))
+        #expect((rates.poseidonPath == "avx512-ifma") == (LaneImplementation.selected == .wide))
+        let text = String(decoding: try JSONEncoder().encode(rates), as: UTF8.self)
+        for key in ["\"2\":", "\"8\":", "\"11\":", "\"preCommit1FractionOfBound\":"] {
+            #expect(text.contains(key))
+        }
+    }
+
+    @Test("sizes out of range are named errors", arguments: [0, 63, 100, 1 << 21])
+    func badInput(nodeCount: UInt64) {
+        #expect(
+            sealingError {
+                _ = try KernelRates.measure(nodeCount: nodeCount, clock: Ticks().read)
+            }?.code == .invalidArgument
+        )
+        #expect(
+            sealingError {
+                _ = try KernelRates.measure(nodeCount: 64, repetitions: 0, clock: Ticks().read)
+            }?.code == .invalidArgument
+        )
+    }
+}
