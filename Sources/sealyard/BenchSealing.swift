@@ -2,6 +2,7 @@
 import ArgumentParser
 import Engine
 import Foundation
+import Kernel
 import Sealing
 
 /// Times of the sealing steps.
@@ -20,6 +21,8 @@ struct BenchSealingCommand: AsyncParsableCommand {
     var storageDir: String?
     @Flag(help: "Leave the decoding of the sector out.") var skipUnseal = false
     @Option(help: "Also write the JSON document to this file.", completion: .file()) var jsonOut: String?
+    @Option(help: "Instructions of the kernel rates: automatic, portable.") var path = KernelRates.Path.automatic
+    @Flag(help: "Measure no kernel rates.") var skipRates = false
     @Flag(help: "Print one JSON document.") var json = false
 
     func validate() throws {
@@ -39,13 +42,16 @@ struct BenchSealingCommand: AsyncParsableCommand {
             progress.finish()
             removeTree(directory)
         }
-        let result: SealingBenchmark.Result
+        var result: SealingBenchmark.Result
         do {
             result = try SealingBenchmark.run(
                 size: size, sectorCount: numSectors, directory: directory, unseals: !skipUnseal,
                 observer: progress.observer)
         } catch let rejection as VanillaRejection {
             throw CommandError.failure("a proof of the benchmark does not hold: \(rejection)")
+        }
+        if !skipRates {
+            result.rates = try KernelRates.measure(path, clock: { SystemClock.monotonicNanoseconds })
         }
         progress.finish()
         if let jsonOut { try FileText.write(try JSONText.encode(result), to: jsonOut) }
@@ -82,6 +88,18 @@ struct BenchSealingCommand: AsyncParsableCommand {
         if sum.unseal > 0 {
             lines.append("unseal: \(seconds(sum.unseal))  (\(rate(bytes, sum.unseal))/s)")
         }
+        if let rates = result.rates {
+            lines.append(
+                String(
+                    format: "kernels: %.2f M SHA-256 compressions/s (%@), labels at %.0f %% of that bound",
+                    rates.sha256CompressionsPerSecond / 1e6, rates.sha256Path,
+                    rates.preCommit1FractionOfBound * 100))
+            lines.append(
+                String(
+                    format: "kernels: %.0f, %.0f, %.0f thousand Poseidon hashes/s of arity 2, 8, 11 (%@)",
+                    rates.poseidonHashesPerSecond.two / 1e3, rates.poseidonHashesPerSecond.eight / 1e3,
+                    rates.poseidonHashesPerSecond.eleven / 1e3, rates.poseidonPath))
+        }
         return lines.joined(separator: "\n")
     }
 
@@ -99,3 +117,5 @@ struct BenchSealingCommand: AsyncParsableCommand {
         return String(format: "%.1f TiB", value)
     }
 }
+
+extension KernelRates.Path: ExpressibleByArgument {}

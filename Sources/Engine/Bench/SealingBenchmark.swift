@@ -44,6 +44,8 @@ package enum SealingBenchmark {
         package var sectors: [Times]
         /// What the times are not, in words.
         package var notes: [String]
+        /// Rates of the kernels alone, where they were measured.
+        package var rates: KernelRates?
 
         private enum CodingKeys: String, CodingKey {
             case sectorSize = "SectorSize"
@@ -51,6 +53,7 @@ package enum SealingBenchmark {
             case sum = "SealingSum"
             case sectors = "SealingResults"
             case notes = "Notes"
+            case rates = "sealyard"
         }
     }
 
