@@ -21,7 +21,8 @@ struct BenchSealingCommand: AsyncParsableCommand {
     var storageDir: String?
     @Flag(help: "Leave the decoding of the sector out.") var skipUnseal = false
     @Option(help: "Also write the JSON document to this file.", completion: .file()) var jsonOut: String?
-    @Option(help: "Instructions of the kernel rates: automatic, portable.") var path = KernelRates.Path.automatic
+    @Option(help: "Instructions of the kernel rates: automatic, portable.") var path = KernelRates.Path
+        .automatic
     @Flag(help: "Measure no kernel rates.") var skipRates = false
     @Flag(help: "Print one JSON document.") var json = false
 

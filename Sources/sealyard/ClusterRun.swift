@@ -34,6 +34,7 @@ struct ClusterRun: Sendable {
         let cluster = try await LocalCluster(options, log: daemonLog("operator"))
         defer { cluster.shutDown() }
         for worker in cluster.workers { Console.note("\(worker.name) is process \(worker.number)") }
+        try await cluster.waitForWorkers()
         var numbers: [UInt64] = []
         if let payload { numbers += try await cluster.pledge(count: 1, payloadPath: payload.path) }
         if numbers.count < sectorCount {

@@ -57,6 +57,9 @@ struct ClusterUpTests {
         #expect(report.killedWorker == "worker-1")
         #expect(report.proofForm == "vanilla")
         #expect(!report.isSNARK)
+        #expect(
+            report.sectors.contains { $0.tries.contains("AP 2") },
+            "the killed worker held sectors, which were begun anew")
         #expect(report.sectors.map(\.sector) == (1...5).map { "f01000-\($0)" })
         #expect(report.sectors.allSatisfy { $0.state == "Proving" && $0.commR.hasPrefix("bagboea4b5abc") })
         #expect(Set(report.sectors.map(\.commR)).count == 5, "each sector has a replica of its own")
@@ -66,6 +69,11 @@ struct ClusterUpTests {
                 atPath: data.appendingPathComponent("store/\(part)").path)
             #expect(held.sorted() == (1...5).map { "s-t01000-\($0)" })
         }
+        let journal = data.appendingPathComponent("miner/journal").path
+        let replay = try await Program.run(["replay", journal])
+        #expect(replay.status == 0, "\(replay.standardOutput)\(replay.standardError)")
+        #expect(replay.standardOutput.contains("miner/scheduler"))
+        #expect(replay.standardOutput.components(separatedBy: "says the same").count == 3)
     }
 
     @Test("Ctrl-C ends all processes and says so")

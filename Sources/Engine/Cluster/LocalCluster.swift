@@ -135,6 +135,22 @@ package final class LocalCluster: Sendable {
             message: "\(child.name) did not come up; its log is \(directory)/logs/\(child.name).log")
     }
 
+    /// Waits until all workers have registered, so that sectors spread over all of them.
+    ///
+    /// - Throws: ``EngineError`` with `processFailed` where one does not within half a minute.
+    package func waitForWorkers() async throws {
+        for _ in 0..<600 {
+            if try await diagnosis().workerCount == options.workerCount { return }
+            guard ended.isEmpty else { break }
+            await wait(.milliseconds(50))
+        }
+        throw EngineError(
+            code: .processFailed,
+            message:
+                "not all \(options.workerCount) workers registered; see the logs in \(options.directory)/logs"
+        )
+    }
+
     // MARK: Use
 
     /// Begins sectors; the numbers of the new ones.

@@ -60,12 +60,17 @@ package struct MinerDaemon: Sendable {
         let assembly = MinerAssembly(
             manager: SectorManager.Options(
                 miner: options.miner, proof: UInt64(options.proof.number), makesSNARK: false),
-            scheduler: ClusterScheduler.Options(lease: options.lease, startGrace: .seconds(1)),
+            scheduler: Self.schedulerOptions(lease: options.lease),
             policy: options.policy, chain: chain,
             store: store, limits: .init(retryPause: .seconds(2)),
             sealingBytes: SealingFootprint.bytes(sectorBytes: size.bytes, layerCount: size.shape.layerCount),
             lifetimeEpochs: options.network.defaultSectorLifetime, askAgainAfter: .seconds(10))
         components = try assembly.boot(on: node.world)
+    }
+
+    /// How a live miner's scheduler behaves; a replay of its journal makes it the same.
+    static func schedulerOptions(lease: Duration) -> ClusterScheduler.Options {
+        ClusterScheduler.Options(lease: lease, startGrace: .seconds(1))
     }
 
     /// Stops at once; everything is in the database.

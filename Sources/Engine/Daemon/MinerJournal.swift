@@ -55,7 +55,7 @@ package struct MinerJournal: Sendable {
             return try Replay.run(journal: journal, component: address) { home, resolver in
                 ClusterScheduler(
                     home: home, policy: policy, storage: resolver.ref(at: storage, as: StorageMessage.self),
-                    options: .init(lease: .milliseconds(lease)))
+                    options: MinerDaemon.schedulerOptions(lease: .milliseconds(lease)))
             }
         case MinerAssembly.storageName:
             return try Replay.run(journal: journal, component: address) { home, _ in StorageIndex(home: home)
