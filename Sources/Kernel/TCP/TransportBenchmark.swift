@@ -111,7 +111,8 @@ package enum TransportBenchmark {
     /// Messages under way at once: fewer than a mailbox or an outbound queue holds, so that none is refused.
     private static let windowCount = 20_000
 
-    /// Sends `count` messages to `target`, a window at a time; messages a second until the last one reached `end`.
+    /// Sends `count` messages to `target`, a window at a time; messages a second until the last one reached
+    /// `end`.
     private static func flow(
         _ count: Int, _ body: BenchmarkBody, to target: Ref<BenchmarkMessage>,
         endsAt end: Ref<BenchmarkMessage>
