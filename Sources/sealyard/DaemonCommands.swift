@@ -153,7 +153,8 @@ struct WorkerCommand: AsyncParsableCommand {
                     node: daemon.options(name: name, listen: nil), miner: miner, minerName: minerName,
                     sealingDirectory: "\(daemon.data)/sealing", longTermDirectory: longTerm,
                     slots: try slot.map(Self.slotCount), sealingCountMax: maxSealing,
-                    capacityBytes: .max / 4, threadCount: threads > 0 ? threads : SystemClock.processorCount),
+                    capacityBytes: try SectorDirectory(root: "\(daemon.data)/sealing").freeBytes(),
+                    threadCount: threads > 0 ? threads : SystemClock.processorCount),
                 log: daemonLog(name))
             try await daemon.serve(worker.node) { worker.shutDown() }
         }

@@ -21,6 +21,20 @@ package struct SectorDirectory: Sendable {
         }
     }
 
+    /// Bytes that the file system has free here, as the worker's store offers them.
+    ///
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    package func freeBytes() throws(EngineError) -> UInt64 {
+        do {
+            let facts = try FileManager.default.attributesOfFileSystem(forPath: root)
+            if let free = facts[.systemFreeSize] as? NSNumber { return free.uint64Value }
+        } catch {
+            throw EngineError(
+                code: .fileFailed, message: "the free space of \(root) cannot be read: \(error)")
+        }
+        throw EngineError(code: .fileFailed, message: "the file system of \(root) does not say what is free")
+    }
+
     package func paths(of sector: SectorIdentity) -> SectorPaths { SectorPaths(root: root, sector: sector) }
 
     func notes(of sector: SectorIdentity) -> String { "\(root)/notes/\(sector.fileName).json" }
