@@ -16,6 +16,8 @@ package struct OpenCLDevice: Hashable, Sendable, Codable {
     /// Bytes of its global memory.
     package let memoryBytes: UInt64
     package let computeUnitCount: UInt32
+    /// Where it sits on the PCI bus, `0000:65:00.0`; nil where the driver does not tell.
+    package let busID: String?
 }
 
 /// Which device to use.
@@ -24,6 +26,17 @@ package enum OpenCLChoice: Hashable, Sendable {
     case index(Int)
     /// The first device with this name, or else with this text in its name.
     case name(String)
+    /// The device at this place of the PCI bus, `0000:65:00.0`; the domain may be left out.
+    case bus(String)
+
+    /// Reads a choice as people write it: a position, a bus id (it has a colon), or a name.
+    package init(parsing text: String) {
+        if let index = Int(text), index >= 0 {
+            self = .index(index)
+        } else {
+            self = text.contains(":") && !text.contains(" ") ? .bus(text) : .name(text)
+        }
+    }
 }
 
 /// A device and the driver's name for it.
@@ -70,8 +83,16 @@ package enum OpenCLDevices {
                 return found
             }
             wanted = "device named \(name)"
+        case .bus(let place):
+            let full = place.filter { $0 == ":" }.count == 1 ? "0000:\(place)" : place
+            if let found = all.first(where: { $0.device.busID == full.lowercased() }) {
+                return found
+            }
+            wanted = "device at \(place)"
         }
-        let names = all.enumerated().map { "\($0.offset): \($0.element.device.name)" }
+        let names = all.enumerated().map { position, handle in
+            "\(position): \(handle.device.name)\(handle.device.busID.map { " at \($0)" } ?? "")"
+        }
         throw SealingError(
             .invalidArgument,
             "OpenCL offers no \(wanted); it offers "
@@ -171,7 +192,8 @@ package enum OpenCLDevices {
             kind: kind(type),
             driverVersion: try string(CL_DRIVER_VERSION, "driver version"),
             memoryBytes: memory,
-            computeUnitCount: units
+            computeUnitCount: units,
+            busID: OpenCLBusID.read(device)
         )
     }
 

@@ -9,7 +9,7 @@ struct SectorCommand: AsyncParsableCommand {
         abstract: "Seal, unseal and check single sectors, without a cluster.",
         subcommands: [
             SectorSealCommand.self, SectorUnsealCommand.self, SectorVerifyCommand.self,
-            SectorCommPCommand.self,
+            SectorCommPCommand.self, SectorDevicesCommand.self,
         ])
 }
 

@@ -49,10 +49,22 @@ final class Warnings: Sendable {
         }
     }
 
+    @Test("a choice is a position, a place on the bus, or a name")
+    func choice() {
+        #expect(OpenCLChoice(parsing: "2") == .index(2))
+        #expect(OpenCLChoice(parsing: "65:00.0") == .bus("65:00.0"))
+        #expect(OpenCLChoice(parsing: "0000:65:00.0") == .bus("0000:65:00.0"))
+        #expect(OpenCLChoice(parsing: "-1") == .name("-1"))
+        #expect(OpenCLChoice(parsing: "NVIDIA H100: 80 GB") == .name("NVIDIA H100: 80 GB"))
+        #expect(OpenCLBusID.text(domain: 0, bus: 0x65, device: 0x1f, function: 3) == "0000:65:1f.3")
+    }
+
     @Test("a device that is not there is refused, with the names of those that are")
     func unknownDevice() throws {
         let devices = try OpenCLHost.devices.get()
-        for choice in [OpenCLChoice.index(-1), .index(1000), .name("no such device")] {
+        for choice in [
+            OpenCLChoice.index(-1), .index(1000), .name("no such device"), .bus("00ff:ff:1f.7"),
+        ] {
             let error = sealingError { _ = try OpenCLPoseidon(choice) { _ in } }
             #expect(error?.code == .invalidArgument)
             #expect(devices.allSatisfy { error?.message.contains($0.name) == true })
