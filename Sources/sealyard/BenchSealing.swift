@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import Chain
 import Engine
 import Foundation
 import Kernel
@@ -17,12 +18,23 @@ struct BenchSealingCommand: AsyncParsableCommand {
 
     @Option(help: "Sector size: 2KiB, 8MiB, 512MiB, 32GiB or 64GiB.") var sectorSize = "2KiB"
     @Option(help: "Sectors to seal.") var numSectors = 1
+    @Option(help: "Sectors in AddPiece and pre-commit 1 at once, each on a core of its own.")
+    var parallel = 1
+    @Option(help: "Sectors that one core labels side by side; --num-sectors is a multiple of it.")
+    var interleave = 1
     @Option(help: "Directory for the sectors; a temporary one that is removed unless given.")
     var storageDir: String?
+    @Option(help: "The miner's address.") var minerAddr = "t01000"
+    @Option(help: "Text whose digest is the ticket.") var ticketPreimage = "sealyard"
+    @Option(
+        help: "Keep the input of Commit2 of the first sector, as 'lotus-bench prove' reads it.",
+        completion: .file())
+    var saveCommit2Input: String?
+    @Flag(help: "Leave Commit2 out; it is not made yet, so this changes nothing.") var skipCommit2 = false
     @Flag(help: "Leave the decoding of the sector out.") var skipUnseal = false
+    @Flag(help: "Leave the proofs of space-time out.") var skipPost = false
     @Option(help: "Also write the JSON document to this file.", completion: .file()) var jsonOut: String?
-    @Option(help: "Instructions of the kernel rates: automatic, portable.") var path = KernelRates.Path
-        .automatic
+    @OptionGroup var sealing: SealingArguments
     @Flag(help: "Measure no kernel rates.") var skipRates = false
     @Flag(help: "Print one JSON document.") var json = false
 
@@ -30,7 +42,14 @@ struct BenchSealingCommand: AsyncParsableCommand {
         guard (1...10_000).contains(numSectors) else {
             throw ValidationError("--num-sectors takes 1 to 10000")
         }
+        guard (1...1_024).contains(parallel) else { throw ValidationError("--parallel takes 1 to 1024") }
+        guard (1...SealPipeline.batchCountMax).contains(interleave), numSectors.isMultiple(of: interleave)
+        else {
+            throw ValidationError(
+                "--interleave takes 1 to \(SealPipeline.batchCountMax), and --num-sectors a multiple of it")
+        }
         _ = try size()
+        _ = try miner()
     }
 
     func run() async throws {
@@ -43,21 +62,37 @@ struct BenchSealingCommand: AsyncParsableCommand {
             progress.finish()
             removeTree(directory)
         }
+        var settings = SealingBenchmark.Settings(
+            size: size, sectorCount: numSectors, directory: directory)
+        settings.parallelCount = parallel
+        settings.interleaveCount = interleave
+        settings.miner = try miner()
+        settings.ticketPreimage = ticketPreimage
+        settings.unseals = !skipUnseal
+        settings.provesSpaceTime = !skipPost
+        settings.commit2InputPath = saveCommit2Input
+        settings.options = try sealing.options()
+        settings.hasher = try sealing.hasher()
         var result: SealingBenchmark.Result
         do {
-            result = try SealingBenchmark.run(
-                size: size, sectorCount: numSectors, directory: directory, unseals: !skipUnseal,
-                observer: progress.observer)
+            result = try SealingBenchmark.run(settings, observer: progress.observer)
         } catch let rejection as VanillaRejection {
             throw CommandError.failure("a proof of the benchmark does not hold: \(rejection)")
         }
         if !skipRates {
-            result.rates = try KernelRates.measure(path, clock: { SystemClock.monotonicNanoseconds })
+            result.rates = try KernelRates.measure(
+                sealing.path, clock: { SystemClock.monotonicNanoseconds })
         }
         progress.finish()
         if let jsonOut { try FileText.write(try JSONText.encode(result), to: jsonOut) }
         if json { return try Console.write(json: result) }
         Console.write(text(result))
+    }
+
+    private func miner() throws -> UInt64 {
+        do throws(ChainError) { return try ActorAddress(parsing: minerAddr).id } catch {
+            throw ValidationError("--miner-addr: \(error.message)")
+        }
     }
 
     private func size() throws -> SectorSize {
@@ -86,6 +121,18 @@ struct BenchSealingCommand: AsyncParsableCommand {
         }
         lines.append("seal: commit phase 2: not run (no SNARK prover yet)")
         lines.append("seal: verify: \(seconds(sum.verify)) (vanilla proofs)")
+        let postNames = ["cold", "hot"]
+        if result.spaceTime.winning[0] > 0 {
+            for (place, name) in postNames.enumerated() {
+                let post = result.spaceTime
+                lines.append(
+                    "compute winning post openings (\(name)): \(seconds(post.winning[place])), "
+                        + "verify \(seconds(post.winningCheck[place]))")
+                lines.append(
+                    "compute window post openings (\(name)): \(seconds(post.window[place])), "
+                        + "verify \(seconds(post.windowCheck[place]))")
+            }
+        }
         if sum.unseal > 0 {
             lines.append("unseal: \(seconds(sum.unseal))  (\(rate(bytes, sum.unseal))/s)")
         }
@@ -118,5 +165,3 @@ struct BenchSealingCommand: AsyncParsableCommand {
         return String(format: "%.1f TiB", value)
     }
 }
-
-extension KernelRates.Path: ExpressibleByArgument {}

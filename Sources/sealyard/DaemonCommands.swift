@@ -144,18 +144,21 @@ struct WorkerCommand: AsyncParsableCommand {
         @Option(help: "Sectors under way here at once; 0 for no limit.") var maxSealing = 30
         @Option(help: "Slots for each kind of task, KIND=N with kinds AP, PC1, PC2, C1, FIN.")
         var slot: [String] = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1"]
-        @Option(help: "Threads that compute; 0 takes one per processor.") var threads = 0
+        @Option(help: "Tasks that compute at once, of all kinds; 0 takes one per processor.")
+        var threads = 0
+        @OptionGroup var sealing: SealingArguments
 
         mutating func run() async throws {
             Shutdown.holdSignals()
-            let worker = try await WorkerDaemon(
-                .init(
-                    node: daemon.options(name: name, listen: nil), miner: miner, minerName: minerName,
-                    sealingDirectory: "\(daemon.data)/sealing", longTermDirectory: longTerm,
-                    slots: try slot.map(Self.slotCount), sealingCountMax: maxSealing,
-                    capacityBytes: try SectorDirectory(root: "\(daemon.data)/sealing").freeBytes(),
-                    threadCount: threads > 0 ? threads : SystemClock.processorCount),
-                log: daemonLog(name))
+            var options = WorkerDaemon.Options(
+                node: daemon.options(name: name, listen: nil), miner: miner, minerName: minerName,
+                sealingDirectory: "\(daemon.data)/sealing", longTermDirectory: longTerm,
+                slots: try slot.map(Self.slotCount), sealingCountMax: maxSealing,
+                capacityBytes: try SectorDirectory(root: "\(daemon.data)/sealing").freeBytes(),
+                threadCount: threads > 0 ? threads : SystemClock.processorCount)
+            options.sealing = try sealing.options()
+            options.hasher = try sealing.hasher()
+            let worker = try await WorkerDaemon(options, log: daemonLog(name))
             try await daemon.serve(worker.node) { worker.shutDown() }
         }
 

@@ -37,6 +37,9 @@ struct SectorSealCommand: AsyncParsableCommand {
     @Flag(help: "Remove the layers and trees that only sealing needs when the sector is sealed.")
     var finalize = false
 
+    @OptionGroup
+    var sealing: SealingArguments
+
     @Flag(help: "Print one JSON document.")
     var json = false
 
@@ -52,6 +55,7 @@ struct SectorSealCommand: AsyncParsableCommand {
         defer { progress.finish() }
         let seal = SectorSeal(
             file: file, directory: out, identity: identity, ticket: try ticketValue(),
+            options: try sealing.options(), hasher: try sealing.hasher(),
             observer: progress.observer, finalizes: finalize)
         let report = try SealReport(seal.run(), identity: identity, directory: out)
         progress.finish()
@@ -96,6 +100,8 @@ struct SectorSeal {
     let directory: String
     let identity: SectorIdentity
     let ticket: Commitment
+    let options: SealingOptions
+    let hasher: any PoseidonHasher
     let observer: SealObserver
     let finalizes: Bool
 
@@ -115,7 +121,8 @@ struct SectorSeal {
         var description = SectorDescription(
             identity: identity, ticket: ticket, payloadBytes: payloadBytes, commD: piece.commP)
         let pipeline = SealPipeline(
-            identity, paths: SectorPaths(root: directory, sector: identity), observer: observer)
+            identity, paths: SectorPaths(root: directory, sector: identity), options: options,
+            observer: observer, hasher: hasher)
         if let found = try takeUp(description) {
             if let sealed = found.sealed {
                 try pipeline.verifySector(commR: try Commitment(hex: sealed.commR))

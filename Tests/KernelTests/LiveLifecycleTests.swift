@@ -271,4 +271,18 @@ struct LiveLifecycleTests {
         asker.tell(.word("stop"))
         #expect(await WaitABit.until { door.tell(.answer(7)) != .accepted })
     }
+
+    @Test("work that is shared by threads comes back in order, each number once", arguments: [1, 2, 3, 16])
+    func each(threadCount: Int) throws {
+        let seen = Mutex<[Int: Int]>([:])
+        for count in [0, 1, 2, 500] {
+            seen.withLock { $0 = [:] }
+            let squares = try WorkPool.each(count, threadCount: threadCount) { number in
+                seen.withLock { $0[number, default: 0] += 1 }
+                return number * number
+            }
+            #expect(squares == (0..<count).map { $0 * $0 })
+            #expect(seen.withLock { $0.count } == count && seen.withLock { $0.values.allSatisfy { $0 == 1 } })
+        }
+    }
 }

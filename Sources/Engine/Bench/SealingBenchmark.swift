@@ -2,58 +2,39 @@
 private import Foundation
 private import Kernel
 package import Sealing
+private import Synchronization
 
 /// Seals sectors in a directory of its own and times the steps.
 package enum SealingBenchmark {
-    /// Times of one sector or their sum, nanoseconds; 0 where a step was not run.
-    package struct Times: Sendable, Hashable, Codable {
-        package var addPiece: Int64 = 0
-        package var preCommit1: Int64 = 0
-        package var preCommit2: Int64 = 0
-        package var commit1: Int64 = 0
-        package var commit2: Int64 = 0
-        package var verify: Int64 = 0
-        package var unseal: Int64 = 0
-
-        private enum CodingKeys: String, CodingKey {
-            case addPiece = "AddPiece"
-            case preCommit1 = "PreCommit1"
-            case preCommit2 = "PreCommit2"
-            case commit1 = "Commit1"
-            case commit2 = "Commit2"
-            case verify = "Verify"
-            case unseal = "Unseal"
-        }
-
-        mutating func add(_ other: Times) {
-            addPiece += other.addPiece
-            preCommit1 += other.preCommit1
-            preCommit2 += other.preCommit2
-            commit1 += other.commit1
-            commit2 += other.commit2
-            verify += other.verify
-            unseal += other.unseal
-        }
-    }
-
-    /// What was measured, in the shape that `lotus-bench sealing --json-out` writes.
-    package struct Result: Sendable, Hashable, Codable {
-        package var sectorSize: UInt64
+    /// What is sealed, how and where.
+    package struct Settings: Sendable {
+        package var size: SectorSize
         package var sectorCount: Int
-        package var sum: Times
-        package var sectors: [Times]
-        /// What the times are not, in words.
-        package var notes: [String]
-        /// Rates of the kernels alone, where they were measured.
-        package var rates: KernelRates?
+        /// Sectors in AddPiece and pre-commit 1 at once, each on a thread of its own; the later steps go
+        /// one sector after another, as they fill the machine by themselves.
+        package var parallelCount = 1
+        /// Sectors that one thread labels side by side; a multiple of it must be sealed.
+        package var interleaveCount = 1
+        /// An empty directory; the caller removes it.
+        package var directory: String
+        /// The miner's actor number.
+        package var miner: UInt64 = 1000
+        /// The ticket is the SHA-256 of this text, with two bits cleared.
+        package var ticketPreimage = "sealyard"
+        /// Whether the payload is decoded again.
+        package var unseals = true
+        /// Whether winning and window proofs of space-time are opened.
+        package var provesSpaceTime = true
+        /// Where the first sector's input of Commit2 is kept, as `lotus-bench prove` reads it; nil for
+        /// nowhere.
+        package var commit2InputPath: String?
+        package var options = SealingOptions()
+        package var hasher: any PoseidonHasher = ProcessorPoseidon()
 
-        private enum CodingKeys: String, CodingKey {
-            case sectorSize = "SectorSize"
-            case sectorCount = "SectorNumber"
-            case sum = "SealingSum"
-            case sectors = "SealingResults"
-            case notes = "Notes"
-            case rates = "sealyard"
+        package init(size: SectorSize, sectorCount: Int, directory: String) {
+            self.size = size
+            self.sectorCount = sectorCount
+            self.directory = directory
         }
     }
 
@@ -61,64 +42,173 @@ package enum SealingBenchmark {
     package static let notes = [
         "Commit2 is 0: this program makes no SNARK proofs yet.",
         "Verify is the check of the vanilla proofs that Commit1 opened, not of a SNARK proof.",
+        "The times of winning and window PoSt are those of the vanilla openings and of their check.",
     ]
 
-    /// Seals `sectorCount` sectors of patterned data one after another.
+    /// Seals patterned data.
     ///
-    /// - Parameters:
-    ///   - directory: an empty directory; the caller removes it.
-    ///   - unseals: whether the payload is decoded again at the end.
-    /// - Throws: ``SealingError``; ``VanillaRejection`` where a proof does not hold.
-    package static func run(
-        size: SectorSize, sectorCount: Int, directory: String, unseals: Bool,
-        observer: SealObserver = .none
-    ) throws -> Result {
-        precondition(sectorCount > 0, "a benchmark seals something")
-        let proof = try RegisteredSealProof.forSize(size)
-        let payload = try makePayload(size: size, directory: directory)
-        var result = Result(
-            sectorSize: size.bytes, sectorCount: sectorCount, sum: Times(), sectors: [], notes: notes)
-        for number in 1...sectorCount {
-            let sector = SectorIdentity(minerID: 1000, number: UInt64(number), proof: proof)
-            let times = try seal(
-                sector, payload: payload, directory: directory, unseals: unseals, observer: observer)
-            result.sum.add(times)
-            result.sectors.append(times)
+    /// - Throws: ``SealingError``; ``VanillaRejection`` where a proof does not hold; ``KernelError`` where
+    ///   the system refuses a thread.
+    package static func run(_ settings: Settings, observer: SealObserver = .none) throws -> Result {
+        let width = settings.interleaveCount
+        precondition(settings.sectorCount > 0 && settings.parallelCount > 0 && width > 0)
+        guard settings.sectorCount.isMultiple(of: width) else {
+            throw SealingError(
+                .invalidArgument,
+                "\(settings.sectorCount) sectors cannot be labeled by \(width): choose a multiple of it")
         }
+        let run = try Run(settings, observer: observer)
+        let groups = stride(from: 1, through: settings.sectorCount, by: width).map { first in
+            (first..<first + width).map { UInt64($0) }
+        }
+        let sectors = try run.sealAll(groups)
+        var result = Result(
+            environment: environment(), sectorSize: settings.size.bytes, sectorCount: settings.sectorCount,
+            sum: Times(), sectors: sectors.map(\.times), notes: notes)
+        if width > 1 {
+            result.notes.append("PreCommit1 of a sector is 1/\(width) of the time of \(width) side by side.")
+        }
+        for sector in sectors { result.sum.add(sector.times) }
+        if settings.provesSpaceTime { try run.proveSpaceTime(sectors.map(\.sector), into: &result) }
         return result
     }
 
-    private static func seal(
-        _ sector: SectorIdentity, payload: PieceSource, directory: String, unseals: Bool,
-        observer: SealObserver
-    ) throws -> Times {
-        let pipeline = SealPipeline(
-            sector, paths: SectorPaths(root: directory, sector: sector), observer: observer)
-        let ticket = SHA256.hash([1]).truncated254
+    /// The variables that decide how the kernels run.
+    private static func environment() -> [String: String] {
+        ProcessInfo.processInfo.environment.filter { $0.key.hasPrefix("SEALYARD_") }
+    }
+}
+
+/// One run of the benchmark.
+private struct Run: Sendable {
+    /// A sealed sector with its times.
+    struct Sealed: Sendable {
+        var sector: PoStSector
+        var times: SealingBenchmark.Times
+    }
+
+    private let settings: SealingBenchmark.Settings
+    private let observer: SealObserver
+    private let proof: RegisteredSealProof
+    private let payload: PieceSource
+    private let ticket: Commitment
+
+    init(_ settings: SealingBenchmark.Settings, observer: SealObserver) throws {
+        self.settings = settings
+        self.observer = observer
+        proof = try RegisteredSealProof.forSize(settings.size)
+        ticket = SHA256.hash(Array(settings.ticketPreimage.utf8)).truncated254
+        payload = try Self.makePayload(size: settings.size, directory: settings.directory)
+    }
+
+    private func pipeline(_ number: UInt64) -> SealPipeline {
+        let sector = SectorIdentity(minerID: settings.miner, number: number, proof: proof)
+        return SealPipeline(
+            sector, paths: SectorPaths(root: settings.directory, sector: sector), options: settings.options,
+            observer: observer, hasher: settings.hasher)
+    }
+
+    /// Seals the groups on as many threads as are wanted.
+    func sealAll(_ groups: [[UInt64]]) throws -> [Sealed] {
+        let turn = Turn()
+        let outcomes = try WorkPool.each(groups.count, threadCount: settings.parallelCount) { index in
+            Swift.Result {
+                // Nothing is begun after a failure.
+                guard !turn.hasFailed else { return [Sealed]() }
+                do { return try seal(groups[index], turn) } catch {
+                    turn.fail()
+                    throw error
+                }
+            }
+        }
+        return try outcomes.flatMap { try $0.get() }
+    }
+
+    /// Seals sectors whose labels are made side by side.
+    private func seal(_ numbers: [UInt64], _ turn: Turn) throws -> [Sealed] {
+        var times = numbers.map { _ in SealingBenchmark.Times() }
+        var jobs: [PreCommit1Job] = []
+        for (index, number) in numbers.enumerated() {
+            let pipeline = pipeline(number)
+            let added = try timed(&times[index].addPiece) {
+                try pipeline.addPiece(payload, paddedSize: settings.size.bytes)
+            }
+            jobs.append(PreCommit1Job(pipeline: pipeline, ticket: ticket, pieces: added.pieces))
+        }
+        var labels: Int64 = 0
+        let outputs = try timed(&labels) {
+            jobs.count == 1
+                ? [try jobs[0].pipeline.preCommit1(ticket: ticket, pieces: jobs[0].pieces)]
+                : try SealPipeline.preCommit1Batch(jobs)
+        }
+        return try turn.take {
+            var sealed: [Sealed] = []
+            for (index, number) in numbers.enumerated() {
+                times[index].preCommit1 = labels / Int64(numbers.count)
+                let commR = try finish(jobs[index].pipeline, outputs[index], number, &times[index])
+                sealed.append(
+                    Sealed(sector: PoStSector(number: number, commR: commR), times: times[index]))
+            }
+            return sealed
+        }
+    }
+
+    /// The steps after pre-commit 1.
+    private func finish(
+        _ pipeline: SealPipeline, _ first: PreCommit1Output, _ number: UInt64,
+        _ times: inout SealingBenchmark.Times
+    ) throws -> Commitment {
         let seed = SHA256.hash([2])
-        var times = Times()
-        let added = try timed(&times.addPiece) {
-            try pipeline.addPiece(payload, paddedSize: sector.proof.sectorSize.bytes)
-        }
-        let first = try timed(&times.preCommit1) {
-            try pipeline.preCommit1(ticket: ticket, pieces: added.pieces)
-        }
         let second = try timed(&times.preCommit2) { try pipeline.preCommit2(first) }
         let vanilla = try timed(&times.commit1) {
             try pipeline.commit1(ticket: ticket, seed: seed, commitments: second)
+        }
+        if number == 1, let path = settings.commit2InputPath {
+            let input = Commit2Input(
+                sectorNumber: number, phase1Output: try JSONEncoder().encode(vanilla),
+                sectorSize: settings.size.bytes)
+            try JSONEncoder().encode(input).write(to: URL(filePath: path), options: .atomic)
         }
         let statement = PoRepStatement(
             parameters: pipeline.parameters,
             replicaID: pipeline.replicaID(ticket: ticket, commD: second.commD), commD: second.commD,
             commR: second.commR, seed: seed)
         try timed(&times.verify) { try VanillaVerifier.verify(vanilla, statement) }
-        if unseals {
+        if settings.unseals {
             try timed(&times.unseal) { try pipeline.unseal(ticket: ticket, commD: second.commD) }
         }
-        return times
+        return second.commR
     }
 
-    private static func timed<Value>(_ total: inout Int64, _ body: () throws -> Value) rethrows -> Value {
+    /// Opens a winning proof of the first sector and a window proof of all, each twice: files unread for
+    /// long are cold the first time.
+    func proveSpaceTime(_ sectors: [PoStSector], into result: inout SealingBenchmark.Result) throws {
+        let kinds: [(PoStKind, [PoStSector])] = [(.winning, [sectors[0]]), (.windowV1_2, sectors)]
+        for (kind, proven) in kinds {
+            let statement = try PoStStatement(
+                kind: kind, sectorSize: settings.size, proverID: Commitment(proverOf: settings.miner),
+                randomness: SHA256.hash([3]), sectors: proven)
+            for isHot in [false, true] {
+                var (open, check): (Int64, Int64) = (0, 0)
+                let openings = try timed(&open) {
+                    try PoStVanilla.proveReadable(statement, observer: observer) {
+                        pipeline($0).paths
+                    }
+                }
+                try timed(&check) {
+                    for (index, proof) in openings.proofs.enumerated() {
+                        try PoStVanilla.verify(proof, openings.statement, sectorAt: index)
+                    }
+                }
+                guard openings.skipped.isEmpty else {
+                    throw SealingError(.missingFile, openings.skipped[0].reason)
+                }
+                result.spaceTime.note(kind, isHot: isHot, open: open, check: check)
+            }
+        }
+    }
+
+    private func timed<Value>(_ total: inout Int64, _ body: () throws -> Value) rethrows -> Value {
         let start = SystemClock.monotonicNanoseconds
         defer { total += SystemClock.monotonicNanoseconds - start }
         return try body()
@@ -139,5 +229,32 @@ package enum SealingBenchmark {
         }
         try handle.close()
         return .file(path: path, offset: 0, count: size.unpaddedBytes)
+    }
+}
+
+/// What Commit2 takes, in the shape of lotus-bench.
+private struct Commit2Input: Encodable {
+    let sectorNumber: UInt64
+    let phase1Output: Data
+    let sectorSize: UInt64
+
+    private enum CodingKeys: String, CodingKey {
+        case sectorNumber = "SectorNum"
+        case phase1Output = "Phase1Out"
+        case sectorSize = "SectorSize"
+    }
+}
+
+/// Lets one thread at a time into the steps that fill the machine.
+private final class Turn: Sendable {
+    private let lock = Mutex(())
+    private let failed = Atomic(false)
+
+    var hasFailed: Bool { failed.load(ordering: .relaxed) }
+
+    func fail() { failed.store(true, ordering: .relaxed) }
+
+    func take<Value: Sendable>(_ body: () throws -> Value) rethrows -> Value {
+        try lock.withLock { _ in try body() }
     }
 }

@@ -3,6 +3,7 @@ private import Kernel
 package import KernelTCP
 package import Logging
 package import Scheduler
+package import Sealing
 
 /// A worker process: native kernels behind a ``WorkerActor`` that serves one miner.
 package struct WorkerDaemon: Sendable {
@@ -20,6 +21,10 @@ package struct WorkerDaemon: Sendable {
         package var sealingCountMax: Int
         package var capacityBytes: UInt64
         package var threadCount: Int
+        /// Limits and places for the kernels.
+        package var sealing = SealingOptions()
+        /// Who hashes trees and columns.
+        package var hasher: any PoseidonHasher = ProcessorPoseidon()
 
         package init(
             node: DaemonOptions, miner: Endpoint, minerName: String, sealingDirectory: String,
@@ -51,7 +56,8 @@ package struct WorkerDaemon: Sendable {
         pool = try WorkPool(name: "seal", threadCount: options.threadCount)
         let runner = NativeTaskRunner(
             sealing: try SectorDirectory(root: options.sealingDirectory),
-            longTerm: try SectorDirectory(root: options.longTermDirectory), pool: pool, log: log)
+            longTerm: try SectorDirectory(root: options.longTermDirectory), pool: pool,
+            options: options.sealing, hasher: options.hasher, log: log)
         let info = WorkerInfo(name: name, host: name, store: "\(name):sealing", slots: options.slots)
         let store = StoreInfo(
             name: info.store, host: info.host, capacityBytes: options.capacityBytes,

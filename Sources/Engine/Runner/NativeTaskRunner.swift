@@ -4,7 +4,7 @@ private import Foundation
 package import Kernel
 package import Logging
 package import Scheduler
-private import Sealing
+package import Sealing
 private import Synchronization
 
 /// Runs sealing tasks with the native kernels, on threads of their own, over the files of one directory.
@@ -15,6 +15,8 @@ package final class NativeTaskRunner: TaskRunner {
     private let sealing: SectorDirectory
     private let longTerm: SectorDirectory
     private let pool: WorkPool
+    private let options: SealingOptions
+    private let hasher: any PoseidonHasher
     private let log: Logger
     private let cancelled = Mutex<Set<CallID>>([])
     private let active = Mutex<Set<CallID>>([])
@@ -25,10 +27,18 @@ package final class NativeTaskRunner: TaskRunner {
     ///   - sealing: where sectors are sealed.
     ///   - longTerm: where finished sectors go.
     ///   - pool: the threads that compute.
-    package init(sealing: SectorDirectory, longTerm: SectorDirectory, pool: WorkPool, log: Logger) {
+    ///   - options: limits and places for the kernels.
+    ///   - hasher: who hashes trees and columns, for all tasks that run at once.
+    package init(
+        sealing: SectorDirectory, longTerm: SectorDirectory, pool: WorkPool,
+        options: SealingOptions = SealingOptions(), hasher: any PoseidonHasher = ProcessorPoseidon(),
+        log: Logger
+    ) {
         self.sealing = sealing
         self.longTerm = longTerm
         self.pool = pool
+        self.options = options
+        self.hasher = hasher
         self.log = log
     }
 
@@ -79,7 +89,8 @@ package final class NativeTaskRunner: TaskRunner {
         let sector = SectorIdentity(
             minerID: key.miner, number: key.number, proof: try RegisteredSealProof(number: number))
         let observer = SealObserver(isCancelled: { [self] in cancelled.withLock { $0.contains(call) } })
-        let pipeline = SealPipeline(sector, paths: sealing.paths(of: sector), observer: observer)
+        let pipeline = SealPipeline(
+            sector, paths: sealing.paths(of: sector), options: options, observer: observer, hasher: hasher)
         switch request.work {
         case .addPiece(let path): return try addPiece(path, sector, pipeline)
         case .preCommit1(let ticket): return try preCommit1(ticket, sector, pipeline)
