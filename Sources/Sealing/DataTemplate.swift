@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+
 #if canImport(Glibc)
 import Glibc
 #else
@@ -214,7 +215,9 @@ extension SealPipeline {
         while let start = try file.nextData(at: at) {
             try observer.step("data", start, file.size)
             let count = Int(min(1 << 20, file.size - start))
-            guard try file.read(at: start, count: count) == (count == zeros.count ? zeros : Array(zeros.prefix(count)))
+            guard
+                try file.read(at: start, count: count)
+                    == (count == zeros.count ? zeros : Array(zeros.prefix(count)))
             else {
                 return false
             }
