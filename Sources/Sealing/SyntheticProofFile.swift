@@ -11,15 +11,20 @@
 ///       replica leaf, its siblings in tree-r-last
 ///
 /// What a reader can compute is left out: indexes of paths, and the labels as they were hashed.
-struct SyntheticProofLayout {
+package struct SyntheticProofLayout: Sendable {
     private static let parentCount = StackedGraph.baseDegree + 8
 
-    let size: SectorSize
+    package let size: SectorSize
 
-    static let headerByteCount: UInt64 = 96
+    /// Bytes before the first challenge's openings.
+    package static let headerByteCount: UInt64 = 96
+
+    package init(size: SectorSize) {
+        self.size = size
+    }
 
     /// Bytes of the openings of one challenge.
-    var recordByteCount: Int {
+    package var recordByteCount: Int {
         let data = 1 + size.nodeCount.trailingZeroBitCount
         let path = 1 + arities.reduce(0) { $0 + $1 - 1 }
         let columns = (1 + SyntheticProofLayout.parentCount) * (size.shape.layerCount + path)
@@ -33,7 +38,7 @@ struct SyntheticProofLayout {
     }
 
     /// The bytes of one challenge's openings.
-    func encode(_ proof: ChallengeProof) -> [UInt8] {
+    package func encode(_ proof: ChallengeProof) -> [UInt8] {
         let columns = proof.replicaColumnProofs
         let parents = columns.drgParents + columns.expanderParents
         var bytes: [UInt8] = []
@@ -64,7 +69,7 @@ struct SyntheticProofLayout {
     /// Reads one challenge's openings; they prove nothing until they are checked.
     ///
     /// - Throws: ``SealingError`` `.malformed` for a wrong length.
-    func decode(
+    package func decode(
         _ bytes: [UInt8],
         commD: Commitment,
         aux: PersistentAux

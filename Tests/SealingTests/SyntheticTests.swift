@@ -110,37 +110,26 @@ import Testing
         }
     }
 
-    @Test("compound trees survive the file's layout", arguments: [6, 7, 8])
+    @Test("openings of every tree shape survive the file's layout", arguments: [0, 6, 7, 8])
     func compound(index: Int) throws {
-        let vector = try SealRun(vector: Vectors.all.full_seals[index])
-        let scratch = try Scratch()
-        let parameters = SealParameters(
-            sectorSize: vector.pipeline.parameters.sectorSize,
-            porepID: vector.pipeline.parameters.porepID,
-            apiVersion: .v1_2,
-            family: .synthetic
-        )
-        let run = try SealRun(
-            scratch,
-            SealPipeline(
-                parameters: parameters,
-                proverID: .zero,
-                sectorNumber: 4,
-                paths: SectorPaths(
-                    unsealed: "\(scratch.path)/unsealed/s",
-                    sealed: "\(scratch.path)/sealed/s",
-                    cache: "\(scratch.path)/cache/s"
-                )
-            ),
-            ticket: .zero,
-            payload: nil
-        )
+        let run = try SealRun(vector: Vectors.all.full_seals[index])
         let output = try run.seal()
-        let direct = try commit1(run, output)
-        try run.pipeline.synthesize(ticket: run.ticket, commitments: output)
-        try run.pipeline.clearLayers()
-        #expect(try commit1(run, output) == direct)
-        try VanillaVerifier.verify(direct, run.statement(output, seed: Commitment(repeating: 1)))
+        let layout = SyntheticProofLayout(size: run.pipeline.parameters.sectorSize)
+        let aux = PersistentAux(commC: output.commC, commRLast: output.commRLast)
+        for proof in try commit1(run, output).partitions[0] {
+            let bytes = layout.encode(proof)
+            #expect(bytes.count == layout.recordByteCount)
+            #expect(try layout.decode(bytes, commD: output.commD, aux: aux) == proof)
+            for broken in [[], Array(bytes.dropLast()), bytes + [0]] {
+                #expect(
+                    sealingError {
+                        _ = try layout.decode(broken, commD: output.commD, aux: aux)
+                    }?.code == .malformed
+                )
+            }
+        }
+        // As the network's largest sectors have it: 42,744 bytes a challenge.
+        #expect(SyntheticProofLayout(size: .gib32).recordByteCount == 42_744)
     }
 
     @Test("a truncated, changed or foreign file of openings is a named error, never a wrong proof")
@@ -165,7 +154,7 @@ import Testing
             changed[place] ^= 1
             #expect(try code(changed) == .commitmentMismatch)
         }
-        // Every field of the record that the seed chooses first, a byte of each node.
+        // The record that the seed chooses first: all its numbers, and every third node.
         let set = SyntheticChallenges(
             replicaID: expected.replicaID,
             commR: output.commR,
@@ -174,7 +163,8 @@ import Testing
         let chosen = try set.selectIndexes(seed: Commitment(repeating: 1), first: 0, count: 1)[0]
         let record = (bytes.count - 96) / 64
         let start = 96 + chosen * record
-        for place in Array(stride(from: 0, to: 120, by: 8)) + Array(stride(from: 120, to: record, by: 32)) {
+        let numbers = Array(stride(from: 0, to: 120, by: 8))
+        for place in numbers + Array(stride(from: 120, to: record, by: 3 * 32)) {
             var changed = bytes
             changed[start + place] ^= 1
             #expect(try code(changed) == .commitmentMismatch, "byte \(place) of the record")
