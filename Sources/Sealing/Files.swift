@@ -128,24 +128,66 @@ enum Files {
         var done = 0
         // Safety: the buffer is written only within its capacity and counts what pread filled.
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            while done < count, let base = buffer.baseAddress {
-                let got = pread(
-                    descriptor,
-                    base + done,
-                    count - done,
-                    off_t(offset) + off_t(done)
-                )
-                if got < 0 && errno == EINTR {
-                    continue
-                }
-                if got <= 0 {
-                    number = got < 0 ? errno : 0
-                    break
-                }
-                done += got
-            }
+            done = fill(UnsafeMutableRawBufferPointer(buffer), descriptor, at: offset, &number)
             filled = done
         }
+        try requireWhole(done, count, path: path, at: offset, number)
+        return bytes
+    }
+
+    static func read(
+        _ descriptor: Int32,
+        path: String,
+        at offset: UInt64,
+        into target: inout [UInt8],
+        _ range: Range<Int>
+    ) throws(SealingError) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= target.count)
+        var number: Int32 = 0
+        // Safety: the range lies inside the array, which is borrowed for the reads.
+        let done = target.withUnsafeMutableBytes { whole in
+            fill(
+                UnsafeMutableRawBufferPointer(rebasing: whole[range]),
+                descriptor,
+                at: offset,
+                &number
+            )
+        }
+        try requireWhole(done, range.count, path: path, at: offset, number)
+    }
+
+    /// Reads until the buffer is full, the file ends or a read fails.
+    ///
+    /// - Returns: bytes read; `number` is set when a read failed.
+    // Safety: the buffer is written only within its count.
+    private static func fill(
+        _ buffer: UnsafeMutableRawBufferPointer,
+        _ descriptor: Int32,
+        at offset: UInt64,
+        _ number: inout Int32
+    ) -> Int {
+        var done = 0
+        while done < buffer.count, let base = buffer.baseAddress {
+            let got = pread(descriptor, base + done, buffer.count - done, off_t(offset) + off_t(done))
+            if got < 0 && errno == EINTR {
+                continue
+            }
+            if got <= 0 {
+                number = got < 0 ? errno : 0
+                break
+            }
+            done += got
+        }
+        return done
+    }
+
+    private static func requireWhole(
+        _ done: Int,
+        _ count: Int,
+        path: String,
+        at offset: UInt64,
+        _ number: Int32
+    ) throws(SealingError) {
         guard done == count else {
             if number != 0 {
                 throw failure("read", path, number)
@@ -156,7 +198,6 @@ enum Files {
                     + "\(offset) are needed"
             )
         }
-        return bytes
     }
 
     static func write(
@@ -199,7 +240,7 @@ enum Files {
 final class InputFile: Sendable {
     let path: String
     let size: UInt64
-    private let descriptor: Int32
+    let descriptor: Int32
 
     init(_ path: String) throws(SealingError) {
         guard let size = try Files.size(path) else {
@@ -223,131 +264,50 @@ final class InputFile: Sendable {
         try Files.read(descriptor, path: path, at: offset, count: count)
     }
 
+    /// Bytes from `offset` into a part of `target`, which they must fill.
+    func read(
+        at offset: UInt64,
+        into target: inout [UInt8],
+        _ range: Range<Int>
+    ) throws(SealingError) {
+        try Files.read(descriptor, path: path, at: offset, into: &target, range)
+    }
+
+    /// Where data begins at or behind `offset`; nil when nothing but a hole follows.
+    ///
+    /// File systems without holes say that all is data.
+    func nextData(at offset: UInt64) throws(SealingError) -> UInt64? {
+        guard offset < size else {
+            return nil
+        }
+        #if canImport(Glibc)
+        // SEEK_DATA of the Linux interface, which the module map leaves out.
+        let found = lseek(descriptor, off_t(offset), 3)
+        #else
+        let found = lseek(descriptor, off_t(offset), SEEK_DATA)
+        #endif
+        if found < 0 && errno == ENXIO {
+            return nil
+        }
+        return found < 0 ? offset : UInt64(found)
+    }
+
+    /// Tells the system that these bytes will be read soon, so that it fetches them meanwhile.
+    func prefetch(at offset: UInt64, count: UInt64) {
+        guard offset < size else { return }
+        #if canImport(Glibc)
+        // Advice only: where it is not taken the bytes come when they are read.
+        _ = posix_fadvise(
+            descriptor,
+            off_t(offset),
+            off_t(min(count, size - offset)),
+            POSIX_FADV_WILLNEED
+        )
+        #endif
+    }
+
     /// One node.
     func node(_ index: UInt64) throws(SealingError) -> Commitment {
         Commitment(in: try read(at: 32 * index, count: 32))
-    }
-}
-
-/// A file that appears under its name only when it is complete and on the disk.
-///
-/// It is written under a temporary name; `commit` syncs and renames it. Without `commit` the
-/// temporary file is removed. One thread uses it at a time.
-final class OutputFile {
-    let path: String
-    private let temporary: String
-    private let descriptor: Int32
-    private var isCommitted = false
-    /// Bytes appended so far.
-    private(set) var count: UInt64 = 0
-
-    /// Creates the temporary file.
-    ///
-    /// - Parameters:
-    ///   - path: the final name.
-    ///   - isShared: whether others may make the same file at the same time; the temporary name is
-    ///     then unique, else it is `path` with `.tmp` and replaces what a killed run left.
-    /// - Throws: ``SealingError`` `.inputOutput`.
-    init(_ path: String, isShared: Bool = false) throws(SealingError) {
-        try Files.makeParent(of: path)
-        self.path = path
-        if isShared {
-            var name = Array("\(path).XXXXXX".utf8CString)
-            descriptor = mkstemp(&name)
-            temporary = String(
-                decoding: name.dropLast().map(UInt8.init(bitPattern:)),
-                as: UTF8.self
-            )
-        } else {
-            temporary = path + ".tmp"
-            descriptor = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        }
-        guard descriptor >= 0, !isShared || fchmod(descriptor, 0o644) == 0 else {
-            throw Files.failure("create", temporary, errno)
-        }
-    }
-
-    deinit {
-        close(descriptor)
-        if !isCommitted {
-            unlink(temporary)
-        }
-    }
-
-    func append(_ bytes: [UInt8]) throws(SealingError) {
-        try append(bytes, in: 0..<bytes.count)
-    }
-
-    func append(_ bytes: [UInt8], in range: Range<Int>) throws(SealingError) {
-        try Files.write(descriptor, path: temporary, bytes, in: range, at: count)
-        count += UInt64(range.count)
-    }
-
-    /// Reads back what was appended.
-    func read(at offset: UInt64, count: Int) throws(SealingError) -> [UInt8] {
-        try Files.read(descriptor, path: temporary, at: offset, count: count)
-    }
-
-    /// Syncs, renames to the final name, and syncs the directory.
-    func commit() throws(SealingError) {
-        guard fsync(descriptor) == 0 else {
-            throw Files.failure("sync", temporary, errno)
-        }
-        try Files.rename(temporary, to: path)
-        isCommitted = true
-    }
-}
-
-/// The data of a sector that is still being filled.
-final class StagingFile {
-    private let path: String
-    private let descriptor: Int32
-
-    /// Opens or makes the file, which must hold at least `count` bytes, and cuts off the rest.
-    ///
-    /// A caller that was stopped after the sector became full, and before it knew, comes again
-    /// with fewer pieces: the file then lies under its final name, `complete`, and is taken back.
-    init(_ path: String, complete: String, count: UInt64) throws(SealingError) {
-        var size = try Files.size(path)
-        if size == nil, count > 0, try Files.size(complete) != nil {
-            try Files.rename(complete, to: path)
-            size = try Files.size(path)
-        }
-        let found = size ?? 0
-        guard found >= count else {
-            throw SealingError(
-                .wrongFileSize,
-                "\(path) has \(found) bytes where the pieces hold \(count)"
-            )
-        }
-        try Files.makeParent(of: path)
-        self.path = path
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw Files.failure("open", path, errno)
-        }
-        try setCount(count)
-    }
-
-    deinit {
-        close(descriptor)
-    }
-
-    func write(_ bytes: [UInt8], at offset: UInt64) throws(SealingError) {
-        try Files.write(descriptor, path: path, bytes, in: 0..<bytes.count, at: offset)
-    }
-
-    /// Sets the length (new bytes are zeros) and makes the file durable.
-    func finish(count: UInt64) throws(SealingError) {
-        try setCount(count)
-        guard fsync(descriptor) == 0 else {
-            throw Files.failure("sync", path, errno)
-        }
-    }
-
-    private func setCount(_ count: UInt64) throws(SealingError) {
-        guard ftruncate(descriptor, off_t(count)) == 0 else {
-            throw Files.failure("set the length of", path, errno)
-        }
     }
 }

@@ -12,6 +12,9 @@ struct PieceReader {
     private let chunk: UInt64
     private var done: UInt64 = 0
     private var stack = SubtreeStack()
+    /// Room for a chunk, used again for each.
+    private var payload: [UInt8] = []
+    private var padded: [UInt8] = []
 
     init(
         _ source: PieceSource,
@@ -56,12 +59,33 @@ struct PieceReader {
         try observer.step("piece", done, paddedSize)
         let wanted = PieceSize.unpadded(chunk)
         let count = min(wanted, source.payloadCount - start)
-        var payload = try read(at: start, count: Int(count))
-        payload.append(contentsOf: [UInt8](repeating: 0, count: Int(wanted - count)))
-        let padded = try Fr32.pad(payload)
+        try pad(at: start, count: Int(count))
         stack.push(level: chunk.trailingZeroBitCount - 5, root: try BinaryTree.root(padded))
         done += chunk
         return padded
+    }
+
+    /// Pads `count` bytes of the payload, and zeros behind them, into `padded`.
+    private mutating func pad(at offset: UInt64, count: Int) throws(SealingError) {
+        if padded.count != Int(chunk) {
+            padded = [UInt8](repeating: 0, count: Int(chunk))
+        }
+        switch source {
+        case .zeros:
+            break
+        case .bytes(let bytes):
+            try Fr32.pad(bytes, Int(offset)..<Int(offset) + count, into: &padded)
+        case .file(_, let start, _):
+            guard let file else {
+                throw SealingError(.kernel, "the piece's file is not open")
+            }
+            if payload.count < count {
+                payload = [UInt8](repeating: 0, count: Int(PieceSize.unpadded(chunk)))
+            }
+            try file.read(at: start + offset, into: &payload, 0..<count)
+            file.prefetch(at: start + offset + UInt64(count), count: PieceSize.unpadded(chunk))
+            try Fr32.pad(payload, 0..<count, into: &padded)
+        }
     }
 
     /// The piece's size and commitment; call it after `next` has given nil.
@@ -77,17 +101,5 @@ struct PieceReader {
             throw SealingError(.kernel, "the piece's subtrees do not join")
         }
         return PieceInfo(size: paddedSize, commP: root)
-    }
-
-    private func read(at offset: UInt64, count: Int) throws(SealingError) -> [UInt8] {
-        switch source {
-        case .zeros: return []
-        case .bytes(let bytes): return Array(bytes[Int(offset)..<Int(offset) + count])
-        case .file(_, let start, _):
-            guard let file else {
-                throw SealingError(.kernel, "the piece's file is not open")
-            }
-            return try file.read(at: start + offset, count: count)
-        }
     }
 }

@@ -97,6 +97,27 @@ package enum Fr32 {
         return padded
     }
 
+    /// Spreads the bytes at `range` over the elements of `padded`; what they leave of it is zeros.
+    static func pad(
+        _ data: [UInt8],
+        _ range: Range<Int>,
+        into padded: inout [UInt8]
+    ) throws(SealingError) {
+        let count = (8 * range.count + 253) / 254 * 32
+        precondition(range.lowerBound >= 0 && range.upperBound <= data.count)
+        precondition(count <= padded.count, "the elements have room")
+        var status = csealing_status.CSEALING_OK
+        // Safety: the kernel reads the range and writes `count` bytes, both within their arrays.
+        data.withUnsafeBufferPointer { source in
+            padded.withUnsafeMutableBufferPointer { target in
+                guard let from = source.baseAddress, let into = target.baseAddress else { return }
+                status = csealing_fr32_pad(from + range.lowerBound, range.count, into, count)
+                (into + count).update(repeating: 0, count: target.count - count)
+            }
+        }
+        try Kernels.check(status, "Fr32 padding")
+    }
+
     /// Takes the padding out of whole groups: 128 bytes give 127.
     ///
     /// - Throws: ``SealingError`` `.invalidArgument` unless the count is a multiple of 128.

@@ -3,6 +3,9 @@
 extension SealPipeline {
     /// Opens what the challenges ask for: the vanilla proof.
     ///
+    /// A synthetic proof whose openings are on the disk, see ``synthesize(ticket:commitments:)``, is
+    /// picked from them and needs no layers and no trees.
+    ///
     /// - Parameters:
     ///   - ticket: the sealing randomness of pre-commit 1.
     ///   - seed: the interactive randomness; non-interactive proofs ignore it.
@@ -15,24 +18,16 @@ extension SealPipeline {
         seed: Commitment,
         commitments: PreCommit2Output
     ) throws(SealingError) -> VanillaProofs {
-        let aux = try PersistentAux(file: paths.persistentAux)
-        let opener = try SectorOpener(self)
-        guard try aux.commR() == commitments.commR, opener.commC == aux.commC,
-            opener.commRLast == aux.commRLast
-        else {
-            throw SealingError(
-                .commitmentMismatch,
-                "the trees in \(paths.cache) are not those of CommR "
-                    + "\(commitments.commR); run pre-commit 2 again"
-            )
-        }
-        guard opener.commD == commitments.commD else {
-            throw SealingError(
-                .commitmentMismatch,
-                "\(paths.treeD) has the root \(opener.commD), not \(commitments.commD)"
-            )
-        }
         let replicaID = replicaID(ticket: ticket, commD: commitments.commD)
+        if parameters.family == .synthetic, try Files.size(paths.syntheticProofs) != nil {
+            return try pickSynthetic(
+                ticket: ticket,
+                replicaID: replicaID,
+                seed: seed,
+                commitments: commitments
+            )
+        }
+        let opener = try openSector(commitments)
         let total = UInt64(parameters.partitionCount * parameters.challengesPerPartition)
         var done: UInt64 = 0
         var partitions: [[ChallengeProof]] = []
@@ -52,7 +47,56 @@ extension SealPipeline {
             }
             partitions.append(proofs)
         }
-        return VanillaProofs(
+        return vanillaProofs(
+            partitions,
+            ticket: ticket,
+            replicaID: replicaID,
+            seed: seed,
+            commitments: commitments
+        )
+    }
+
+    /// Opens the trees, whose roots must be those of the commitments.
+    func openSector(_ commitments: PreCommit2Output) throws(SealingError) -> SectorOpener {
+        let aux = try requireAux(commitments)
+        let opener = try SectorOpener(self)
+        guard opener.commC == aux.commC, opener.commRLast == aux.commRLast else {
+            throw SealingError(
+                .commitmentMismatch,
+                "the trees in \(paths.cache) are not those of CommR "
+                    + "\(commitments.commR); run pre-commit 2 again"
+            )
+        }
+        guard opener.commD == commitments.commD else {
+            throw SealingError(
+                .commitmentMismatch,
+                "\(paths.treeD) has the root \(opener.commD), not \(commitments.commD)"
+            )
+        }
+        return opener
+    }
+
+    /// CommC and CommRLast on the disk, which must make CommR.
+    func requireAux(_ commitments: PreCommit2Output) throws(SealingError) -> PersistentAux {
+        let aux = try PersistentAux(file: paths.persistentAux)
+        guard try aux.commR() == commitments.commR else {
+            throw SealingError(
+                .commitmentMismatch,
+                "\(paths.persistentAux) is not that of CommR \(commitments.commR); "
+                    + "run pre-commit 2 again"
+            )
+        }
+        return aux
+    }
+
+    func vanillaProofs(
+        _ partitions: [[ChallengeProof]],
+        ticket: Commitment,
+        replicaID: Commitment,
+        seed: Commitment,
+        commitments: PreCommit2Output
+    ) -> VanillaProofs {
+        VanillaProofs(
             proofName: parameters.proofName,
             shapeName: parameters.shapeName,
             partitions: partitions,
@@ -103,29 +147,16 @@ struct SectorOpener {
     }
 
     func proof(_ challenge: UInt64) throws(SealingError) -> ChallengeProof {
-        var columns: [ColumnProof] = []
+        var columns = [try column(challenge)]
         for parent in try graph.parents(first: challenge, count: 1) {
             columns.append(try column(UInt64(parent)))
         }
-        let proofs = ReplicaColumnProofs(
-            challenged: try column(challenge),
-            drgParents: Array(columns[..<6]),
-            expanderParents: Array(columns[6...])
-        )
-        let labels = (1...inputs.layers.count).map { layer in
-            LabelingProof(
-                parents: Label.repeated(proofs.parentLabels(layer: layer)),
-                layerIndex: layer,
-                node: challenge
-            )
-        }
         let (path, leaf) = try treeD.path(challenge)
         return ChallengeProof(
+            node: challenge,
             commDProof: MerkleProof(base: path, root: commD, leaf: leaf),
             commRLastProof: try treeR.proof(challenge),
-            replicaColumnProofs: proofs,
-            labelingProofs: labels,
-            encodingProof: labels[labels.count - 1]
+            columns: columns
         )
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension SealPipeline {
-    /// Clears what only sealing needed: layers, tree-d, tree-c and our checkpoint.
+    /// Clears what only sealing needed: layers, tree-d, tree-c, synthetic proofs and our notes.
     ///
     /// What proves the sector later stays: the sealed file, tree-r-last, `p_aux` and `t_aux`; it is
     /// looked for first, so that nothing is removed from a sector that could not be proven.
@@ -11,6 +11,16 @@ extension SealPipeline {
     package func finalize(keepUnsealed: Bool = true) throws(SealingError) {
         _ = try PersistentAux(file: paths.persistentAux)
         _ = try ReplicaTreeReader(paths, size: size)
+        try removeSealingFiles()
+        try Files.remove(paths.syntheticProofs)
+        if !keepUnsealed {
+            try Files.remove(paths.unsealed)
+        }
+        try Files.synchronizeParent(of: paths.persistentAux)
+    }
+
+    /// Removes layers, tree-d, tree-c and our notes.
+    func removeSealingFiles() throws(SealingError) {
         for layer in 1...shape.layerCount {
             try Files.remove(paths.layer(layer))
         }
@@ -19,10 +29,7 @@ extension SealPipeline {
             try Files.remove(path)
         }
         try Files.remove(paths.checkpoint)
-        if !keepUnsealed {
-            try Files.remove(paths.unsealed)
-        }
-        try Files.synchronizeParent(of: paths.persistentAux)
+        try Files.remove(paths.replicaCheckpoint)
     }
 
     /// Makes the unsealed file again from the replica.

@@ -116,6 +116,11 @@ extension SealPipeline {
         {
             return
         }
+        if let digest = try shareTreeD(commD: commD) {
+            checkpoint.treeD = digest
+            try checkpoint.save(paths.checkpoint)
+            return
+        }
         let writer = try TreeWriter(
             paths.treeD,
             hasher: .sha256,

@@ -16,54 +16,29 @@ package struct PreCommit2Output: Hashable, Sendable, Codable {
 }
 
 extension SealPipeline {
-    /// Nodes handled at a time: 2^15, or 2^18 for a hasher that wants as many columns at once;
-    /// powers of 8, so that chunks are whole subtrees.
-    private var chunkNodeCount: UInt64 {
-        hasher.batchHashCount < 1 << 18 ? 1 << 15 : 1 << 18
-    }
-
     /// Hashes the columns, encodes the replica, and builds tree-c and tree-r-last.
     ///
     /// It reads the layers and tree-d, whose leaves are the data; the unsealed file is not needed.
-    /// The sealed file appears complete or not at all, and `p_aux` comes last.
+    /// The sealed file appears complete or not at all, and `p_aux` comes last. A run that was
+    /// interrupted is gone on with where its digests confirm it.
     ///
     /// - Throws: ``SealingError`` `.missingFile`, `.wrongFileSize`, `.commitmentMismatch` when
-    ///   tree-d is not that of `preCommit1`, `.notCanonical`, `.inputOutput`, `.cancelled`.
+    ///   tree-d is not that of `preCommit1`, `.notCanonical`, `.invalidArgument` for options that
+    ///   cannot be, `.insufficientMemory`, `.inputOutput`, `.cancelled`.
     package func preCommit2(
         _ preCommit1: PreCommit1Output
     ) throws(SealingError) -> PreCommit2Output {
+        let batches = try ReplicaBatches(self)
+        try demandMemory(batches.memoryBytes, "pre-commit 2 with its batches")
         try requireStores(preCommit1)
         try Files.remove(paths.persistentAux)
-        let inputs = try SealInputs(self)
-        let sealed = try OutputFile(paths.sealed)
-        let treeCPaths = paths.trees("tree-c", baseTreeCount: shape.baseTreeCount)
-        let treeRPaths = paths.trees("tree-r-last", baseTreeCount: shape.baseTreeCount)
-        var treeCRoots: [Commitment] = []
-        var treeRRoots: [Commitment] = []
-        for index in 0..<shape.baseTreeCount {
-            let treeC = try TreeWriter(
-                treeCPaths[index],
-                hasher: .poseidon8,
-                name: "tree-c",
-                observer: observer,
-                poseidon: hasher
-            )
-            let treeR = try TreeWriter(
-                treeRPaths[index],
-                hasher: .poseidon8,
-                name: "tree-r-last",
-                observer: observer,
-                poseidon: hasher
-            )
-            try appendLeaves(of: index, inputs, treeC: treeC, treeR: treeR, sealed: sealed)
-            treeCRoots.append(try treeC.finish())
-            treeRRoots.append(try treeR.finish())
-        }
-        try sealed.commit()
-        let aux = PersistentAux(
-            commC: try CompoundTree.root(baseRoots: treeCRoots, shape: shape),
-            commRLast: try CompoundTree.root(baseRoots: treeRRoots, shape: shape)
+        try Files.remove(paths.syntheticProofs)
+        var builder = try ReplicaBuilder(
+            self,
+            batches,
+            replicaID: replicaID(ticket: preCommit1.ticket, commD: preCommit1.commD)
         )
+        let aux = try builder.build()
         let stores = TemporaryAux(cachePath: paths.cache, sectorSize: size)
         try Files.write(stores.bytes, to: paths.temporaryAux)
         try Files.write(aux.bytes, to: paths.persistentAux)
@@ -97,42 +72,6 @@ extension SealPipeline {
             )
         }
     }
-
-    /// The leaves of one base tree: columns for tree-c, replica nodes for tree-r-last.
-    private func appendLeaves(
-        of index: Int,
-        _ inputs: SealInputs,
-        treeC: TreeWriter,
-        treeR: TreeWriter,
-        sealed: OutputFile
-    ) throws(SealingError) {
-        let leafCount = size.baseTreeLeafCount
-        let columnHash = try Poseidon.instance(arity: shape.layerCount)
-        let start = UInt64(index) * leafCount
-        var first = start
-        while first < start + leafCount {
-            try observer.step("columns and replica", first, size.nodeCount)
-            let count = Int(min(chunkNodeCount, leafCount))
-            var rows: [UInt8] = []
-            rows.reserveCapacity(32 * count * shape.layerCount)
-            var key: [UInt8] = []
-            for layer in inputs.layers {
-                key = try layer.read(at: 32 * first, count: 32 * count)
-                rows += key
-            }
-            try treeC.append(
-                try hasher.hashColumns(rows, columnCount: count, with: columnHash)
-            )
-            let data = try inputs.treeD.read(at: 32 * first, count: 32 * count)
-            var replica = try Field.encode(key: key, data: data)
-            try sealed.append(replica)
-            for _ in 0...shape.discardedRowCount {
-                replica = try hasher.hash(replica, with: .arity8)
-            }
-            try treeR.append(replica)
-            first += UInt64(count)
-        }
-    }
 }
 
 /// The stores that pre-commit 2 and commit 1 read.
@@ -147,6 +86,48 @@ struct SealInputs {
         }
         self.layers = layers
         treeD = try InputFile(pipeline.paths.treeD)
+    }
+
+    /// Some nodes of all layers and of the data.
+    struct Batch {
+        /// The layers' nodes, layer after layer.
+        let rows: [UInt8]
+        let data: [UInt8]
+
+        /// The nodes of the last layer.
+        var key: [UInt8] {
+            Array(rows[(rows.count - data.count)...])
+        }
+
+        /// The first node outside the field, if there is one; the layer behind the last is the data.
+        var firstInvalid: (layer: Int, node: Int)? {
+            let count = data.count / 32
+            if let place = Field.firstInvalid(rows, nodeCount: rows.count / 32) {
+                return (place / count + 1, place % count)
+            }
+            if let place = Field.firstInvalid(data, nodeCount: count) {
+                return (rows.count / data.count + 1, place)
+            }
+            return nil
+        }
+    }
+
+    /// Reads `count` nodes of each store.
+    func batch(first: UInt64, count: Int) throws(SealingError) -> Batch {
+        var rows = [UInt8](repeating: 0, count: 32 * count * layers.count)
+        for (index, layer) in layers.enumerated() {
+            let start = 32 * count * index
+            try layer.read(at: 32 * first, into: &rows, start..<start + 32 * count)
+        }
+        return Batch(rows: rows, data: try treeD.read(at: 32 * first, count: 32 * count))
+    }
+
+    /// Has the system read the next batch while this one is hashed.
+    func prefetch(first: UInt64, count: UInt64) {
+        for layer in layers {
+            layer.prefetch(at: 32 * first, count: 32 * count)
+        }
+        treeD.prefetch(at: 32 * first, count: 32 * count)
     }
 
     /// The labels of one node in all layers.

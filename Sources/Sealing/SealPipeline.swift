@@ -7,6 +7,14 @@ package struct SealingOptions: Hashable, Sendable {
     /// Directory of parent cache files, shared by all sectors of one kind; nil keeps parents in
     /// memory (small graphs) or computes them for every layer.
     package var parentCacheDirectory: String?
+    /// Nodes of each layer that pre-commit 2 holds at once, and of a tree's row: a power of 8 from 2^9
+    /// to 2^21. Nil takes 2^15, or more where the hasher asks for more at once.
+    package var columnBatchNodeCount: Int?
+    /// Nodes after which pre-commit 2 syncs its files and notes their digests, so that a later run goes
+    /// on there: 1 or more; a whole number of batches, and at least 1/1024 of a sector, is taken.
+    package var checkpointNodeCount: UInt64 = 1 << 22
+    /// Directory of what all sectors without payload share, their tree-d; nil makes it for each.
+    package var templateDirectory: String?
 
     package init() {}
 }

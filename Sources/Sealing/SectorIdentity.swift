@@ -133,6 +133,16 @@ package struct SectorPaths: Hashable, Sendable, Codable {
         "\(cache)/sealyard-precommit1.json"
     }
 
+    /// Our own note of how far pre-commit 2 is, with digests; other software ignores it.
+    var replicaCheckpoint: String {
+        "\(cache)/sealyard-precommit2.json"
+    }
+
+    /// The openings of all synthetic challenges.
+    package var syntheticProofs: String {
+        "\(cache)/syn-porep-vanilla-proofs.dat"
+    }
+
     /// The data file while pieces are still added.
     var staging: String {
         unsealed + ".staging"

@@ -56,27 +56,45 @@ struct TreeWriter {
     private let name: String
     private let observer: SealObserver
     private let poseidon: any PoseidonHasher
+    /// Bytes of children that are hashed at once.
+    private let chunkBytes: Int
 
+    /// A binary tree.
     init(
         _ path: String,
         hasher: TreeHasher,
         name: String,
-        observer: SealObserver,
-        poseidon: any PoseidonHasher = ProcessorPoseidon()
+        observer: SealObserver
     ) throws(SealingError) {
         file = try OutputFile(path)
         self.hasher = hasher
         self.name = name
         self.observer = observer
-        self.poseidon = poseidon
+        poseidon = ProcessorPoseidon()
+        chunkBytes = 1 << 20
     }
 
-    /// Bytes of children that are hashed at once: 1 MiB, or a batch where that is more.
-    private var chunkBytes: Int {
-        switch hasher {
-        case .sha256: 1 << 20
-        case .poseidon8: max(1 << 20, 32 * 8 * poseidon.batchHashCount)
-        }
+    /// A tree of Poseidon hashes whose lowest row may be there in part.
+    ///
+    /// - Parameters:
+    ///   - file: where the rows go.
+    ///   - name: `tree-c` or `tree-r-last`.
+    ///   - observer: hears of progress.
+    ///   - poseidon: who hashes.
+    ///   - batchNodeCount: children hashed at once, a multiple of 8.
+    init(
+        _ file: OutputFile,
+        name: String,
+        observer: SealObserver,
+        poseidon: any PoseidonHasher,
+        batchNodeCount: Int
+    ) {
+        self.file = file
+        self.hasher = .poseidon8
+        self.name = name
+        self.observer = observer
+        self.poseidon = poseidon
+        chunkBytes = 32 * batchNodeCount
     }
 
     private func reduce(_ children: [UInt8]) throws(SealingError) -> [UInt8] {
@@ -91,18 +109,11 @@ struct TreeWriter {
         try file.append(nodes)
     }
 
-    /// Builds the rows above and gives the file its name.
+    /// Builds the rows above the lowest.
     ///
-    /// - Parameters:
-    ///   - expected: the root that must come out; otherwise the file gets no name.
-    ///   - source: whose data it is, for the error.
     /// - Returns: the root.
-    /// - Throws: ``SealingError`` `.commitmentMismatch` and those of files and observer.
-    @discardableResult
-    func finish(
-        expecting expected: Commitment? = nil,
-        of source: String = ""
-    ) throws(SealingError) -> Commitment {
+    /// - Throws: those of files, hasher and observer.
+    func buildRows() throws(SealingError) -> Commitment {
         var rowStart: UInt64 = 0
         var rowBytes = file.count
         let arity = UInt64(hasher.arity)
@@ -118,7 +129,22 @@ struct TreeWriter {
             rowStart += rowBytes
             rowBytes /= arity
         }
-        let root = Commitment(in: try file.read(at: rowStart, count: 32))
+        return Commitment(in: try file.read(at: rowStart, count: 32))
+    }
+
+    /// Builds the rows above and gives the file its name.
+    ///
+    /// - Parameters:
+    ///   - expected: the root that must come out; otherwise the file gets no name.
+    ///   - source: whose data it is, for the error.
+    /// - Returns: the root.
+    /// - Throws: ``SealingError`` `.commitmentMismatch` and those of files and observer.
+    @discardableResult
+    func finish(
+        expecting expected: Commitment? = nil,
+        of source: String = ""
+    ) throws(SealingError) -> Commitment {
+        let root = try buildRows()
         if let expected, expected != root {
             throw SealingError(
                 .commitmentMismatch,

@@ -145,7 +145,7 @@ package enum VanillaVerifier {
 }
 
 /// Checks one challenge's proof.
-private struct ChallengeCheck {
+struct ChallengeCheck {
     let statement: PoRepStatement
     let graph: StackedGraph
     let node: UInt64

@@ -47,7 +47,7 @@ import Testing
         #expect(first.commD == (try vector.comm_d.node))
         #expect(try run.digestOf(run.paths.layer(1)) == vector.layer1_sha256.string)
         #expect(try run.digestOf(run.paths.layer(2)) == vector.layer2_sha256.string)
-        let second = try run.pipeline.preCommit2(first)
+        let second = try sealWithStops(run, first)
         #expect(second.commC == (try vector.comm_c.node))
         #expect(second.commRLast == (try vector.comm_r_last.node))
         #expect(second.commR == (try vector.comm_r.node))
@@ -71,6 +71,47 @@ import Testing
         #expect(range == [UInt8](repeating: 0, count: 127 * 8))
     }
 
+    /// Pre-commit 2 in three runs with small batches of other sizes, the first two of which are
+    /// stopped in the midst of the one base tree; each goes on where the one before had noted.
+    private func sealWithStops(
+        _ run: SealRun,
+        _ first: PreCommit1Output
+    ) throws -> PreCommit2Output {
+        var options = SealingOptions()
+        options.checkpointNodeCount = 1 << 15
+        for (batch, stop, from) in [(1 << 12, 90_000, 0), (1 << 9, 150_000, 65_536)] {
+            options.columnBatchNodeCount = batch
+            let steps = StepLog()
+            let hasher = LargestBatch()
+            let pipeline = run.pipeline(
+                options: options,
+                observer: SealObserver(
+                    progress: steps.note,
+                    isCancelled: { (steps.last("columns and replica") ?? 0) >= stop }
+                ),
+                hasher: hasher
+            )
+            #expect(sealingError { _ = try pipeline.preCommit2(first) }?.code == .cancelled)
+            #expect(steps.first("columns and replica") == UInt64(from))
+            #expect(hasher.inputCount == batch * 2 * 32)
+        }
+        let steps = StepLog()
+        let hasher = LargestBatch()
+        options.columnBatchNodeCount = 1 << 15
+        let output = try run.pipeline(
+            options: options,
+            observer: SealObserver(progress: steps.note),
+            hasher: hasher
+        ).preCommit2(first)
+        #expect(steps.first("columns and replica") == 131_072)
+        #expect(hasher.inputCount == (1 << 15) * 2 * 32)
+        // Called once more, as after a crash, it only looks at what is there.
+        let again = LargestBatch()
+        #expect(try run.pipeline(hasher: again).preCommit2(first) == output)
+        #expect(again.inputCount == 0)
+        return output
+    }
+
     @Test("the file t_aux equals the published one")
     func temporaryAux() throws {
         let vector = Vectors.all.t_aux[0]
@@ -92,7 +133,8 @@ import Testing
         let cleared = [
             "cache/s-t01000-1/sc-02-data-layer-1.dat", "cache/s-t01000-1/sc-02-data-layer-2.dat",
             "cache/s-t01000-1/sc-02-data-tree-c.dat", "cache/s-t01000-1/sc-02-data-tree-d.dat",
-            "cache/s-t01000-1/sealyard-precommit1.json", "unsealed/s-t01000-1",
+            "cache/s-t01000-1/sealyard-precommit1.json",
+            "cache/s-t01000-1/sealyard-precommit2.json", "unsealed/s-t01000-1",
         ]
         #expect(try run.scratch.files() == (kept + cleared).sorted())
         try run.pipeline.finalize(keepUnsealed: false)

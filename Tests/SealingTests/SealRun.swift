@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Sealing
 import Testing
 
@@ -108,18 +109,43 @@ struct SealRun {
         try pipeline.preCommit2(preCommit1())
     }
 
-    /// Pre-commit 2 with another hasher than the pipeline's.
+    /// The same sector with other options, observer, hasher or places.
+    func pipeline(
+        options: SealingOptions? = nil,
+        observer: SealObserver = .none,
+        hasher: any PoseidonHasher = ProcessorPoseidon(),
+        paths: SectorPaths? = nil
+    ) -> SealPipeline {
+        SealPipeline(
+            parameters: pipeline.parameters,
+            proverID: pipeline.proverID,
+            sectorNumber: pipeline.sectorNumber,
+            paths: paths ?? self.paths,
+            options: options ?? pipeline.options,
+            observer: observer,
+            hasher: hasher
+        )
+    }
+
+    /// Pre-commit 2 from the start, with another hasher than the pipeline's.
     func preCommit2(
         _ first: PreCommit1Output,
         on hasher: any PoseidonHasher
     ) throws -> PreCommit2Output {
-        try SealPipeline(
-            parameters: pipeline.parameters,
-            proverID: pipeline.proverID,
-            sectorNumber: pipeline.sectorNumber,
-            paths: pipeline.paths,
-            hasher: hasher
-        ).preCommit2(first)
+        try forgetReplica()
+        return try pipeline(hasher: hasher).preCommit2(first)
+    }
+
+    /// Our note of pre-commit 2.
+    var replicaNote: String {
+        "\(paths.cache)/sealyard-precommit2.json"
+    }
+
+    /// Removes it, so that pre-commit 2 starts over.
+    func forgetReplica() throws {
+        if FileManager.default.fileExists(atPath: replicaNote) {
+            try FileManager.default.removeItem(atPath: replicaNote)
+        }
     }
 
     func statement(_ output: PreCommit2Output, seed: Commitment) -> PoRepStatement {

@@ -10,21 +10,38 @@
  *     group of 128 bytes   | 254 + 00 | 254 + 00 | 254 + 00 | 254 + 00 |
  */
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "words are read and written as they lie in memory, which must be little-endian"
+#endif
+
+static inline uint64_t load64(const uint8_t *in) {
+    uint64_t word;
+    memcpy(&word, in, 8);
+    return word;
+}
+
+static inline void store64(uint8_t *out, uint64_t word) {
+    memcpy(out, &word, 8);
+}
+
+/* The 254 bits from bit `shift` of `in` on. Two loads that overlap hold the 64 bits of a word. */
+static inline void pad_element(const uint8_t *in, const int shift, uint8_t out[32]) {
+    for (int j = 0; j < 3; j++) {
+        store64(out + 8 * j, load64(in + 8 * j) >> shift | load64(in + 8 * j + 1) << (8 - shift));
+    }
+    /* With a shift of 2 the group ends with the word: its bits are all in the first load. */
+    uint64_t last = load64(in + 24) >> shift;
+    if (shift > 2) {
+        last |= load64(in + 25) << (8 - shift);
+    }
+    store64(out + 24, last & 0x3fffffffffffffff);
+}
+
 static void pad_group(const uint8_t in[127], uint8_t out[128]) {
-    memcpy(out, in, 31);
-    out[31] = in[31] & 0x3f;
-    for (int j = 0; j < 32; j++) {
-        out[32 + j] = (uint8_t)(in[31 + j] >> 6 | in[32 + j] << 2);
-    }
-    out[63] &= 0x3f;
-    for (int j = 0; j < 32; j++) {
-        out[64 + j] = (uint8_t)(in[63 + j] >> 4 | in[64 + j] << 4);
-    }
-    out[95] &= 0x3f;
-    for (int j = 0; j < 31; j++) {
-        out[96 + j] = (uint8_t)(in[95 + j] >> 2 | in[96 + j] << 6);
-    }
-    out[127] = in[126] >> 2;
+    pad_element(in, 0, out);
+    pad_element(in + 31, 6, out + 32);
+    pad_element(in + 63, 4, out + 64);
+    pad_element(in + 95, 2, out + 96);
 }
 
 csealing_status csealing_fr32_pad(const uint8_t *data, size_t count, uint8_t *padded,
@@ -44,22 +61,28 @@ csealing_status csealing_fr32_pad(const uint8_t *data, size_t count, uint8_t *pa
     return CSEALING_OK;
 }
 
+/* Puts the 254 bits of an element behind the `shift` bits of `carry`.
+ * Returns what does not fit in 32 bytes: the next element's carry. */
+static inline uint64_t unpad_element(const uint8_t in[32], const int shift, uint64_t carry,
+                                     uint8_t *out) {
+    for (int j = 0; j < 4; j++) {
+        uint64_t word = load64(in + 8 * j);
+        if (j == 3) {
+            word &= 0x3fffffffffffffff;
+        }
+        store64(out + 8 * j, word << shift | carry);
+        carry = shift > 0 ? word >> (64 - shift) : 0;
+    }
+    return carry;
+}
+
 void csealing_fr32_unpad(const uint8_t *padded, uint8_t *data, size_t group_count) {
     for (; group_count > 0; group_count--, padded += 128, data += 127) {
-        memcpy(data, padded, 31);
-        data[31] = (uint8_t)((padded[31] & 0x3f) | padded[32] << 6);
-        for (int j = 0; j < 31; j++) {
-            const uint8_t next = padded[33 + j];
-            data[32 + j] = (uint8_t)(padded[32 + j] >> 2 | next << 6);
-        }
-        data[63] = (uint8_t)((padded[63] & 0x3f) >> 2 | padded[64] << 4);
-        for (int j = 0; j < 31; j++) {
-            data[64 + j] = (uint8_t)(padded[64 + j] >> 4 | padded[65 + j] << 4);
-        }
-        data[95] = (uint8_t)((padded[95] & 0x3f) >> 4 | padded[96] << 2);
-        for (int j = 0; j < 31; j++) {
-            const uint8_t next = j < 30 ? padded[97 + j] : (uint8_t)(padded[127] & 0x3f);
-            data[96 + j] = (uint8_t)(padded[96 + j] >> 6 | next << 2);
-        }
+        unpad_element(padded, 0, 0, data);
+        /* The six bits above byte 31, written once more with the second element behind them. */
+        uint64_t carry = padded[31] & 0x3f;
+        carry = unpad_element(padded + 32, 6, carry, data + 31);
+        carry = unpad_element(padded + 64, 4, carry, data + 63);
+        unpad_element(padded + 96, 2, carry, data + 95);
     }
 }

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension SealPipeline {
+    /// Opens all synthetic challenges and writes them to `syn-porep-vanilla-proofs.dat`.
+    ///
+    /// CommR fixes which they are, so this follows pre-commit 2; afterwards ``clearLayers()`` may
+    /// free the room of layers and trees while the seed is waited for. A challenge is written as it is
+    /// opened, so that memory does not grow with their number; the file appears when it is complete.
+    ///
+    /// - Parameters:
+    ///   - ticket: the sealing randomness of pre-commit 1.
+    ///   - commitments: what pre-commit 2 gave.
+    /// - Throws: ``SealingError`` `.invalidArgument` for another family of proofs, and as
+    ///   ``commit1(ticket:seed:commitments:)``.
+    package func synthesize(
+        ticket: Commitment,
+        commitments: PreCommit2Output
+    ) throws(SealingError) {
+        try requireSynthetic()
+        let opener = try openSector(commitments)
+        let replicaID = replicaID(ticket: ticket, commD: commitments.commD)
+        let challenges = try syntheticChallenges(replicaID, commitments)
+        let layout = SyntheticProofLayout(size: size)
+        let statement = statement(replicaID, commitments)
+        let graph = try StackedGraph(parameters)
+        let file = try OutputFile(paths.syntheticProofs)
+        try file.append(opener.commD.bytes + opener.commC.bytes + opener.commRLast.bytes)
+        for (index, node) in challenges.enumerated() {
+            try observer.step("synthetic proofs", UInt64(index), UInt64(challenges.count))
+            let proof = try opener.proof(node)
+            do throws(VanillaRejection) {
+                try ChallengeCheck(statement: statement, graph: graph, node: node).run(proof)
+            } catch {
+                throw SealingError(
+                    .commitmentMismatch,
+                    "the files in \(paths.cache) do not prove node \(node): \(error); "
+                        + "they are damaged or of another ticket"
+                )
+            }
+            try file.append(layout.encode(proof))
+        }
+        try file.commit()
+    }
+
+    /// Removes layers, tree-d and tree-c of a sector whose synthetic openings are on the disk.
+    ///
+    /// - Throws: ``SealingError`` `.missingFile` or `.wrongFileSize` for the openings, which are looked
+    ///   at first; `.invalidArgument` for another family of proofs, `.inputOutput`.
+    package func clearLayers() throws(SealingError) {
+        try requireSynthetic()
+        let count = UInt64(syntheticCount)
+        let layout = SyntheticProofLayout(size: size)
+        try Files.require(
+            paths.syntheticProofs,
+            size: SyntheticProofLayout.headerByteCount + count * UInt64(layout.recordByteCount),
+            "the synthetic proofs"
+        )
+        _ = try PersistentAux(file: paths.persistentAux)
+        _ = try ReplicaTreeReader(paths, size: size)
+        try removeSealingFiles()
+        try Files.synchronizeParent(of: paths.persistentAux)
+    }
+
+    /// Picks the openings that the seed chooses, and checks them.
+    func pickSynthetic(
+        ticket: Commitment,
+        replicaID: Commitment,
+        seed: Commitment,
+        commitments: PreCommit2Output
+    ) throws(SealingError) -> VanillaProofs {
+        let aux = try requireAux(commitments)
+        let layout = SyntheticProofLayout(size: size)
+        let header = SyntheticProofLayout.headerByteCount
+        let set = syntheticSet(replicaID, commitments)
+        let path = paths.syntheticProofs
+        try Files.require(
+            path,
+            size: header + UInt64(set.count) * UInt64(layout.recordByteCount),
+            "the synthetic proofs"
+        )
+        let file = try InputFile(path)
+        let expected = commitments.commD.bytes + aux.bytes
+        guard try file.read(at: 0, count: Int(header)) == expected else {
+            throw SealingError(
+                .commitmentMismatch,
+                "\(path) is not of this sector: its roots are other ones; remove it and open again"
+            )
+        }
+        let perPartition = parameters.challengesPerPartition
+        var partitions: [[ChallengeProof]] = []
+        for partition in 0..<parameters.partitionCount {
+            let indexes = try set.selectIndexes(
+                seed: seed,
+                first: partition * perPartition,
+                count: perPartition
+            )
+            var proofs: [ChallengeProof] = []
+            for index in indexes {
+                try observer.step("vanilla proofs", UInt64(index), UInt64(set.count))
+                let bytes = try file.read(
+                    at: header + UInt64(index) * UInt64(layout.recordByteCount),
+                    count: layout.recordByteCount
+                )
+                proofs.append(try layout.decode(bytes, commD: commitments.commD, aux: aux))
+            }
+            partitions.append(proofs)
+        }
+        let proofs = vanillaProofs(
+            partitions,
+            ticket: ticket,
+            replicaID: replicaID,
+            seed: seed,
+            commitments: commitments
+        )
+        do throws(VanillaRejection) {
+            try VanillaVerifier.verify(proofs, statement(replicaID, commitments, seed: seed))
+        } catch {
+            throw SealingError(
+                .commitmentMismatch,
+                "\(path) does not prove the sector, \(error); remove it and open again"
+            )
+        }
+        return proofs
+    }
+
+    private func requireSynthetic() throws(SealingError) {
+        guard parameters.family == .synthetic else {
+            throw SealingError(
+                .invalidArgument,
+                "\(parameters.proofName) has no synthetic challenges"
+            )
+        }
+    }
+
+    /// Challenges of the set.
+    private var syntheticCount: Int {
+        SyntheticChallenges(replicaID: .zero, commR: .zero, nodeCount: size.nodeCount).count
+    }
+
+    private func syntheticSet(
+        _ replicaID: Commitment,
+        _ commitments: PreCommit2Output
+    ) -> SyntheticChallenges {
+        SyntheticChallenges(
+            replicaID: replicaID,
+            commR: commitments.commR,
+            nodeCount: size.nodeCount
+        )
+    }
+
+    private func syntheticChallenges(
+        _ replicaID: Commitment,
+        _ commitments: PreCommit2Output
+    ) throws(SealingError) -> [UInt64] {
+        let set = syntheticSet(replicaID, commitments)
+        return try set.generate(count: set.count)
+    }
+
+    private func statement(
+        _ replicaID: Commitment,
+        _ commitments: PreCommit2Output,
+        seed: Commitment = .zero
+    ) -> PoRepStatement {
+        PoRepStatement(
+            parameters: parameters,
+            replicaID: replicaID,
+            commD: commitments.commD,
+            commR: commitments.commR,
+            seed: seed
+        )
+    }
+}
