@@ -199,7 +199,7 @@ enum Files {
 final class InputFile: Sendable {
     let path: String
     let size: UInt64
-    private let descriptor: Int32
+    let descriptor: Int32
 
     init(_ path: String) throws(SealingError) {
         guard let size = try Files.size(path) else {
@@ -236,10 +236,12 @@ final class InputFile: Sendable {
 final class OutputFile {
     let path: String
     private let temporary: String
-    private let descriptor: Int32
+    let descriptor: Int32
     private var isCommitted = false
     /// Bytes appended so far.
-    private(set) var count: UInt64 = 0
+    var count: UInt64 = 0
+    /// Bytes that the disk has been asked for.
+    var writtenBack: UInt64 = 0
 
     /// Creates the temporary file.
     ///
@@ -267,11 +269,19 @@ final class OutputFile {
         }
     }
 
+    /// Takes over a temporary file that is open and empty.
+    init(_ path: String, temporary: String, descriptor: Int32) {
+        self.path = path
+        self.temporary = temporary
+        self.descriptor = descriptor
+    }
+
     deinit {
-        close(descriptor)
+        /* The name goes first: while the file is open, a lock on it keeps others from taking it up. */
         if !isCommitted {
             unlink(temporary)
         }
+        close(descriptor)
     }
 
     func append(_ bytes: [UInt8]) throws(SealingError) {
@@ -281,6 +291,7 @@ final class OutputFile {
     func append(_ bytes: [UInt8], in range: Range<Int>) throws(SealingError) {
         try Files.write(descriptor, path: temporary, bytes, in: range, at: count)
         count += UInt64(range.count)
+        writeBack(upTo: count)
     }
 
     /// Reads back what was appended.
