@@ -77,6 +77,14 @@ package struct SHA256: Sendable {
         }
     }
 
+    /// Absorbs bytes that lie elsewhere.
+    mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        guard let base = bytes.baseAddress else { return }
+        // Safety: the kernel reads the buffer's bytes and keeps no pointer.
+        csealing_sha256_update(
+            implementation.native, &state, base.assumingMemoryBound(to: UInt8.self), bytes.count)
+    }
+
     /// The digest of all that was absorbed.
     package func finalize() -> Commitment {
         var copy = state

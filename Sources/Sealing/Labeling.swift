@@ -3,14 +3,31 @@ import CSealing
 
 /// Computes label layers in memory, chunk by chunk.
 struct LayerLabeler {
-    /// Nodes between two looks at the observer; about 10 ms of work.
+    /// Nodes between two looks at the observer; about 5 ms of work.
     private static let chunkNodeCount: UInt64 = 1 << 13
 
-    let replicaID: Commitment
+    let identifier: [UInt8]
     let nodeCount: UInt64
     let parents: ParentSource
     let observer: SealObserver
-    var implementation = SHAImplementation.automatic
+    let implementation: SHAImplementation
+    /// Who gathers ahead of the hasher; without them it fetches its parents itself.
+    let crew: LabelCrew?
+
+    init(
+        replicaID: Commitment,
+        parents: ParentSource,
+        observer: SealObserver,
+        crew: LabelCrew? = nil,
+        implementation: SHAImplementation = .automatic
+    ) {
+        identifier = replicaID.bytes
+        nodeCount = parents.nodeCount
+        self.parents = parents
+        self.observer = observer
+        self.crew = crew
+        self.implementation = implementation
+    }
 
     /// Labels a whole layer.
     ///
@@ -19,37 +36,69 @@ struct LayerLabeler {
     ///   - previous: the layer before; not read for layer 1.
     ///   - current: `32 * nodeCount` bytes, overwritten.
     ///   - chunkDone: called with the byte range of `current` that has just been finished.
-    /// - Throws: ``SealingError`` `.cancelled`, and what `chunkDone` throws.
+    /// - Throws: ``SealingError`` `.cancelled`, `.malformed` for parents that leave the graph, and what
+    ///   `chunkDone` throws.
     func label(
         layer: Int,
-        previous: [UInt8],
-        into current: inout [UInt8],
-        chunkDone: (_ current: [UInt8], _ range: Range<Int>) throws(SealingError) -> Void
+        previous: LayerBuffer?,
+        into current: LayerBuffer,
+        chunkDone: (_ range: Range<Int>) throws(SealingError) -> Void
     ) throws(SealingError) {
         precondition(current.count == Int(32 * nodeCount), "a layer has 32 bytes for each node")
-        precondition(layer == 1 || previous.count == current.count)
-        let identifier = replicaID.bytes
+        precondition(layer == 1 || previous?.count == current.count)
+        if let crew {
+            try crew.label(
+                self,
+                layer: layer,
+                previous: previous,
+                into: current,
+                chunkNodeCount: LayerLabeler.chunkNodeCount,
+                chunkDone: chunkDone
+            )
+            return
+        }
+        var scratch: [UInt32] = []
         var first: UInt64 = 0
         while first < nodeCount {
             try observer.step("layer \(layer)", first, nodeCount)
-            let count = Int(min(LayerLabeler.chunkNodeCount, nodeCount - first))
-            let edges = try parents.parents(first: first, count: count)
-            try Kernels.check(
-                csealing_sdr_labels(
-                    implementation.native,
-                    identifier,
-                    UInt32(layer),
-                    nodeCount,
-                    edges,
-                    first,
-                    count,
-                    previous,
-                    &current
-                ),
-                "labels of layer \(layer)"
+            let end = min(first + LayerLabeler.chunkNodeCount, nodeCount)
+            try labelAlone(layer, first..<end, previous, current, &scratch)
+            try chunkDone(Int(32 * first)..<Int(32 * end))
+            first = end
+        }
+    }
+
+    /// Labels some nodes, all before which are labeled, on this thread only.
+    func labelAlone(
+        _ layer: Int,
+        _ nodes: Range<UInt64>,
+        _ previous: LayerBuffer?,
+        _ current: LayerBuffer,
+        _ scratch: inout [UInt32]
+    ) throws(SealingError) {
+        let status = try parents.withParents(
+            first: nodes.lowerBound,
+            count: nodes.count,
+            scratch: &scratch
+        ) {
+            csealing_sdr_labels(
+                implementation.native,
+                identifier,
+                UInt32(layer),
+                nodeCount,
+                $0,
+                nodes.lowerBound,
+                nodes.count,
+                previous?.base,
+                current.base
             )
-            try chunkDone(current, Int(32 * first)..<Int(32 * first) + 32 * count)
-            first += UInt64(count)
+        }
+        guard status == .CSEALING_OK else {
+            throw SealingError(
+                .malformed,
+                "the parents of nodes \(nodes.lowerBound) to \(nodes.upperBound) leave the graph: "
+                    + "remove the parent cache file"
+            )
         }
     }
 }
@@ -107,31 +156,39 @@ package enum Label {
 package enum StackedLabels {
     /// All layers, each `32 * nodeCount` bytes.
     ///
+    /// - Parameter producerCount: threads that gather ahead of the one that hashes, 0 to 64.
     /// - Throws: ``SealingError`` `.invalidArgument` beyond 2^24 nodes or 16 layers.
     package static func compute(
         graph: StackedGraph,
         replicaID: Commitment,
         layerCount: Int,
+        producerCount: Int = 0,
         _ implementation: SHAImplementation = .automatic
     ) throws(SealingError) -> [[UInt8]] {
-        guard graph.nodeCount <= 1 << 24, (1...16).contains(layerCount) else {
+        guard graph.nodeCount <= 1 << 24, (1...16).contains(layerCount),
+            (0...LabelCrew.producerCountMax).contains(producerCount)
+        else {
             throw SealingError(
                 .invalidArgument,
-                "\(layerCount) layers of \(graph.nodeCount) nodes are too many"
+                "\(layerCount) layers of \(graph.nodeCount) nodes by \(producerCount) producers are"
+                    + " too many"
             )
         }
         let labeler = LayerLabeler(
             replicaID: replicaID,
-            nodeCount: graph.nodeCount,
-            parents: try ParentSource(graph: graph, cacheDirectory: nil, observer: .none),
+            parents: try ParentSource(computing: graph),
             observer: .none,
+            crew: producerCount > 0 ? try LabelCrew(producerCount: producerCount) : nil,
             implementation: implementation
         )
+        let count = Int(32 * graph.nodeCount)
         var layers: [[UInt8]] = []
+        var previous: LayerBuffer?
         for layer in 1...layerCount {
-            var current = [UInt8](repeating: 0, count: Int(32 * graph.nodeCount))
-            try labeler.label(layer: layer, previous: layers.last ?? [], into: &current) { _, _ in }
-            layers.append(current)
+            let current = try LayerBuffer.make(count, "layer \(layer)")
+            try labeler.label(layer: layer, previous: previous, into: current) { _ in }
+            layers.append(current.bytes(in: 0..<count))
+            previous = current
         }
         return layers
     }

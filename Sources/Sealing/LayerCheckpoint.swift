@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import Synchronization
 
 /// Which layers of a sector are complete, with their digests.
 ///
@@ -44,5 +45,34 @@ struct LayerCheckpoint: Codable {
             throw SealingError(.malformed, "encode \(path): \(error)")
         }
         try Files.write(Array(data), to: path)
+    }
+}
+
+/// The checkpoint of a run, of which layers are noted by whichever thread has written them.
+final class CheckpointKeeper: Sendable {
+    private let checkpoint: Mutex<LayerCheckpoint>
+    private let path: String
+
+    init(_ checkpoint: LayerCheckpoint, _ path: String) {
+        self.checkpoint = Mutex(checkpoint)
+        self.path = path
+    }
+
+    /// Drops layers that will be written again, before they are.
+    func forgetLayers(after count: Int) throws(SealingError) {
+        try save { $0.forgetLayers(after: count) }
+    }
+
+    /// Notes that the next layer is complete on the disk.
+    func add(_ digest: String) throws(SealingError) {
+        try save { $0.layers.append(digest) }
+    }
+
+    private func save(_ change: (inout LayerCheckpoint) -> Void) throws(SealingError) {
+        let changed = checkpoint.withLock { checkpoint in
+            change(&checkpoint)
+            return checkpoint
+        }
+        try changed.save(path)
     }
 }

@@ -11,20 +11,25 @@ package struct SealProgress: Hashable, Sendable {
 
 /// The caller's ear during long work: it hears of progress and may stop it.
 ///
-/// Both callbacks run on the thread that does the work, several times a second; they must be quick.
+/// The callbacks run on a thread that does the work, `progress` and `isCancelled` several times a
+/// second; they must be quick.
 package struct SealObserver: Sendable {
     package let progress: @Sendable (SealProgress) -> Void
     package let isCancelled: @Sendable () -> Bool
+    /// Told what went differently from what was asked, and what to do about it; the work goes on.
+    package let warn: @Sendable (String) -> Void
 
     /// Hears nothing and never stops.
     package static let none = SealObserver()
 
     package init(
         progress: @escaping @Sendable (SealProgress) -> Void = { _ in },
-        isCancelled: @escaping @Sendable () -> Bool = { false }
+        isCancelled: @escaping @Sendable () -> Bool = { false },
+        warn: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.progress = progress
         self.isCancelled = isCancelled
+        self.warn = warn
     }
 
     /// Reports, then asks whether to go on.

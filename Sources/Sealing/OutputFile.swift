@@ -13,13 +13,15 @@ import Darwin
 final class OutputFile {
     let path: String
     private let temporary: String
-    private let descriptor: Int32
+    let descriptor: Int32
     /// Whether the file under the temporary name goes when this object does.
     private var isTemporary = true
     /// Digest of what was appended since ``takeDigest()``, if anyone asks for it.
     private var digest: SHA256?
     /// Bytes in the file so far.
-    private(set) var count: UInt64 = 0
+    var count: UInt64 = 0
+    /// Bytes that the disk has been asked for.
+    var writtenBack: UInt64 = 0
 
     /// Creates the temporary file.
     ///
@@ -65,6 +67,7 @@ final class OutputFile {
         }
         isTemporary = false
         self.count = count
+        writtenBack = count
         digest = SHA256()
         descriptor = open(temporary, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
@@ -75,16 +78,24 @@ final class OutputFile {
         }
     }
 
+    /// Takes over a temporary file that is open and empty.
+    init(_ path: String, temporary: String, descriptor: Int32) {
+        self.path = path
+        self.temporary = temporary
+        self.descriptor = descriptor
+    }
+
     /// Where a file lies that a later run goes on with.
     static func partial(_ path: String) -> String {
         path + ".partial"
     }
 
     deinit {
-        close(descriptor)
+        /* The name goes first: while the file is open, a lock on it keeps others from taking it up. */
         if isTemporary {
             unlink(temporary)
         }
+        close(descriptor)
     }
 
     /// SHA-256, in hexadecimal, of the bytes appended since the last call or the opening.
@@ -122,6 +133,7 @@ final class OutputFile {
         try Files.write(descriptor, path: temporary, bytes, in: range, at: count)
         count += UInt64(range.count)
         digest?.update(bytes, in: range)
+        writeBack(upTo: count)
     }
 
     /// Reads back what was appended.

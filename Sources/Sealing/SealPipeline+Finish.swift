@@ -91,7 +91,7 @@ extension SealPipeline {
                     + "127-byte groups within the \(size.unpaddedBytes) of the sector"
             )
         }
-        try demandMemory(2 * size.bytes + 2 * count, "unsealing \(count) bytes")
+        try demandLayers(more: 2 * count)
         let replica = try openReplica()
         let key = try lastLayer(replicaID: replicaID(ticket: ticket, commD: commD))
         let data = try decode(
@@ -110,32 +110,22 @@ extension SealPipeline {
 
     private func decode(
         _ replica: InputFile,
-        _ key: [UInt8],
+        _ key: LayerBuffer,
         at: UInt64,
         count: Int
     ) throws(SealingError) -> [UInt8] {
         let sealed = try replica.read(at: at, count: count)
-        return try Field.decode(replica: sealed, key: Array(key[Int(at)..<Int(at) + count]))
+        return try Field.decode(replica: sealed, key: key.bytes(in: Int(at)..<Int(at) + count))
     }
 
     /// The labels that encode the replica, computed in memory.
-    private func lastLayer(replicaID: Commitment) throws(SealingError) -> [UInt8] {
-        try demandMemory(2 * size.bytes, "labeling a \(size) sector")
-        let labeler = LayerLabeler(
-            replicaID: replicaID,
-            nodeCount: size.nodeCount,
-            parents: try ParentSource(
-                graph: try StackedGraph(parameters),
-                cacheDirectory: options.parentCacheDirectory,
-                observer: observer
-            ),
-            observer: observer
-        )
-        var previous = [UInt8](repeating: 0, count: Int(size.bytes))
-        var current = previous
+    private func lastLayer(replicaID: Commitment) throws(SealingError) -> LayerBuffer {
+        try demandLayers()
+        let labeler = try makeLabeler(replicaID: replicaID, graph: try StackedGraph(parameters))
+        var (previous, current) = try makeLayers()
         for layer in 1...shape.layerCount {
             swap(&previous, &current)
-            try labeler.label(layer: layer, previous: previous, into: &current) { _, _ in }
+            try labeler.label(layer: layer, previous: previous, into: current) { _ in }
         }
         return current
     }

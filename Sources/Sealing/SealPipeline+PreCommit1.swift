@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Kernel
 
 /// What pre-commit 1 leaves behind, in the reference's JSON shape.
 package struct PreCommit1Output: Hashable, Sendable {
@@ -48,8 +49,9 @@ extension SealPipeline {
         ticket: Commitment,
         pieces: [PieceInfo]
     ) throws(SealingError) -> PreCommit1Output {
-        var start = try prepare(ticket: ticket, pieces: pieces)
-        try labelLayers(&start)
+        let start = try prepare(ticket: ticket, pieces: pieces)
+        try labelLayers(start)
+        try leaveSealedCopy()
         return output(start)
     }
 
@@ -68,10 +70,7 @@ extension SealPipeline {
             )
         }
         try Files.require(paths.unsealed, size: size.bytes, "the unsealed file")
-        try demandMemory(
-            2 * sectorsAtOnce * size.bytes,
-            "labeling \(sectorsAtOnce) of \(size) at once"
-        )
+        try demandLayers(sectorsAtOnce: sectorsAtOnce)
         let commD = try CommD.compute(pieces: pieces, sectorSize: size)
         let replicaID = replicaID(ticket: ticket, commD: commD)
         try Files.makeDirectory(paths.cache)
@@ -148,45 +147,105 @@ extension SealPipeline {
         try checkpoint.save(paths.checkpoint)
     }
 
-    private func labelLayers(_ start: inout PreCommit1Start) throws(SealingError) {
+    private func labelLayers(_ start: PreCommit1Start) throws(SealingError) {
         let count = shape.layerCount
         let finished = start.finished
         guard finished < count else {
             return
         }
-        start.checkpoint.forgetLayers(after: finished)
-        try start.checkpoint.save(paths.checkpoint)
-        let labeler = LayerLabeler(
-            replicaID: start.replicaID,
-            nodeCount: size.nodeCount,
-            parents: try ParentSource(
-                graph: start.graph,
-                cacheDirectory: options.parentCacheDirectory,
-                observer: observer
-            ),
-            observer: observer
-        )
-        var previous: [UInt8] = []
+        let keeper = CheckpointKeeper(start.checkpoint, paths.checkpoint)
+        try keeper.forgetLayers(after: finished)
+        let labeler = try makeLabeler(replicaID: start.replicaID, graph: start.graph)
+        var (previous, current) = try makeLayers()
         if finished > 0 {
-            previous = try InputFile(paths.layer(finished)).read(at: 0, count: Int(size.bytes))
+            try previous.fill(
+                from: InputFile(paths.layer(finished)),
+                observer: observer,
+                "reading layer \(finished)"
+            )
         }
-        var current = [UInt8](repeating: 0, count: Int(size.bytes))
+        let pool = try labeler.crew.map { (_) throws(SealingError) in try LayerWriter.makePool() }
+        defer { pool?.shutDown() }
+        /* The writer of the layer before, which may still be at work while this one is labeled. */
+        var pending: LayerWriter?
         for layer in (finished + 1)...count {
-            let file = try OutputFile(paths.layer(layer))
-            var hasher = SHA256()
-            try labeler.label(layer: layer, previous: previous, into: &current) {
-                (bytes, range) throws(SealingError) in
-                try file.append(bytes, in: range)
-                hasher.update(bytes, in: range)
+            let writer = try LayerWriter(paths.layer(layer), current, pool: pool)
+            do throws(SealingError) {
+                try labeler.label(layer: layer, previous: previous, into: current) {
+                    (range) throws(SealingError) in
+                    try writer.write(range)
+                }
+                try writer.finish { (digest) throws(SealingError) in try keeper.add(digest) }
+            } catch {
+                /* The layer before is all but on the disk: it is kept. */
+                writer.abandon()
+                try pending?.wait()
+                throw error
             }
-            try file.commit()
-            start.checkpoint.layers.append(hasher.finalize().hex)
-            try start.checkpoint.save(paths.checkpoint)
-            if previous.isEmpty {
-                previous = [UInt8](repeating: 0, count: Int(size.bytes))
-            }
+            try pending?.wait()
+            pending = writer
             swap(&previous, &current)
         }
+        try pending?.wait()
+    }
+
+    /// What labels this sector's layers, as the options say.
+    ///
+    /// - Throws: ``SealingError`` `.invalidArgument` for options out of range, else as the parent cache.
+    func makeLabeler(
+        replicaID: Commitment,
+        graph: StackedGraph
+    ) throws(SealingError) -> LayerLabeler {
+        guard (0...LabelCrew.producerCountMax).contains(options.labelProducerCount) else {
+            throw SealingError(
+                .invalidArgument,
+                "0 to \(LabelCrew.producerCountMax) threads gather labels, not "
+                    + "\(options.labelProducerCount)"
+            )
+        }
+        return LayerLabeler(
+            replicaID: replicaID,
+            parents: try ParentSource(graph: graph, options: options, observer: observer),
+            observer: observer,
+            crew: options.labelProducerCount == 0
+                ? nil : try LabelCrew(producerCount: options.labelProducerCount)
+        )
+    }
+
+    /// Memory for the layer before and the one that is labeled, of all sectors that are labeled at once.
+    func makeLayers(
+        sectorsAtOnce: Int = 1
+    ) throws(SealingError) -> (previous: LayerBuffer, current: LayerBuffer) {
+        let count = Int(size.bytes) * sectorsAtOnce
+        func make() throws(SealingError) -> LayerBuffer {
+            try LayerBuffer.make(
+                count,
+                "labels of \(sectorsAtOnce == 1 ? "a" : String(sectorsAtOnce)) \(size) sector",
+                options: options,
+                observer: observer
+            )
+        }
+        return (try make(), try make())
+    }
+
+    /// Demands that the two buffers of ``makeLayers(sectorsAtOnce:)``, and `more`, stay within the limit.
+    func demandLayers(sectorsAtOnce: UInt64 = 1, more: UInt64 = 0) throws(SealingError) {
+        let layer = sectorsAtOnce * size.bytes
+        let mapped = options.hugePages == .none ? layer : options.hugePages.rounded(layer)
+        try demandMemory(2 * mapped + more, "labeling \(sectorsAtOnce) of \(size) at once")
+    }
+
+    /// Does what ``SealingOptions/leavesSealedCopy`` asks, unless the replica is there already.
+    func leaveSealedCopy() throws(SealingError) {
+        guard options.leavesSealedCopy, try Files.size(paths.persistentAux) == nil else {
+            return
+        }
+        try Files.copy(
+            InputFile(paths.unsealed),
+            to: paths.sealed,
+            observer: observer,
+            "copy for the sealed file"
+        )
     }
 
     /// Whether a layer is on disk and is the one that this sector has: by its digest if this
@@ -209,7 +268,8 @@ extension SealPipeline {
             path: path,
             previous: layer == 1 ? nil : paths.layer(layer - 1),
             replicaID: replicaID,
-            graph: graph
+            graph: graph,
+            observer: observer
         )
         guard sampled, checkpoint.layers.count == layer - 1 else {
             return false
@@ -254,7 +314,8 @@ enum LayerSample {
         path: String,
         previous: String?,
         replicaID: Commitment,
-        graph: StackedGraph
+        graph: StackedGraph,
+        observer: SealObserver
     ) throws(SealingError) -> Bool {
         let file = try InputFile(path)
         let below = try previous.map { (path) throws(SealingError) in try InputFile(path) }
@@ -263,7 +324,10 @@ enum LayerSample {
          * fails at once. */
         var nodes = Array(stride(from: 0, to: graph.nodeCount, by: Int(step)))
         nodes.append(graph.nodeCount - 1)
-        for node in nodes {
+        for (index, node) in nodes.enumerated() {
+            if index.isMultiple(of: 16) {
+                try observer.step("layer \(layer) check", node, graph.nodeCount)
+            }
             var labels: [Commitment] = []
             if node > 0 {
                 let parents = try graph.parents(first: node, count: 1)

@@ -63,6 +63,9 @@ extension SealPipeline {
         if finished < first.shape.layerCount {
             try first.labelTogether(jobs, &starts, finished)
         }
+        for job in jobs {
+            try job.pipeline.leaveSealedCopy()
+        }
         return zip(jobs, starts).map { $0.pipeline.output($1) }
     }
 
@@ -77,32 +80,27 @@ extension SealPipeline {
             nodeCount: size.nodeCount,
             parents: try ParentSource(
                 graph: starts[0].graph,
-                cacheDirectory: options.parentCacheDirectory,
+                options: options,
                 observer: observer
             ),
             observer: observer
         )
-        let layerBytes = Int(size.bytes) * jobs.count
-        var previous: [UInt8] = []
-        if finished > 0 {
-            previous = [UInt8](repeating: 0, count: layerBytes)
-        }
+        var (previous, current) = try makeLayers(sectorsAtOnce: jobs.count)
         for index in jobs.indices {
             let paths = jobs[index].pipeline.paths
             starts[index].checkpoint.forgetLayers(after: finished)
             try starts[index].checkpoint.save(paths.checkpoint)
             if finished > 0 {
-                try labeler.join(InputFile(paths.layer(finished)), sector: index, into: &previous)
+                try labeler.join(InputFile(paths.layer(finished)), sector: index, into: previous)
             }
         }
-        var current = [UInt8](repeating: 0, count: layerBytes)
         for layer in (finished + 1)...shape.layerCount {
             var files: [OutputFile] = []
             for job in jobs {
                 files.append(try OutputFile(job.pipeline.paths.layer(layer)))
             }
             var hashers = [SHA256](repeating: SHA256(), count: jobs.count)
-            try labeler.label(layer: layer, previous: previous, into: &current) {
+            try labeler.label(layer: layer, previous: previous, into: current) {
                 (sector, bytes) throws(SealingError) in
                 try files[sector].append(bytes)
                 hashers[sector].update(bytes)
@@ -111,9 +109,6 @@ extension SealPipeline {
                 try files[index].commit()
                 starts[index].checkpoint.layers.append(hashers[index].finalize().hex)
                 try starts[index].checkpoint.save(jobs[index].pipeline.paths.checkpoint)
-            }
-            if previous.isEmpty {
-                previous = [UInt8](repeating: 0, count: layerBytes)
             }
             swap(&previous, &current)
         }
@@ -140,42 +135,39 @@ struct BatchLabeler {
     /// - Throws: ``SealingError`` `.cancelled`, and what `chunkDone` throws.
     func label(
         layer: Int,
-        previous: [UInt8],
-        into current: inout [UInt8],
+        previous: LayerBuffer?,
+        into current: LayerBuffer,
         chunkDone: (_ sector: Int, _ labels: [UInt8]) throws(SealingError) -> Void
     ) throws(SealingError) {
         let width = replicaIDs.count
         precondition(current.count == Int(32 * nodeCount) * width, "32 bytes a node and sector")
-        precondition(layer == 1 || previous.count == current.count)
+        precondition(layer == 1 || previous?.count == current.count)
         let identifiers = replicaIDs.flatMap(\.bytes)
+        var scratch: [UInt32] = []
         var first: UInt64 = 0
         while first < nodeCount {
             try observer.step("layer \(layer)", first, nodeCount)
             let count = Int(min(BatchLabeler.chunkNodeCount, nodeCount - first))
-            let edges = try parents.parents(first: first, count: count)
-            try Kernels.check(
+            let status = try parents.withParents(first: first, count: count, scratch: &scratch) {
                 csealing_sdr_labels_batch(
                     implementation.native,
                     width,
                     identifiers,
                     UInt32(layer),
                     nodeCount,
-                    edges,
+                    $0,
                     first,
                     count,
-                    previous,
-                    &current
-                ),
-                "labels of layer \(layer)"
-            )
+                    previous?.base,
+                    current.base
+                )
+            }
+            try Kernels.check(status, "labels of layer \(layer)")
             var labels = [UInt8](repeating: 0, count: 32 * count)
             for sector in 0..<width {
-                // Safety: the kernel reads the chunk that it has just written, inside the array.
-                current.withUnsafeBufferPointer { buffer in
-                    guard let base = buffer.baseAddress else { return }
-                    let chunk = base + 32 * width * Int(first)
-                    csealing_split(width, sector, chunk, &labels, count)
-                }
+                // Safety: the kernel reads the chunk that it has just written, inside the buffer.
+                let chunk = current.base + 32 * width * Int(first)
+                csealing_split(width, sector, chunk, &labels, count)
                 try chunkDone(sector, labels)
             }
             first += UInt64(count)
@@ -186,18 +178,17 @@ struct BatchLabeler {
     func join(
         _ file: InputFile,
         sector: Int,
-        into layer: inout [UInt8]
+        into layer: LayerBuffer
     ) throws(SealingError) {
         let width = replicaIDs.count
+        precondition(layer.count == Int(32 * nodeCount) * width, "32 bytes a node and sector")
         var first: UInt64 = 0
         while first < nodeCount {
+            try observer.step("reading a layer", first, nodeCount)
             let count = min(BatchLabeler.chunkNodeCount, nodeCount - first)
             let labels = try file.read(at: 32 * first, count: Int(32 * count))
-            // Safety: the kernel writes nodes first ..< first + count of one sector, inside the array.
-            layer.withUnsafeMutableBufferPointer { buffer in
-                guard let base = buffer.baseAddress else { return }
-                csealing_join(width, sector, labels, base + 32 * width * Int(first), Int(count))
-            }
+            // Safety: the kernel writes nodes first ..< first + count of one sector, inside the buffer.
+            csealing_join(width, sector, labels, layer.base + 32 * width * Int(first), Int(count))
             first += count
         }
     }
@@ -225,16 +216,19 @@ extension StackedLabels {
         let labeler = BatchLabeler(
             replicaIDs: replicaIDs,
             nodeCount: graph.nodeCount,
-            parents: try ParentSource(graph: graph, cacheDirectory: nil, observer: .none),
+            parents: try ParentSource(computing: graph),
             observer: .none,
             implementation: implementation
         )
         var layers: [[[UInt8]]] = []
-        var previous: [UInt8] = []
+        var previous: LayerBuffer?
         for layer in 1...layerCount {
-            var current = [UInt8](repeating: 0, count: Int(32 * graph.nodeCount) * replicaIDs.count)
+            let current = try LayerBuffer.make(
+                Int(32 * graph.nodeCount) * replicaIDs.count,
+                "layer \(layer)"
+            )
             var sectors = [[UInt8]](repeating: [], count: replicaIDs.count)
-            try labeler.label(layer: layer, previous: previous, into: &current) {
+            try labeler.label(layer: layer, previous: previous, into: current) {
                 (sector, labels) throws(SealingError) in
                 sectors[sector] += labels
             }

@@ -4,9 +4,20 @@
 package struct SealingOptions: Hashable, Sendable {
     /// Bytes that one step may hold in memory.
     package var memoryBytesMax: UInt64 = 160 << 30
-    /// Directory of parent cache files, shared by all sectors of one kind; nil keeps parents in
-    /// memory (small graphs) or computes them for every layer.
-    package var parentCacheDirectory: String?
+    /// Where the parents of the graph come from.
+    package var parentCache = ParentCachePlace.automatic
+    /// Threads that make or check a parent cache file, 1 to 64: once for a kind of proof and machine.
+    package var parentThreadCount = ParentCache.threadCountDefault
+    /// Threads that gather labels ahead of the one that hashes, in pre-commit 1 of a single sector and
+    /// in unsealing, 0 to 64. With any, one more writes the layers.
+    package var labelProducerCount = 0
+    /// Which pages hold the layers; where there are not enough, ordinary ones and a warning.
+    package var hugePages = HugePages.none
+    /// NUMA node whose memory holds the layers; nil lets the system choose.
+    package var numaNode: Int?
+    /// Whether pre-commit 1 leaves a copy of the data under the sealed file's name, where the reference's
+    /// pre-commit 2 wants one. Ours does not need it, and the space would be taken for hours.
+    package var leavesSealedCopy = false
     /// Nodes of each layer that pre-commit 2 holds at once, and of a tree's row: a power of 8 from 2^9
     /// to 2^21. Nil takes 2^15, or more where the hasher asks for more at once.
     package var columnBatchNodeCount: Int?

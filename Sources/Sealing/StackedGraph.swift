@@ -65,6 +65,19 @@ package struct StackedGraph: Sendable {
         return result
     }
 
+    /// Writes the parents of `count` nodes from `first` on, which must be nodes of the graph.
+    ///
+    /// - Parameter words: room for 14 numbers a node.
+    func parents(
+        first: UInt64,
+        count: Int,
+        into words: UnsafeMutablePointer<UInt32>
+    ) throws(SealingError) {
+        var copy = graph
+        // Safety: the caller vouches for the room; the kernel refuses nodes beyond the graph.
+        try Kernels.check(csealing_graph_parents(.CSEALING_LANES_AUTO, &copy, first, count, words), "parents")
+    }
+
     /// First 28 bytes of the seed of every node's draws.
     package var drgSeed: [UInt8] {
         // Safety: the seed's 32 bytes are borrowed for one copy.
@@ -94,85 +107,5 @@ package struct StackedGraph: Sendable {
         }
         hasher.update(UInt32(truncatingIfNeeded: nodeCount).littleEndianBytes)
         return "v28-sdr-parent-\(hasher.finalize().hex).cache"
-    }
-}
-
-/// Where the parents come from while a layer is labeled.
-struct ParentSource {
-    /// 14 numbers of 4 bytes for each of 2^20 nodes are 56 MiB: kept in memory up to there.
-    private static let heldNodeCountMax: UInt64 = 1 << 20
-
-    private let graph: StackedGraph
-    private let held: [UInt32]
-    private let file: InputFile?
-
-    /// Takes the parents from a cache file in `cacheDirectory` (made when missing), from memory
-    /// for small graphs, or else computes them anew for every layer.
-    init(
-        graph: StackedGraph,
-        cacheDirectory: String?,
-        observer: SealObserver
-    ) throws(SealingError) {
-        self.graph = graph
-        if let cacheDirectory {
-            let path = try ParentCache.ensure(
-                graph: graph,
-                directory: cacheDirectory,
-                observer: observer
-            )
-            file = try InputFile(path)
-            held = []
-        } else if graph.nodeCount <= ParentSource.heldNodeCountMax {
-            file = nil
-            held = try graph.parents(first: 0, count: Int(graph.nodeCount))
-        } else {
-            file = nil
-            held = []
-        }
-    }
-
-    func parents(first: UInt64, count: Int) throws(SealingError) -> [UInt32] {
-        if !held.isEmpty {
-            let start = Int(first) * StackedGraph.degree
-            return Array(held[start..<start + count * StackedGraph.degree])
-        }
-        guard let file else {
-            return try graph.parents(first: first, count: count)
-        }
-        let entry = UInt64(4 * StackedGraph.degree)
-        let bytes = try file.read(at: first * entry, count: count * Int(entry))
-        return LittleEndian.words(bytes)
-    }
-}
-
-/// The file of a graph's parents, as the reference names and lays it out.
-package enum ParentCache {
-    private static let chunkNodeCount = 1 << 15
-
-    /// Makes the file unless it is there in full size.
-    ///
-    /// - Returns: the path of the file.
-    /// - Throws: ``SealingError`` `.inputOutput`, `.cancelled`.
-    package static func ensure(
-        graph: StackedGraph,
-        directory: String,
-        observer: SealObserver = .none
-    ) throws(SealingError) -> String {
-        let path = "\(directory)/\(graph.cacheFileName)"
-        if try Files.size(path) == graph.nodeCount * 56 {
-            return path
-        }
-        try Files.makeDirectory(directory)
-        let file = try OutputFile(path, isShared: true)
-        var first: UInt64 = 0
-        while first < graph.nodeCount {
-            try observer.step("parent cache", first, graph.nodeCount)
-            let count = Int(min(UInt64(chunkNodeCount), graph.nodeCount - first))
-            let parents = try graph.parents(first: first, count: count)
-            try file.append(LittleEndian.bytes(parents))
-            first += UInt64(count)
-        }
-        try file.commit()
-        return path
     }
 }

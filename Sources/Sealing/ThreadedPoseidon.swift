@@ -126,7 +126,7 @@ package final class ThreadedPoseidon: PoseidonHasher {
 
 /// Where one thread waits for the others' parts.
 // Safety: the fields are used between lock and unlock.
-private final class Gate: @unchecked Sendable {
+final class Gate: @unchecked Sendable {
     private let condition = NSCondition()
     private var left: Int
     private var failed: SealingError?

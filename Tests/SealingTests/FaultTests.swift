@@ -363,7 +363,7 @@ import Testing
     func parentCache() throws {
         let cache = try Scratch()
         var options = SealingOptions()
-        options.parentCacheDirectory = "\(cache.path)/parents"
+        options.parentCache = .directory("\(cache.path)/parents")
         let expected = try SealRun().seal()
         #expect(try SealRun(options: options).seal() == expected)
         let file = try #require(try cache.files().first)
@@ -388,6 +388,8 @@ import Testing
                 )
             }
         }
-        #expect(try scratch.files() == [graph.cacheFileName])
+        #expect(
+            try scratch.files() == [graph.cacheFileName, "\(graph.cacheFileName).sealyard.json"]
+        )
     }
 }

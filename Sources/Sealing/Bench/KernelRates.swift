@@ -65,7 +65,7 @@ package struct KernelRates: Hashable, Sendable, Codable {
         let stopwatch = Stopwatch(repetitions: repetitions, clock: clock)
         let chain = try chainRate(sha, stopwatch)
         let graph = try StackedGraph(porepID: .zero, nodeCount: nodeCount, apiVersion: .v1_1)
-        let parents = try ParentSource(graph: graph, cacheDirectory: nil, observer: .none)
+        let parents = try ParentSource(computing: graph)
         var fractions: [Double] = []
         for width in 1...SealPipeline.batchCountMax {
             let rate = try labelRate(width, graph, parents, sha, stopwatch)
@@ -109,19 +109,22 @@ package struct KernelRates: Hashable, Sendable, Codable {
         _ implementation: SHAImplementation,
         _ stopwatch: Stopwatch
     ) throws(SealingError) -> Double {
-        let previous = [UInt8](repeating: 0x21, count: 32 * width * Int(graph.nodeCount))
-        var current = [UInt8](repeating: 0, count: previous.count)
+        let bytes = 32 * width * Int(graph.nodeCount)
+        let previous = try LayerBuffer.make(bytes, "a measured layer")
+        let current = try LayerBuffer.make(bytes, "a measured layer")
+        /* Untouched memory would all be one page of zeros. */
+        // Safety: the buffer has that many bytes.
+        previous.base.update(repeating: 0x21, count: bytes)
         let compressions = 20 * width * Int(graph.nodeCount)
         if width == 1 {
             let labeler = LayerLabeler(
                 replicaID: .zero,
-                nodeCount: graph.nodeCount,
                 parents: parents,
                 observer: .none,
                 implementation: implementation
             )
             return try stopwatch.rate(of: compressions) { () throws(SealingError) in
-                try labeler.label(layer: 2, previous: previous, into: &current) { _, _ in }
+                try labeler.label(layer: 2, previous: previous, into: current) { _ in }
             }
         }
         let labeler = BatchLabeler(
@@ -132,7 +135,7 @@ package struct KernelRates: Hashable, Sendable, Codable {
             implementation: implementation
         )
         return try stopwatch.rate(of: compressions) { () throws(SealingError) in
-            try labeler.label(layer: 2, previous: previous, into: &current) { _, _ in }
+            try labeler.label(layer: 2, previous: previous, into: current) { _, _ in }
         }
     }
 

@@ -223,4 +223,47 @@ csealing_status csealing_sdr_label(csealing_isa isa, const uint8_t replica_id[32
                                    uint32_t layer, uint64_t node, const uint8_t *parent_labels,
                                    size_t parent_count, uint8_t label[32]);
 
+/* ---- One sector over several threads ---------------------------------------------------- */
+
+/* A ring of blocks of nodes whose parents' labels are gathered ahead of the thread that hashes. Any
+ * number of threads claim blocks in order and fill them; one labels them in order. Unlike all else
+ * here, a claim and a label wait where they must, without a lock: they spin, then sleep. */
+typedef struct csealing_ring csealing_ring;
+
+#define CSEALING_RING_BLOCK_NODES 64
+
+typedef enum CSEALING_CLOSED csealing_turn {
+    CSEALING_TURN_TAKEN = 0,   /* the block is the caller's, or is done */
+    CSEALING_TURN_NONE = 1,    /* no block is left, or another has it */
+    CSEALING_TURN_STOPPED = 2, /* csealing_ring_stop was called */
+    CSEALING_TURN_INVALID = 3  /* a parent is out of range */
+} csealing_turn;
+
+/* Bytes of a ring; its memory is aligned to 64 and zero at first. */
+size_t csealing_ring_bytes(void);
+
+/* Begins a layer, with buffers as in csealing_sdr_labels; no other call may run. */
+void csealing_ring_start(csealing_ring *ring, uint32_t layer, uint64_t nodes,
+                         const uint8_t *previous, const uint8_t *current);
+
+/* Makes every call that waits return, and every later one of this layer. */
+void csealing_ring_stop(csealing_ring *ring);
+
+/* A gatherer's next block, when there is room for it. */
+csealing_turn csealing_ring_claim(csealing_ring *ring, uint64_t *block);
+
+/* Copies the labels that exist already of the parents of all nodes in a claimed block. */
+csealing_turn csealing_ring_fill(csealing_ring *ring, uint64_t block, const uint32_t *parents);
+
+/* Takes a block for the hasher itself if no gatherer has claimed it: the caller then labels it by
+ * csealing_sdr_labels and says csealing_ring_done. */
+csealing_turn csealing_ring_take(csealing_ring *ring, uint64_t block);
+void csealing_ring_done(csealing_ring *ring, uint64_t block);
+
+/* Waits for a claimed block and labels its nodes. */
+csealing_turn csealing_ring_label(csealing_ring *ring, csealing_isa isa,
+                                  const uint8_t replica_id[32], uint64_t block, uint8_t *current);
+
+#include "CSealingHost.h"
+
 #endif
