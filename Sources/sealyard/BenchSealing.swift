@@ -71,7 +71,7 @@ struct BenchSealingCommand: AsyncParsableCommand {
         settings.unseals = !skipUnseal
         settings.provesSpaceTime = !skipPost
         settings.commit2InputPath = saveCommit2Input
-        settings.options = try sealing.options()
+        settings.options = sealing.options()
         settings.hasher = try sealing.hasher()
         var result: SealingBenchmark.Result
         do {

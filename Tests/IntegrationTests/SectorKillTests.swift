@@ -28,9 +28,9 @@ struct SectorKillTests {
         Phase(name: "tree-d", folder: cache, prefix: "sc-02-data-tree-d.dat", suffix: ".tmp"),
         Phase(name: "layer 1", folder: cache, prefix: "sc-02-data-layer-1.dat", suffix: ".tmp"),
         Phase(name: "layer 2", folder: cache, prefix: "sc-02-data-layer-2.dat", suffix: ".tmp"),
-        Phase(name: "tree-c", folder: cache, prefix: "sc-02-data-tree-c.dat", suffix: ".tmp"),
-        Phase(name: "replica", folder: "sealed", prefix: "s-t01000-1", suffix: ".tmp"),
-        Phase(name: "tree-r-last", folder: cache, prefix: "sc-02-data-tree-r-last.dat", suffix: ".tmp"),
+        Phase(name: "tree-c", folder: cache, prefix: "sc-02-data-tree-c.dat", suffix: ".partial"),
+        Phase(name: "replica", folder: "sealed", prefix: "s-t01000-1", suffix: ".partial"),
+        Phase(name: "tree-r-last", folder: cache, prefix: "sc-02-data-tree-r-last.dat", suffix: ".partial"),
     ]
 
     let program: BuiltProgram
@@ -101,6 +101,6 @@ struct SectorKillTests {
     /// Files with temporary names.
     private func leftovers(_ sector: String) throws -> [String] {
         let all = FileManager.default.subpaths(atPath: scratch.path(sector)) ?? []
-        return all.filter { $0.hasSuffix(".tmp") || $0.hasSuffix(".staging") }
+        return all.filter { name in [".tmp", ".partial", ".staging"].contains { name.hasSuffix($0) } }
     }
 }

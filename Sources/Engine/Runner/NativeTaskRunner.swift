@@ -88,7 +88,9 @@ package final class NativeTaskRunner: TaskRunner {
         let key = request.id.sector
         let sector = SectorIdentity(
             minerID: key.miner, number: key.number, proof: try RegisteredSealProof(number: number))
-        let observer = SealObserver(isCancelled: { [self] in cancelled.withLock { $0.contains(call) } })
+        let observer = SealObserver(
+            isCancelled: { [self] in cancelled.withLock { $0.contains(call) } },
+            warn: { [log] in log.warning("\(call): \($0)") })
         let pipeline = SealPipeline(
             sector, paths: sealing.paths(of: sector), options: options, observer: observer, hasher: hasher)
         switch request.work {

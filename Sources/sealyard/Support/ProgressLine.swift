@@ -25,7 +25,12 @@ final class ProgressLine: Sendable {
 
     /// Reports to this line, and stops the work at an interrupt.
     var observer: SealObserver {
-        SealObserver(progress: { [self] in show($0) }, isCancelled: { Interrupts.isRequested })
+        SealObserver(
+            progress: { [self] in show($0) }, isCancelled: { Interrupts.isRequested },
+            warn: { [self] in
+                finish()
+                Console.note("warning: \($0)")
+            })
     }
 
     func show(_ progress: SealProgress) {
