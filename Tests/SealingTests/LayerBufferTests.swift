@@ -71,11 +71,15 @@ import Testing
                 Issue.record("round \(round): error \(number)")
                 return
             }
-            #expect(UInt(bitPattern: at) % (2 << 20) == 0)
+            /* The rest only has to be given back. */
             if round == 0 {
+                #expect(UInt(bitPattern: at) % (2 << 20) == 0)
                 #expect(at.load(fromByteOffset: count - 1, as: UInt8.self) == 0)
             }
-            #expect(csealing_host_unmap(at, count) == 0)
+            guard csealing_host_unmap(at, count) == 0 else {
+                Issue.record("round \(round) is not given back")
+                return
+            }
         }
     }
 

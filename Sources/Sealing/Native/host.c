@@ -88,7 +88,9 @@ int csealing_host_bind(void *at, size_t count, uint32_t node, uint32_t strict) {
     unsigned long mask[NODE_COUNT / (8 * sizeof(unsigned long))] = {0};
     mask[node / bits] = 1UL << (node % bits);
     const int policy = strict ? MEMORY_POLICY_BIND : MEMORY_POLICY_PREFERRED;
-    return number(syscall(SYS_mbind, at, count, policy, mask, (unsigned long)NODE_COUNT, 0), before);
+    /* The kernel looks at one bit less than it is told. */
+    const unsigned long bits_told = NODE_COUNT + 1;
+    return number(syscall(SYS_mbind, at, count, policy, mask, bits_told, 0), before);
 #else
     (void)at, (void)count, (void)strict;
     return ENOSYS;
