@@ -243,36 +243,11 @@ struct PlainSeal {
         return layers
     }
 
-    /// The rows of a tree joined over its base trees; the last one is the root.
-    private func root(_ leaves: [Commitment], _ eight: PlainPoseidon) -> Commitment {
-        let shape = parameters.shape
-        let each = leaves.count / shape.baseTreeCount
-        var roots: [Commitment] = []
-        for tree in 0..<shape.baseTreeCount {
-            var row = Array(leaves[tree * each..<(tree + 1) * each])
-            while row.count > 1 {
-                row = stride(from: 0, to: row.count, by: 8).map { eight.hash(Array(row[$0..<$0 + 8])) }
-            }
-            roots.append(row[0])
-        }
-        if shape.subArity == 2 { return PlainPoseidon(.arity2).hash(roots) }
-        return roots.count == 8 ? eight.hash(roots) : roots[0]
-    }
-
-    /// Replica and commitments for some data.
-    func seal(
-        _ data: [UInt8],
-        layers: [[Commitment]]
-    ) -> (replica: [Commitment], commC: Commitment, commRLast: Commitment, commR: Commitment) {
-        let two = PlainPoseidon(.arity2)
-        let eight = PlainPoseidon(.arity8)
-        let columns = (0..<Int(nodeCount)).map { node in two.hash(layers.map { $0[node] }) }
-        let replica = (0..<Int(nodeCount)).map { node in
+    /// The replica: the last layer's labels plus the data, node by node.
+    func replica(_ data: [UInt8], layers: [[Commitment]]) -> [Commitment] {
+        (0..<Int(nodeCount)).map { node in
             (PlainScalar(layers[layers.count - 1][node])
                 + PlainScalar(Commitment(in: data, at: 32 * node))).node
         }
-        let commC = root(columns, eight)
-        let commRLast = root(replica, eight)
-        return (replica, commC, commRLast, two.hash([commC, commRLast]))
     }
 }
