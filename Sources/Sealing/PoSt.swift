@@ -76,10 +76,15 @@ package struct PoStStatement: Hashable, Sendable {
 
     /// The challenged nodes of the sector at a place in `sectors`.
     package func challenges(at index: Int) -> [UInt64] {
-        let first = kind == .windowV1 ? index * kind.challengeCount : 0
+        challenges(of: sectors[index], at: index)
+    }
+
+    /// The challenged nodes of a sector that has `place` sectors before it.
+    func challenges(of sector: PoStSector, at place: Int) -> [UInt64] {
+        let first = kind == .windowV1 ? place * kind.challengeCount : 0
         return PoStChallenges.leaves(
             randomness: randomness,
-            sectorNumber: sectors[index].number,
+            sectorNumber: sector.number,
             first: first,
             count: kind.challengeCount,
             nodeCount: sectorSize.nodeCount
@@ -157,7 +162,7 @@ package enum PoStVanilla {
     ///   - statement: what is to be proven.
     ///   - index: place of the sector in the statement.
     ///   - paths: its files; sealed file, tree-r-last and `p_aux` are read.
-    /// - Returns: the openings.
+    /// - Returns: the openings, each of which leads to CommRLast.
     /// - Throws: ``SealingError`` for files that are missing or damaged.
     package static func prove(
         _ statement: PoStStatement,
@@ -170,7 +175,22 @@ package enum PoStVanilla {
                 "sector \(index) of \(statement.sectors.count)"
             )
         }
-        let sector = statement.sectors[index]
+        return try open(
+            statement.sectors[index],
+            at: statement.challenges(at: index),
+            statement.sectorSize,
+            paths
+        )
+    }
+
+    /// Opens a sector at some nodes, and checks the openings: a damaged row of tree-r-last would else
+    /// spoil the proof of all sectors.
+    static func open(
+        _ sector: PoStSector,
+        at challenges: [UInt64],
+        _ size: SectorSize,
+        _ paths: SectorPaths
+    ) throws(SealingError) -> PoStVanillaProof {
         let aux = try PersistentAux(file: paths.persistentAux)
         guard try aux.commR() == sector.commR else {
             throw SealingError(
@@ -178,7 +198,7 @@ package enum PoStVanilla {
                 "\(paths.persistentAux) is not that of CommR \(sector.commR)"
             )
         }
-        let reader = try ReplicaTreeReader(paths, size: statement.sectorSize)
+        let reader = try ReplicaTreeReader(paths, size: size)
         guard reader.root == aux.commRLast else {
             throw SealingError(
                 .commitmentMismatch,
@@ -186,8 +206,18 @@ package enum PoStVanilla {
             )
         }
         var proofs: [MerkleProof] = []
-        for challenge in statement.challenges(at: index) {
-            proofs.append(try reader.proof(challenge))
+        for challenge in challenges {
+            let proof = try reader.proof(challenge)
+            do throws(VanillaRejection) {
+                try verify(proof, challenge, root: aux.commRLast, size)
+            } catch {
+                throw SealingError(
+                    .commitmentMismatch,
+                    "tree-r-last in \(paths.cache) does not open node \(challenge), \(error); "
+                        + "it is damaged"
+                )
+            }
+            proofs.append(proof)
         }
         return PoStVanillaProof(
             sectorNumber: sector.number,

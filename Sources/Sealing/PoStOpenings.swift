@@ -27,7 +27,7 @@ extension PoStVanilla {
     /// Opens all sectors that can be read, and says which cannot.
     ///
     /// A sector is skipped when its files are missing, of a wrong size, unreadable, or not those of its
-    /// CommR. When one turns out unreadable late, the others are opened again if their challenges change.
+    /// CommR. Each is opened once, at the challenges of its place among those that could be read.
     ///
     /// - Parameters:
     ///   - statement: what is to be proven, with all sectors.
@@ -41,48 +41,36 @@ extension PoStVanilla {
         paths: (UInt64) -> SectorPaths?
     ) throws(SealingError) -> PoStOpenings {
         var skipped: [PoStOpenings.Skipped] = []
-        var left = statement.sectors
-        var known: [UInt64: (challenges: [UInt64], proof: PoStVanillaProof)] = [:]
-        while !left.isEmpty {
-            let wanted = try PoStStatement(
-                kind: statement.kind,
-                sectorSize: statement.sectorSize,
-                proverID: statement.proverID,
-                randomness: statement.randomness,
-                sectors: left
-            )
-            var proofs: [PoStVanillaProof] = []
-            var lost: PoStOpenings.Skipped?
-            for (index, sector) in left.enumerated() {
-                try observer.step("openings", UInt64(index), UInt64(left.count))
-                let challenges = wanted.challenges(at: index)
-                if let done = known[sector.number], done.challenges == challenges {
-                    proofs.append(done.proof)
-                    continue
+        var kept: [PoStSector] = []
+        var proofs: [PoStVanillaProof] = []
+        for (index, sector) in statement.sectors.enumerated() {
+            try observer.step("openings", UInt64(index), UInt64(statement.sectors.count))
+            do throws(SealingError) {
+                guard let place = paths(sector.number) else {
+                    throw SealingError(.missingFile, "nothing is known of sector \(sector.number)")
                 }
-                do throws(SealingError) {
-                    guard let place = paths(sector.number) else {
-                        throw SealingError(.missingFile, "nothing is known of sector \(sector.number)")
-                    }
-                    let proof = try prove(wanted, sectorAt: index, paths: place)
-                    known[sector.number] = (challenges, proof)
-                    proofs.append(proof)
-                } catch {
-                    lost = PoStOpenings.Skipped(number: sector.number, reason: error.message)
-                    break
-                }
+                /* Only those before it count, and they are known by now. */
+                let challenges = statement.challenges(of: sector, at: kept.count)
+                proofs.append(try open(sector, at: challenges, statement.sectorSize, place))
+                kept.append(sector)
+            } catch {
+                skipped.append(PoStOpenings.Skipped(number: sector.number, reason: error.message))
             }
-            guard let lost else {
-                skipped.sort { $0.number < $1.number }
-                return PoStOpenings(statement: wanted, proofs: proofs, skipped: skipped)
-            }
-            skipped.append(lost)
-            left.removeAll { $0.number == lost.number }
         }
-        throw SealingError(
-            .missingFile,
-            "none of \(statement.sectors.count) sectors can be read; the first, \(skipped[0].number): "
-                + skipped[0].reason
+        guard !kept.isEmpty else {
+            throw SealingError(
+                .missingFile,
+                "none of \(statement.sectors.count) sectors can be read; the first, \(skipped[0].number): "
+                    + skipped[0].reason
+            )
+        }
+        let readable = try PoStStatement(
+            kind: statement.kind,
+            sectorSize: statement.sectorSize,
+            proverID: statement.proverID,
+            randomness: statement.randomness,
+            sectors: kept
         )
+        return PoStOpenings(statement: readable, proofs: proofs, skipped: skipped)
     }
 }

@@ -63,7 +63,7 @@ package struct ReplicaTreeReader: Sendable {
                     index: index - start
                 )
             )
-            row = try Poseidon.arity8.hash(row)
+            row = try parents(of: row, near: node)
             index /= 8
         }
         let file = trees[tree]
@@ -88,6 +88,18 @@ package struct ReplicaTreeReader: Sendable {
         return compound.proof(tree: tree, base: path, leaf: leaf)
     }
 
+    /// Hashes groups of the replica, or of rows made from it.
+    private func parents(of row: [UInt8], near node: UInt64) throws(SealingError) -> [UInt8] {
+        do throws(SealingError) {
+            return try Poseidon.arity8.hash(row)
+        } catch {
+            throw SealingError(
+                error.code,
+                "\(sealed.path) near node \(node): \(error.message); the replica is damaged"
+            )
+        }
+    }
+
     /// Rebuilds every row from the replica and compares it with the stored ones.
     ///
     /// - Throws: ``SealingError`` `.commitmentMismatch`, `.notCanonical`, `.inputOutput`,
@@ -100,7 +112,7 @@ package struct ReplicaTreeReader: Sendable {
                 try observer.step("replica check", first, total)
                 var row = try sealed.read(at: 32 * first, count: 32 * Int(subtreeLeafCount))
                 while row.count > 32 {
-                    row = try Poseidon.arity8.hash(row)
+                    row = try parents(of: row, near: first)
                 }
                 guard Commitment(in: row) == (try file.node(stored)) else {
                     throw SealingError(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension SealPipeline {
-    /// Opens what the challenges ask for: the vanilla proof.
+    /// Opens what the challenges ask for, and checks it: the vanilla proof.
     ///
     /// A synthetic proof whose openings are on the disk, see ``synthesize(ticket:commitments:)``, is
     /// picked from them and needs no layers and no trees.
@@ -47,13 +47,23 @@ extension SealPipeline {
             }
             partitions.append(proofs)
         }
-        return vanillaProofs(
+        let proofs = vanillaProofs(
             partitions,
             ticket: ticket,
             replicaID: replicaID,
             seed: seed,
             commitments: commitments
         )
+        do throws(VanillaRejection) {
+            try VanillaVerifier.verify(proofs, statement(replicaID, commitments, seed: seed))
+        } catch {
+            throw SealingError(
+                .commitmentMismatch,
+                "the files in \(paths.cache) or \(paths.sealed) do not prove the sector, \(error); "
+                    + "they are damaged or of another ticket"
+            )
+        }
+        return proofs
     }
 
     /// Opens the trees, whose roots must be those of the commitments.

@@ -7,16 +7,31 @@ extension SealPipeline {
     /// looked for first, so that nothing is removed from a sector that could not be proven.
     ///
     /// - Parameter keepUnsealed: whether the unsealed file stays.
-    /// - Throws: ``SealingError`` `.missingFile`, `.wrongFileSize`, `.malformed`, `.inputOutput`.
+    /// - Throws: ``SealingError`` `.missingFile`, `.wrongFileSize`, `.malformed`, `.commitmentMismatch`
+    ///   when tree-r-last is not that of `p_aux`, `.inputOutput`.
     package func finalize(keepUnsealed: Bool = true) throws(SealingError) {
-        _ = try PersistentAux(file: paths.persistentAux)
-        _ = try ReplicaTreeReader(paths, size: size)
+        try requireProvable()
         try removeSealingFiles()
         try Files.remove(paths.syntheticProofs)
         if !keepUnsealed {
             try Files.remove(paths.unsealed)
         }
         try Files.synchronizeParent(of: paths.persistentAux)
+    }
+
+    /// Demands sealed file, tree-r-last and a `p_aux` that belongs to it.
+    @discardableResult
+    func requireProvable() throws(SealingError) -> (aux: PersistentAux, reader: ReplicaTreeReader) {
+        let aux = try PersistentAux(file: paths.persistentAux)
+        let reader = try ReplicaTreeReader(paths, size: size)
+        guard reader.root == aux.commRLast else {
+            throw SealingError(
+                .commitmentMismatch,
+                "tree-r-last in \(paths.cache) has the root \(reader.root), "
+                    + "p_aux has \(aux.commRLast)"
+            )
+        }
+        return (aux, reader)
     }
 
     /// Removes layers, tree-d, tree-c and our notes.
@@ -115,7 +130,14 @@ extension SealPipeline {
         count: Int
     ) throws(SealingError) -> [UInt8] {
         let sealed = try replica.read(at: at, count: count)
-        return try Field.decode(replica: sealed, key: key.bytes(in: Int(at)..<Int(at) + count))
+        do throws(SealingError) {
+            return try Field.decode(replica: sealed, key: key.bytes(in: Int(at)..<Int(at) + count))
+        } catch {
+            throw SealingError(
+                error.code,
+                "\(paths.sealed) from byte \(at) on: \(error.message); the replica is damaged"
+            )
+        }
     }
 
     /// The labels that encode the replica, computed in memory.
@@ -142,19 +164,11 @@ extension SealPipeline {
         commR: Commitment,
         everything: Bool = false
     ) throws(SealingError) {
-        let aux = try PersistentAux(file: paths.persistentAux)
+        let (aux, reader) = try requireProvable()
         guard try aux.commR() == commR else {
             throw SealingError(
                 .commitmentMismatch,
                 "\(paths.persistentAux) is not that of CommR \(commR)"
-            )
-        }
-        let reader = try ReplicaTreeReader(paths, size: size)
-        guard reader.root == aux.commRLast else {
-            throw SealingError(
-                .commitmentMismatch,
-                "tree-r-last in \(paths.cache) has the root \(reader.root), "
-                    + "p_aux has \(aux.commRLast)"
             )
         }
         if everything {

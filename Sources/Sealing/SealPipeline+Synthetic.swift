@@ -55,8 +55,7 @@ extension SealPipeline {
             size: SyntheticProofLayout.headerByteCount + count * UInt64(layout.recordByteCount),
             "the synthetic proofs"
         )
-        _ = try PersistentAux(file: paths.persistentAux)
-        _ = try ReplicaTreeReader(paths, size: size)
+        try requireProvable()
         try removeSealingFiles()
         try Files.synchronizeParent(of: paths.persistentAux)
     }
@@ -156,7 +155,7 @@ extension SealPipeline {
         return try set.generate(count: set.count)
     }
 
-    private func statement(
+    func statement(
         _ replicaID: Commitment,
         _ commitments: PreCommit2Output,
         seed: Commitment = .zero

@@ -93,7 +93,12 @@ package struct PersistentAux: Hashable, Sendable, Codable {
     ///
     /// - Throws: ``SealingError`` `.missingFile`, `.inputOutput`, `.wrongFileSize`, `.malformed`.
     package init(file path: String) throws(SealingError) {
-        try self.init(bytes: Files.readAll(path, countMax: 64))
+        let bytes = try Files.readAll(path, countMax: 64)
+        do throws(SealingError) {
+            try self.init(bytes: bytes)
+        } catch {
+            throw SealingError(error.code, "\(path): \(error.message)")
+        }
     }
 
     package var bytes: [UInt8] {
