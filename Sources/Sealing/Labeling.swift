@@ -10,7 +10,7 @@ struct LayerLabeler {
     let nodeCount: UInt64
     let parents: ParentSource
     let observer: SealObserver
-    var implementation = SHAImplementation.automatic
+    var implementation = InstructionPath.automatic
 
     /// Labels a whole layer.
     ///
@@ -71,7 +71,7 @@ package enum Label {
         layer: Int,
         node: UInt64,
         parents: [Commitment],
-        _ implementation: SHAImplementation = .automatic
+        _ implementation: InstructionPath = .automatic
     ) throws(SealingError) -> Commitment {
         let wanted = node == 0 ? 0 : layer == 1 ? 6 : 14
         guard layer >= 1, layer <= 64, parents.count == wanted else {
@@ -112,7 +112,7 @@ package enum StackedLabels {
         graph: StackedGraph,
         replicaID: Commitment,
         layerCount: Int,
-        _ implementation: SHAImplementation = .automatic
+        _ implementation: InstructionPath = .automatic
     ) throws(SealingError) -> [[UInt8]] {
         guard graph.nodeCount <= 1 << 24, (1...16).contains(layerCount) else {
             throw SealingError(

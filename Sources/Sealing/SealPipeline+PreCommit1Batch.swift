@@ -18,13 +18,13 @@ package struct PreCommit1Job: Sendable {
 
 extension SealPipeline {
     /// Sectors that ``preCommit1Batch(_:)`` labels at once.
-    package static let batchCountMax = Int(CSEALING_STREAMS_MAX)
+    package static let batchCountMax = Int(CSEALING_BATCH_MAX)
 
     /// Pre-commit 1 of several sectors of one kind, side by side on one core.
     ///
-    /// A label is a chain of dependent instructions that leaves the processor idle half of the time;
-    /// the other sectors' chains fill it, and the parents of a node are found and fetched once for
-    /// all. Files and results are those of ``preCommit1(ticket:pieces:)``. Layers that all sectors
+    /// A label is a chain of dependent instructions that leaves the processor idle most of the time;
+    /// the other sectors' chains fill it, or lie in the lanes of its vectors, and the parents of a node
+    /// are found and fetched once for all. Files and results are those of ``preCommit1(ticket:pieces:)``. Layers that all sectors
     /// have complete are kept; a sector that is further on gets the rest once more.
     ///
     /// - Parameter jobs: 1 to ``batchCountMax`` sectors with the same parameters and different
@@ -128,7 +128,8 @@ struct BatchLabeler {
     let nodeCount: UInt64
     let parents: ParentSource
     let observer: SealObserver
-    var implementation = SHAImplementation.automatic
+    /// Never `.automatic`: the order of the labels in memory belongs to it.
+    var implementation = InstructionPath.selected
 
     /// Labels a whole layer.
     ///
@@ -168,15 +169,18 @@ struct BatchLabeler {
                 ),
                 "labels of layer \(layer)"
             )
-            var labels = [UInt8](repeating: 0, count: 32 * count)
-            for sector in 0..<width {
-                // Safety: the kernel reads the chunk that it has just written, inside the array.
-                current.withUnsafeBufferPointer { buffer in
-                    guard let base = buffer.baseAddress else { return }
-                    let chunk = base + 32 * width * Int(first)
-                    csealing_split(width, sector, chunk, &labels, count)
+            var labels = [UInt8](repeating: 0, count: 32 * count * width)
+            // Safety: the kernel reads the chunk that it has just written, inside the array.
+            let status = current.withUnsafeBufferPointer { buffer in
+                guard let base = buffer.baseAddress else {
+                    return csealing_status.CSEALING_INVALID_ARGUMENT
                 }
-                try chunkDone(sector, labels)
+                let chunk = base + 32 * width * Int(first)
+                return csealing_split(implementation.native, width, chunk, &labels, count)
+            }
+            try Kernels.check(status, "labels of layer \(layer) by sector")
+            for sector in 0..<width {
+                try chunkDone(sector, Array(labels[32 * count * sector..<32 * count * (sector + 1)]))
             }
             first += UInt64(count)
         }
@@ -194,10 +198,20 @@ struct BatchLabeler {
             let count = min(BatchLabeler.chunkNodeCount, nodeCount - first)
             let labels = try file.read(at: 32 * first, count: Int(32 * count))
             // Safety: the kernel writes nodes first ..< first + count of one sector, inside the array.
-            layer.withUnsafeMutableBufferPointer { buffer in
-                guard let base = buffer.baseAddress else { return }
-                csealing_join(width, sector, labels, base + 32 * width * Int(first), Int(count))
+            let status = layer.withUnsafeMutableBufferPointer { buffer in
+                guard let base = buffer.baseAddress else {
+                    return csealing_status.CSEALING_INVALID_ARGUMENT
+                }
+                return csealing_join(
+                    implementation.native,
+                    width,
+                    sector,
+                    labels,
+                    base + 32 * width * Int(first),
+                    Int(count)
+                )
             }
+            try Kernels.check(status, "labels of a sector among the others")
             first += count
         }
     }
@@ -212,7 +226,7 @@ extension StackedLabels {
         graph: StackedGraph,
         replicaIDs: [Commitment],
         layerCount: Int,
-        _ implementation: SHAImplementation = .automatic
+        _ implementation: InstructionPath = .automatic
     ) throws(SealingError) -> [[[UInt8]]] {
         guard graph.nodeCount <= 1 << 22, (1...16).contains(layerCount),
             (1...SealPipeline.batchCountMax).contains(replicaIDs.count)
@@ -227,7 +241,7 @@ extension StackedLabels {
             nodeCount: graph.nodeCount,
             parents: try ParentSource(graph: graph, cacheDirectory: nil, observer: .none),
             observer: .none,
-            implementation: implementation
+            implementation: implementation.resolved
         )
         var layers: [[[UInt8]]] = []
         var previous: [UInt8] = []

@@ -48,7 +48,7 @@ package struct StackedGraph: Sendable {
     package func parents(
         first: UInt64,
         count: Int,
-        _ implementation: LaneImplementation = .automatic
+        _ implementation: InstructionPath = .automatic
     ) throws(SealingError) -> [UInt32] {
         guard count >= 0, first <= nodeCount, UInt64(count) <= nodeCount - first else {
             throw SealingError(

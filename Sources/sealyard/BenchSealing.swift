@@ -21,8 +21,8 @@ struct BenchSealingCommand: AsyncParsableCommand {
     var storageDir: String?
     @Flag(help: "Leave the decoding of the sector out.") var skipUnseal = false
     @Option(help: "Also write the JSON document to this file.", completion: .file()) var jsonOut: String?
-    @Option(help: "Instructions of the kernel rates: automatic, portable.") var path = KernelRates.Path
-        .automatic
+    @Option(help: "Instructions of the kernel rates: automatic, portable, avx2, sha-ni or avx512.")
+    var path = InstructionPath.automatic
     @Flag(help: "Measure no kernel rates.") var skipRates = false
     @Flag(help: "Print one JSON document.") var json = false
 
@@ -97,6 +97,10 @@ struct BenchSealingCommand: AsyncParsableCommand {
                     rates.preCommit1FractionOfBound * 100))
             lines.append(
                 String(
+                    format: "kernels: %.2f GB/s of data to its CommP (%@)",
+                    rates.binaryTreeBytesPerSecond / 1e9, rates.sha256RowPath))
+            lines.append(
+                String(
                     format: "kernels: %.0f, %.0f, %.0f thousand Poseidon hashes/s of arity 2, 8, 11 (%@)",
                     rates.poseidonHashesPerSecond.two / 1e3, rates.poseidonHashesPerSecond.eight / 1e3,
                     rates.poseidonHashesPerSecond.eleven / 1e3, rates.poseidonPath))
@@ -119,4 +123,4 @@ struct BenchSealingCommand: AsyncParsableCommand {
     }
 }
 
-extension KernelRates.Path: ExpressibleByArgument {}
+extension InstructionPath: ExpressibleByArgument {}
