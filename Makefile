@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help bootstrap run soundness test test-core determinism bench format clean
+.PHONY: help bootstrap run soundness check-native test test-core determinism bench format clean
 
 # Undeclared imports between targets are errors (the layers of Sources are kept by the build itself).
 IMPORT_CHECK := --explicit-target-dependency-import-check error
@@ -26,7 +26,10 @@ run: bootstrap ## build the release binary and show a live and a simulated clust
 soundness: ## check format, licence headers, file sizes and scripts
 	@Scripts/soundness
 
-test: bootstrap soundness ## everything that CI runs
+check-native: ## run the C kernels under the sanitizers, on every path of this processor
+	@Scripts/check-native
+
+test: bootstrap soundness check-native ## everything that CI runs
 	swift build --build-tests $(IMPORT_CHECK)
 	swift test --skip-build
 	swift build -c release --product sealyard

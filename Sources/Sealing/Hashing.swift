@@ -1,58 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSealing
 
-/// Which SHA-256 a call runs; tests compare them.
-package enum SHAImplementation: Sendable, CaseIterable {
-    /// The fastest that the processor has; portable when `SEALYARD_SHA=portable` is set.
-    case automatic
-    case portable
-    /// The x86 SHA extensions; portable where the processor has none.
-    case shaNI
-
-    var native: csealing_isa {
-        switch self {
-        case .automatic: .CSEALING_ISA_AUTO
-        case .portable: .CSEALING_ISA_PORTABLE
-        case .shaNI: .CSEALING_ISA_SHA_NI
-        }
-    }
-
-    /// What `.automatic` stands for on this machine.
-    package static var selected: SHAImplementation {
-        csealing_isa_selected() == .CSEALING_ISA_SHA_NI ? .shaNI : .portable
-    }
-}
-
-/// How work that comes in many equal pieces is done; tests compare the ways.
-package enum LaneImplementation: Sendable, CaseIterable {
-    /// The fastest that the processor has; portable when `SEALYARD_LANES=portable` is set.
-    case automatic
-    /// One piece after the other in 64-bit words.
-    case portable
-    /// Eight at a time: Poseidon with AVX-512 IFMA, the graph with AVX-512 or AVX2; portable where
-    /// the processor has none.
-    case wide
-
-    var native: csealing_lanes {
-        switch self {
-        case .automatic: .CSEALING_LANES_AUTO
-        case .portable: .CSEALING_LANES_PORTABLE
-        case .wide: .CSEALING_LANES_WIDE
-        }
-    }
-
-    /// What `.automatic` stands for in Poseidon on this machine.
-    package static var selected: LaneImplementation {
-        csealing_lanes_selected() == .CSEALING_LANES_WIDE ? .wide : .portable
-    }
-}
-
 /// SHA-256 over data that comes in parts.
 package struct SHA256: Sendable {
     private var state = csealing_sha256_state()
-    private let implementation: SHAImplementation
+    private let implementation: InstructionPath
 
-    package init(_ implementation: SHAImplementation = .automatic) {
+    package init(_ implementation: InstructionPath = .automatic) {
         self.implementation = implementation
         csealing_sha256_init(&state)
     }
@@ -96,7 +50,7 @@ package struct SHA256: Sendable {
     /// The digest of one byte string.
     package static func hash(
         _ bytes: [UInt8],
-        _ implementation: SHAImplementation = .automatic
+        _ implementation: InstructionPath = .automatic
     ) -> Commitment {
         var hasher = SHA256(implementation)
         hasher.update(bytes)
@@ -238,6 +192,8 @@ enum Kernels {
             )
         case .CSEALING_INVALID_ARGUMENT:
             throw SealingError(.kernel, "\(what): the kernel refused its arguments")
+        case .CSEALING_NO_SUCH_PATH:
+            throw SealingError(.kernel, "\(what): the processor lacks the instructions")
         }
     }
 }

@@ -10,7 +10,7 @@ struct LayerLabeler {
     let nodeCount: UInt64
     let parents: ParentSource
     let observer: SealObserver
-    let implementation: SHAImplementation
+    let implementation: InstructionPath
     /// Who gathers ahead of the hasher; without them it fetches its parents itself.
     let crew: LabelCrew?
 
@@ -19,7 +19,7 @@ struct LayerLabeler {
         parents: ParentSource,
         observer: SealObserver,
         crew: LabelCrew? = nil,
-        implementation: SHAImplementation = .automatic
+        implementation: InstructionPath = .automatic
     ) {
         identifier = replicaID.bytes
         nodeCount = parents.nodeCount
@@ -120,7 +120,7 @@ package enum Label {
         layer: Int,
         node: UInt64,
         parents: [Commitment],
-        _ implementation: SHAImplementation = .automatic
+        _ implementation: InstructionPath = .automatic
     ) throws(SealingError) -> Commitment {
         let wanted = node == 0 ? 0 : layer == 1 ? 6 : 14
         guard layer >= 1, layer <= 64, parents.count == wanted else {
@@ -163,7 +163,7 @@ package enum StackedLabels {
         replicaID: Commitment,
         layerCount: Int,
         producerCount: Int = 0,
-        _ implementation: SHAImplementation = .automatic
+        _ implementation: InstructionPath = .automatic
     ) throws(SealingError) -> [[UInt8]] {
         guard graph.nodeCount <= 1 << 24, (1...16).contains(layerCount),
             (0...LabelCrew.producerCountMax).contains(producerCount)

@@ -87,7 +87,7 @@ package struct Poseidon: Sendable {
     /// - Throws: ``SealingError`` `.notCanonical`, or `.invalidArgument` for a broken group.
     package func hash(
         _ inputs: [UInt8],
-        _ implementation: LaneImplementation = .automatic
+        _ implementation: InstructionPath = .automatic
     ) throws(SealingError) -> [UInt8] {
         let groups = inputs.count / (32 * arity)
         guard inputs.count == groups * 32 * arity else {
@@ -136,7 +136,7 @@ package struct Poseidon: Sendable {
     package func hashColumns(
         _ rows: [UInt8],
         columnCount: Int,
-        _ implementation: LaneImplementation = .automatic
+        _ implementation: InstructionPath = .automatic
     ) throws(SealingError) -> [UInt8] {
         guard rows.count == 32 * arity * columnCount else {
             throw SealingError(
@@ -179,7 +179,7 @@ package struct Poseidon: Sendable {
         let status =
             if let columnCount {
                 csealing_poseidon_columns(
-                    .CSEALING_LANES_AUTO,
+                    .CSEALING_PATH_AUTO,
                     UInt32(arity),
                     UInt32(partialRoundCount),
                     words,
@@ -190,7 +190,7 @@ package struct Poseidon: Sendable {
                 )
             } else {
                 csealing_poseidon_hash(
-                    .CSEALING_LANES_AUTO,
+                    .CSEALING_PATH_AUTO,
                     UInt32(arity),
                     UInt32(partialRoundCount),
                     words,

@@ -18,13 +18,13 @@ package struct PreCommit1Job: Sendable {
 
 extension SealPipeline {
     /// Sectors that ``preCommit1Batch(_:)`` labels at once.
-    package static let batchCountMax = Int(CSEALING_STREAMS_MAX)
+    package static let batchCountMax = Int(CSEALING_BATCH_MAX)
 
     /// Pre-commit 1 of several sectors of one kind, side by side on one core.
     ///
-    /// A label is a chain of dependent instructions that leaves the processor idle half of the time;
-    /// the other sectors' chains fill it, and the parents of a node are found and fetched once for
-    /// all. Files and results are those of ``preCommit1(ticket:pieces:)``. Layers that all sectors
+    /// A label is a chain of dependent instructions that leaves the processor idle most of the time;
+    /// the other sectors' chains fill it, or lie in the lanes of its vectors, and the parents of a node
+    /// are found and fetched once for all. Files and results are those of ``preCommit1(ticket:pieces:)``. Layers that all sectors
     /// have complete are kept; a sector that is further on gets the rest once more.
     ///
     /// - Parameter jobs: 1 to ``batchCountMax`` sectors with the same parameters and different
@@ -123,7 +123,8 @@ struct BatchLabeler {
     let nodeCount: UInt64
     let parents: ParentSource
     let observer: SealObserver
-    var implementation = SHAImplementation.automatic
+    /// Never `.automatic`: the order of the labels in memory belongs to it.
+    var implementation = InstructionPath.selected
 
     /// Labels a whole layer.
     ///
@@ -163,12 +164,15 @@ struct BatchLabeler {
                 )
             }
             try Kernels.check(status, "labels of layer \(layer)")
-            var labels = [UInt8](repeating: 0, count: 32 * count)
+            var labels = [UInt8](repeating: 0, count: 32 * count * width)
+            // Safety: the kernel reads the chunk that it has just written, inside the buffer.
+            let chunk = current.base + 32 * width * Int(first)
+            try Kernels.check(
+                csealing_split(implementation.native, width, chunk, &labels, count),
+                "labels of layer \(layer) by sector"
+            )
             for sector in 0..<width {
-                // Safety: the kernel reads the chunk that it has just written, inside the buffer.
-                let chunk = current.base + 32 * width * Int(first)
-                csealing_split(width, sector, chunk, &labels, count)
-                try chunkDone(sector, labels)
+                try chunkDone(sector, Array(labels[32 * count * sector..<32 * count * (sector + 1)]))
             }
             first += UInt64(count)
         }
@@ -188,7 +192,17 @@ struct BatchLabeler {
             let count = min(BatchLabeler.chunkNodeCount, nodeCount - first)
             let labels = try file.read(at: 32 * first, count: Int(32 * count))
             // Safety: the kernel writes nodes first ..< first + count of one sector, inside the buffer.
-            csealing_join(width, sector, labels, layer.base + 32 * width * Int(first), Int(count))
+            try Kernels.check(
+                csealing_join(
+                    implementation.native,
+                    width,
+                    sector,
+                    labels,
+                    layer.base + 32 * width * Int(first),
+                    Int(count)
+                ),
+                "labels of a sector among the others"
+            )
             first += count
         }
     }
@@ -203,7 +217,7 @@ extension StackedLabels {
         graph: StackedGraph,
         replicaIDs: [Commitment],
         layerCount: Int,
-        _ implementation: SHAImplementation = .automatic
+        _ implementation: InstructionPath = .automatic
     ) throws(SealingError) -> [[[UInt8]]] {
         guard graph.nodeCount <= 1 << 22, (1...16).contains(layerCount),
             (1...SealPipeline.batchCountMax).contains(replicaIDs.count)
@@ -218,7 +232,7 @@ extension StackedLabels {
             nodeCount: graph.nodeCount,
             parents: try ParentSource(computing: graph),
             observer: .none,
-            implementation: implementation
+            implementation: implementation.resolved
         )
         var layers: [[[UInt8]]] = []
         var previous: LayerBuffer?

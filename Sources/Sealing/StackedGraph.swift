@@ -48,7 +48,7 @@ package struct StackedGraph: Sendable {
     package func parents(
         first: UInt64,
         count: Int,
-        _ implementation: LaneImplementation = .automatic
+        _ implementation: InstructionPath = .automatic
     ) throws(SealingError) -> [UInt32] {
         guard count >= 0, first <= nodeCount, UInt64(count) <= nodeCount - first else {
             throw SealingError(
@@ -75,7 +75,7 @@ package struct StackedGraph: Sendable {
     ) throws(SealingError) {
         var copy = graph
         // Safety: the caller vouches for the room; the kernel refuses nodes beyond the graph.
-        try Kernels.check(csealing_graph_parents(.CSEALING_LANES_AUTO, &copy, first, count, words), "parents")
+        try Kernels.check(csealing_graph_parents(.CSEALING_PATH_AUTO, &copy, first, count, words), "parents")
     }
 
     /// First 28 bytes of the seed of every node's draws.

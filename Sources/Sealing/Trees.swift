@@ -4,16 +4,22 @@ import CSealing
 /// Binary trees of SHA-256 with two bits cleared.
 package enum BinaryTree {
     /// The parents of consecutive pairs of nodes.
-    static func reduce(_ children: [UInt8]) -> [UInt8] {
+    static func reduce(
+        _ children: [UInt8],
+        _ implementation: InstructionPath = .automatic
+    ) -> [UInt8] {
         var parents = [UInt8](repeating: 0, count: children.count / 2)
-        csealing_sha256_row(.CSEALING_ISA_AUTO, children, &parents, children.count / 64)
+        csealing_sha256_row(implementation.native, children, &parents, children.count / 64)
         return parents
     }
 
     /// Root over a power of two of leaves.
     ///
     /// - Throws: ``SealingError`` `.invalidArgument` for another count.
-    package static func root(_ leaves: [UInt8]) throws(SealingError) -> Commitment {
+    package static func root(
+        _ leaves: [UInt8],
+        _ implementation: InstructionPath = .automatic
+    ) throws(SealingError) -> Commitment {
         guard leaves.count >= 32, leaves.count.nonzeroBitCount == 1 else {
             throw SealingError(
                 .invalidArgument,
@@ -22,7 +28,7 @@ package enum BinaryTree {
         }
         var row = leaves
         while row.count > 32 {
-            row = reduce(row)
+            row = reduce(row, implementation)
         }
         return Commitment(in: row)
     }

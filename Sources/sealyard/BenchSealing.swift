@@ -71,7 +71,7 @@ struct BenchSealingCommand: AsyncParsableCommand {
         settings.unseals = !skipUnseal
         settings.provesSpaceTime = !skipPost
         settings.commit2InputPath = saveCommit2Input
-        settings.options = sealing.options()
+        settings.options = try sealing.options()
         settings.hasher = try sealing.hasher()
         var result: SealingBenchmark.Result
         do {
@@ -142,6 +142,10 @@ struct BenchSealingCommand: AsyncParsableCommand {
                     format: "kernels: %.2f M SHA-256 compressions/s (%@), labels at %.0f %% of that bound",
                     rates.sha256CompressionsPerSecond / 1e6, rates.sha256Path,
                     rates.preCommit1FractionOfBound * 100))
+            lines.append(
+                String(
+                    format: "kernels: %.2f GB/s of data to its CommP (%@)",
+                    rates.binaryTreeBytesPerSecond / 1e9, rates.sha256RowPath))
             lines.append(
                 String(
                     format: "kernels: %.0f, %.0f, %.0f thousand Poseidon hashes/s of arity 2, 8, 11 (%@)",

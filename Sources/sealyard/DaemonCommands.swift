@@ -156,7 +156,7 @@ struct WorkerCommand: AsyncParsableCommand {
                 slots: try slot.map(Self.slotCount), sealingCountMax: maxSealing,
                 capacityBytes: try SectorDirectory(root: "\(daemon.data)/sealing").freeBytes(),
                 threadCount: threads > 0 ? threads : SystemClock.processorCount)
-            options.sealing = sealing.options()
+            options.sealing = try sealing.options()
             options.hasher = try sealing.hasher()
             let worker = try await WorkerDaemon(options, log: daemonLog(name))
             try await daemon.serve(worker.node) { worker.shutDown() }

@@ -55,7 +55,7 @@ struct SectorSealCommand: AsyncParsableCommand {
         defer { progress.finish() }
         let seal = SectorSeal(
             file: file, directory: out, identity: identity, ticket: try ticketValue(),
-            options: sealing.options(), hasher: try sealing.hasher(),
+            options: try sealing.options(), hasher: try sealing.hasher(),
             observer: progress.observer, finalizes: finalize)
         let report = try SealReport(seal.run(), identity: identity, directory: out)
         progress.finish()

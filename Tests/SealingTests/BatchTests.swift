@@ -6,10 +6,10 @@ import Testing
 @Suite struct BatchTests {
     @Test(
         "labels of sectors side by side equal those of each alone",
-        arguments: 1...4,
-        SHAImplementation.allCases
+        arguments: 1...SealPipeline.batchCountMax,
+        InstructionPath.allCases.filter(\.isAvailable)
     )
-    func labels(width: Int, implementation: SHAImplementation) throws {
+    func labels(width: Int, implementation: InstructionPath) throws {
         var random = Seeded(state: UInt64(width))
         let graph = try StackedGraph(RegisteredSealProof.all[5].parameters)
         let identifiers = (0..<width).map { _ in random.node() }
@@ -44,7 +44,9 @@ import Testing
         runs.map { PreCommit1Job(pipeline: $0.pipeline, ticket: $0.ticket, pieces: $0.pieces) }
     }
 
-    @Test("sectors of a batch get the files and commitments that they get alone", arguments: 1...4)
+    @Test(
+        "sectors of a batch get the files and commitments that they get alone",
+        arguments: [1, 2, 4, 5, 9, 16])
     func files(width: Int) throws {
         let together = try runs(width)
         let outputs = try SealPipeline.preCommit1Batch(jobs(together))
@@ -64,10 +66,13 @@ import Testing
         }
     }
 
-    @Test("a batch that was stopped goes on behind the layers that all its sectors have")
-    func resume() throws {
-        let expected = try runs(3).map { try $0.seal() }
-        let together = try runs(3)
+    @Test(
+        "a batch that was stopped goes on behind the layers that all its sectors have",
+        arguments: [3, 11]
+    )
+    func resume(width: Int) throws {
+        let expected = try runs(width).map { try $0.seal() }
+        let together = try runs(width)
         let names = Mutex<[String]>([])
         let stopping = together.map { run in
             PreCommit1Job(
@@ -105,7 +110,7 @@ import Testing
         let larger = try SealRun(try RegisteredSealProof.forSize(.mib8))
         for jobs in [
             [], jobs([runs[0], runs[0]]), jobs([runs[0], larger]),
-            [PreCommit1Job](repeating: jobs(runs)[0], count: 5),
+            [PreCommit1Job](repeating: jobs(runs)[0], count: 17),
         ] {
             #expect(
                 sealingError { _ = try SealPipeline.preCommit1Batch(jobs) }?.code

@@ -189,7 +189,7 @@ import Testing
 
     @Test(
         "portable and fast kernels make the same labels",
-        .enabled(if: SHAImplementation.selected == .shaNI)
+        .enabled(if: InstructionPath.shaNI.isAvailable)
     )
     func portable() throws {
         let parameters = RegisteredSealProof.all[5].parameters

@@ -25,21 +25,24 @@ import Testing
         )
         // 256 labels of 20 compressions against 2^14 compressions, in the same time.
         let one = 0.3125
-        let batches: [Double] = [2 * one, 3 * one, 4 * one]
+        let batches: [Double] = KernelRates.batchWidths.map { Double($0) * one }
         #expect(rates.sha256CompressionsPerSecond == 16_384_000)
         #expect(rates.preCommit1FractionOfBound == one)
         #expect(rates.preCommit1BatchFractionOfBound == batches)
         #expect(rates.poseidonHashesPerSecond.eight == 1_024_000)
+        #expect(rates.binaryTreeBytesPerSecond == 1_048_576_000)
         #expect(rates.sha256Path == "portable" && rates.poseidonPath == "portable")
-        // Two readings for each of three runs of eight measurements.
-        #expect(ticks.now == 8 * 3 * 2 * 1_000_000)
+        #expect(rates.sha256RowPath == "portable" && rates.batchLabelsPath == "portable")
+        // Two readings for each of three runs of eleven measurements.
+        #expect(ticks.now == 11 * 3 * 2 * 1_000_000)
     }
 
     @Test("the automatic path is named after what the processor has, and arities are JSON keys")
     func names() throws {
         let rates = try KernelRates.measure(nodeCount: 64, repetitions: 1, clock: Ticks().read)
-        #expect((rates.sha256Path == "sha-ni") == (SHAImplementation.selected == .shaNI))
-        #expect((rates.poseidonPath == "avx512-ifma") == (LaneImplementation.selected == .wide))
+        let path = InstructionPath.selected
+        #expect(rates.sha256Path == path.instructions(of: .sha256))
+        #expect(rates.poseidonPath == path.instructions(of: .poseidon))
         let text = String(decoding: try JSONEncoder().encode(rates), as: UTF8.self)
         for key in ["\"2\":", "\"8\":", "\"11\":", "\"preCommit1FractionOfBound\":"] {
             #expect(text.contains(key))

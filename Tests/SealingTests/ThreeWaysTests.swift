@@ -107,7 +107,7 @@ struct ThreeWaysTests {
         #expect(try run.preCommit2(first, on: Portable()) == expected)
         #expect(try run.digestOf(run.paths.sealed) == sealed)
         let graph = try StackedGraph(run.pipeline.parameters)
-        for implementation in SHAImplementation.allCases {
+        for implementation in InstructionPath.allCases.filter(\.isAvailable) {
             let layers = try StackedLabels.compute(
                 graph: graph,
                 replicaID: run.pipeline.replicaID(ticket: run.ticket, commD: first.commD),

@@ -3,13 +3,8 @@ import CSealing
 
 /// How fast the kernels of this module run on one core, in the terms of their bounds.
 package struct KernelRates: Hashable, Sendable, Codable {
-    /// Which instructions to measure.
-    package enum Path: String, Sendable, CaseIterable {
-        /// What sealing uses on this machine.
-        case automatic
-        /// Plain C.
-        case portable
-    }
+    /// Sectors side by side in the measured batches.
+    package static let batchWidths = [2, 3, 4, 8, 16]
 
     /// Hashes in a second, by arity.
     package struct ByArity: Hashable, Sendable, Codable {
@@ -24,29 +19,36 @@ package struct KernelRates: Hashable, Sendable, Codable {
         }
     }
 
-    /// `sha-ni` or `portable`.
+    /// Instructions of a chain of compressions and of the labels of one sector.
     package let sha256Path: String
-    /// `avx512-ifma` or `portable`.
+    /// Instructions of the rows of binary trees.
+    package let sha256RowPath: String
+    /// Instructions of the labels of 16 sectors.
+    package let batchLabelsPath: String
     package let poseidonPath: String
     /// Compressions of one chain in a second.
     package let sha256CompressionsPerSecond: Double
     /// Compressions of a layer's labels in a second, of one sector, over those of a bare chain.
     package let preCommit1FractionOfBound: Double
-    /// The same for 2, 3 and 4 sectors side by side, all their compressions counted; beyond 1
-    /// where their chains fill each other's gaps.
+    /// The same for each of ``batchWidths`` sectors side by side, all their compressions counted;
+    /// beyond 1 where their chains fill each other's gaps.
     package let preCommit1BatchFractionOfBound: [Double]
+    /// Padded data in a second, hashed to the root of its binary tree (CommP).
+    package let binaryTreeBytesPerSecond: Double
     package let poseidonHashesPerSecond: ByArity
 
     /// Runs every kernel some times and takes the medians.
     ///
     /// - Parameters:
     ///   - path: which instructions.
-    ///   - nodeCount: nodes of the labeled layers: a power of two from 64 to 2^20.
+    ///   - nodeCount: nodes of the labeled layers: a power of two from 64 to 2^20; a node takes 1 KiB
+    ///     of memory.
     ///   - repetitions: measurements of each, 1 to 1000.
     ///   - clock: nanoseconds; of the process's time where others share the cores.
-    /// - Throws: ``SealingError`` `.invalidArgument` for a value out of range.
+    /// - Throws: ``SealingError`` `.invalidArgument` for a value out of range and for a path that the
+    ///   processor lacks.
     package static func measure(
-        _ path: Path = .automatic,
+        _ path: InstructionPath = .automatic,
         nodeCount: UInt64 = 1 << 16,
         repetitions: Int = 5,
         clock: @escaping () -> Int64
@@ -60,35 +62,41 @@ package struct KernelRates: Hashable, Sendable, Codable {
                     + " times 1 to 1000"
             )
         }
-        let sha: SHAImplementation = path == .portable ? .portable : .automatic
-        let lanes: LaneImplementation = path == .portable ? .portable : .automatic
+        guard path.isAvailable else {
+            throw SealingError(
+                .invalidArgument,
+                "this processor lacks the instructions of path \(path.rawValue)"
+            )
+        }
+        let path = path.resolved
         let stopwatch = Stopwatch(repetitions: repetitions, clock: clock)
-        let chain = try chainRate(sha, stopwatch)
+        let chain = try chainRate(path, stopwatch)
         let graph = try StackedGraph(porepID: .zero, nodeCount: nodeCount, apiVersion: .v1_1)
         let parents = try ParentSource(computing: graph)
         var fractions: [Double] = []
-        for width in 1...SealPipeline.batchCountMax {
-            let rate = try labelRate(width, graph, parents, sha, stopwatch)
+        for width in [1] + batchWidths {
+            let rate = try labelRate(width, graph, parents, path, stopwatch)
             fractions.append(rate / chain)
         }
-        let isFastSHA = path == .automatic && SHAImplementation.selected == .shaNI
-        let isWide = path == .automatic && LaneImplementation.selected == .wide
         return KernelRates(
-            sha256Path: isFastSHA ? "sha-ni" : "portable",
-            poseidonPath: isWide ? "avx512-ifma" : "portable",
+            sha256Path: path.instructions(of: .sha256),
+            sha256RowPath: path.instructions(of: .sha256Row),
+            batchLabelsPath: path.instructions(of: .batchLabels),
+            poseidonPath: path.instructions(of: .poseidon),
             sha256CompressionsPerSecond: chain,
             preCommit1FractionOfBound: fractions[0],
             preCommit1BatchFractionOfBound: Array(fractions.dropFirst()),
+            binaryTreeBytesPerSecond: try treeRate(path, stopwatch),
             poseidonHashesPerSecond: ByArity(
-                two: try hashRate(.arity2, lanes, stopwatch),
-                eight: try hashRate(.arity8, lanes, stopwatch),
-                eleven: try hashRate(.arity11, lanes, stopwatch)
+                two: try hashRate(.arity2, path, stopwatch),
+                eight: try hashRate(.arity8, path, stopwatch),
+                eleven: try hashRate(.arity11, path, stopwatch)
             )
         )
     }
 
     private static func chainRate(
-        _ implementation: SHAImplementation,
+        _ implementation: InstructionPath,
         _ stopwatch: Stopwatch
     ) throws(SealingError) -> Double {
         let (blockCount, passCount) = (256, 64)
@@ -106,7 +114,7 @@ package struct KernelRates: Hashable, Sendable, Codable {
         _ width: Int,
         _ graph: StackedGraph,
         _ parents: ParentSource,
-        _ implementation: SHAImplementation,
+        _ implementation: InstructionPath,
         _ stopwatch: Stopwatch
     ) throws(SealingError) -> Double {
         let bytes = 32 * width * Int(graph.nodeCount)
@@ -139,15 +147,25 @@ package struct KernelRates: Hashable, Sendable, Codable {
         }
     }
 
+    private static func treeRate(
+        _ path: InstructionPath,
+        _ stopwatch: Stopwatch
+    ) throws(SealingError) -> Double {
+        let leaves = [UInt8](repeating: 0x11, count: 1 << 20)
+        return try stopwatch.rate(of: leaves.count) { () throws(SealingError) in
+            _ = try BinaryTree.root(leaves, path)
+        }
+    }
+
     private static func hashRate(
         _ poseidon: Poseidon,
-        _ lanes: LaneImplementation,
+        _ path: InstructionPath,
         _ stopwatch: Stopwatch
     ) throws(SealingError) -> Double {
         let count = 1 << 10
         let inputs = [UInt8](repeating: 3, count: 32 * poseidon.arity * count)
         return try stopwatch.rate(of: count) { () throws(SealingError) in
-            _ = try poseidon.hash(inputs, lanes)
+            _ = try poseidon.hash(inputs, path)
         }
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "internal/blake2b.h"
 #include "internal/expander.h"
+#include "internal/path.h"
 
 #include <string.h>
 
@@ -124,16 +125,18 @@ __attribute__((target("avx2"))) static void edges_avx2(const csealing_graph *g, 
     edges_inline(g, v, edges);
 }
 
-csealing_edges_function csealing_expander_edges_wide(void) {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl")) {
+csealing_edges_function csealing_expander_edges_for(csealing_path path) {
+    if (csealing_path_has(path, CSEALING_PATH_AVX512)) {
         return edges_avx512;
     }
-    return __builtin_cpu_supports("avx2") ? edges_avx2 : NULL;
+    return csealing_path_has(path, CSEALING_PATH_AVX2) ? edges_avx2 : NULL;
 }
 
 #else
 
-csealing_edges_function csealing_expander_edges_wide(void) { return NULL; }
+csealing_edges_function csealing_expander_edges_for(csealing_path path) {
+    (void)path;
+    return NULL;
+}
 
 #endif

@@ -6,7 +6,6 @@
 #include "internal/fr.h"
 #include "internal/sha256.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* The stacked depth-robust graph. Node v has six parents in its own layer, drawn with a bias to
@@ -16,9 +15,9 @@
 static void tagged_digest(const char *tag, const uint8_t porep_id[32], uint8_t digest[32]) {
     csealing_sha256_state state;
     csealing_sha256_init(&state);
-    csealing_sha256_update(CSEALING_ISA_AUTO, &state, (const uint8_t *)tag, strlen(tag));
-    csealing_sha256_update(CSEALING_ISA_AUTO, &state, porep_id, 32);
-    csealing_sha256_final(CSEALING_ISA_AUTO, &state, digest);
+    csealing_sha256_update(CSEALING_PATH_AUTO, &state, (const uint8_t *)tag, strlen(tag));
+    csealing_sha256_update(CSEALING_PATH_AUTO, &state, porep_id, 32);
+    csealing_sha256_final(CSEALING_PATH_AUTO, &state, digest);
 }
 
 csealing_status csealing_graph_init(csealing_graph *graph, const uint8_t porep_id[32],
@@ -103,24 +102,13 @@ static void edges_portable(const csealing_graph *g, uint64_t v, uint64_t edges[8
     }
 }
 
-/* The dispatch table: filled before main and read only after. */
-static csealing_edges_function edges_table[3] = {NULL, NULL, NULL};
-
-__attribute__((constructor)) static void fill_edges_table(void) {
-    const char *wish = getenv("SEALYARD_LANES");
-    edges_table[CSEALING_LANES_WIDE] = csealing_expander_edges_wide();
-    if (wish == NULL || strcmp(wish, "portable") != 0) {
-        edges_table[CSEALING_LANES_AUTO] = edges_table[CSEALING_LANES_WIDE];
-    }
-}
-
-csealing_status csealing_graph_parents(csealing_lanes lanes, const csealing_graph *graph,
+csealing_status csealing_graph_parents(csealing_path path, const csealing_graph *graph,
                                        uint64_t first, size_t count, uint32_t *parents) {
     if (graph->nodes < 4 || graph->nodes > (1ULL << 31) || graph->half_bits < 1 ||
         graph->half_bits > 31 || first > graph->nodes || count > graph->nodes - first) {
         return CSEALING_INVALID_ARGUMENT;
     }
-    const csealing_edges_function wide = edges_table[lanes < 3 ? lanes : 0];
+    const csealing_edges_function wide = csealing_expander_edges_for(path);
     /* Version 1.0 kept only 32 bits of an edge; its graphs depend on that. */
     const uint64_t kept = graph->legacy ? 0xffffffffULL : ~0ULL;
     for (size_t i = 0; i < count; i++, parents += CSEALING_DEGREE) {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "CSealing.h"
+#include "internal/path.h"
 #include "internal/poseidon.h"
 
-#include <stdlib.h>
-
-/* The Poseidon permutation, width arity + 1, 8 full rounds, x^5. */
+/* The Poseidon permutation, width arity + 1, 8 full rounds, x^5, and the choice of other ways. */
 
 #define WIDTH_MAX CSEALING_POSEIDON_WIDTH_MAX
 
@@ -124,25 +123,32 @@ csealing_status csealing_poseidon_permute(uint32_t arity, uint32_t partial_round
     return CSEALING_OK;
 }
 
-/* The dispatch table: filled before main and read only after. */
-static csealing_hash_eight_function eight_table[3] = {NULL, NULL, NULL};
-
-__attribute__((constructor)) static void fill_eight_table(void) {
-    const csealing_hash_eight_function fast = csealing_poseidon_hash_eight();
-    const char *wish = getenv("SEALYARD_LANES");
-    eight_table[CSEALING_LANES_WIDE] = fast;
-    if (wish == NULL || strcmp(wish, "portable") != 0) {
-        eight_table[CSEALING_LANES_AUTO] = fast;
+/* The widest way of a path; `name` becomes what it is called. */
+static csealing_poseidon_lanes lanes_for(csealing_path path, const char **name) {
+    csealing_poseidon_lanes found = {0, NULL};
+    *name = "portable";
+    if (csealing_path_has(path, CSEALING_PATH_AVX512)) {
+        found = csealing_poseidon_avx512();
+        *name = "avx512-ifma";
     }
+    if (found.hash == NULL && csealing_path_has(path, CSEALING_PATH_AVX2)) {
+        found = csealing_poseidon_avx2();
+        *name = "avx2";
+    }
+    if (found.hash == NULL) {
+        *name = "portable";
+    }
+    return found;
 }
 
-csealing_lanes csealing_lanes_selected(void) {
-    return eight_table[CSEALING_LANES_AUTO] == NULL ? CSEALING_LANES_PORTABLE
-                                                    : CSEALING_LANES_WIDE;
+const char *csealing_poseidon_name(csealing_path path) {
+    const char *name;
+    (void)lanes_for(path, &name);
+    return name;
 }
 
 /* Input j of hash v is at inputs + j * input_stride + v * lane_stride. */
-static csealing_status hash_strided(csealing_lanes lanes, uint32_t arity,
+static csealing_status hash_strided(csealing_path path, uint32_t arity,
                                     uint32_t partial_rounds, const uint64_t *words,
                                     const uint8_t *inputs, size_t input_stride,
                                     size_t lane_stride, uint8_t *digests, size_t count) {
@@ -150,16 +156,19 @@ static csealing_status hash_strided(csealing_lanes lanes, uint32_t arity,
         return CSEALING_INVALID_ARGUMENT;
     }
     const csealing_poseidon_offsets o = csealing_poseidon_offsets_for(arity, partial_rounds);
-    const csealing_hash_eight_function eight =
-        arity == 2 || arity == 8 || arity == 11 ? eight_table[lanes < 3 ? lanes : 0] : NULL;
+    const char *name;
+    csealing_poseidon_lanes wide = lanes_for(path, &name);
+    if (arity != 2 && arity != 8 && arity != 11) {
+        wide.hash = NULL;
+    }
     fr tag, x[WIDTH_MAX];
     uint64_t tag52[5];
     fr_from_u64(&tag, ((uint64_t)1 << arity) - 1);
     csealing_montgomery52(tag52, &tag);
     size_t v = 0;
-    for (; eight != NULL && count - v >= 8; v += 8) {
-        if (!eight(arity, partial_rounds, words + o.words52, o, tag52, inputs + lane_stride * v,
-                   input_stride, lane_stride, digests + 32 * v)) {
+    for (; wide.hash != NULL && count - v >= wide.lanes; v += wide.lanes) {
+        if (!wide.hash(arity, partial_rounds, words, o, tag52, inputs + lane_stride * v,
+                       input_stride, lane_stride, digests + 32 * v)) {
             return CSEALING_NOT_CANONICAL;
         }
     }
@@ -176,17 +185,17 @@ static csealing_status hash_strided(csealing_lanes lanes, uint32_t arity,
     return CSEALING_OK;
 }
 
-csealing_status csealing_poseidon_columns(csealing_lanes lanes, uint32_t arity,
+csealing_status csealing_poseidon_columns(csealing_path path, uint32_t arity,
                                           uint32_t partial_rounds, const uint64_t *words,
                                           const uint8_t *inputs, size_t row_stride_bytes,
                                           uint8_t *digests, size_t count) {
-    return hash_strided(lanes, arity, partial_rounds, words, inputs, row_stride_bytes, 32,
+    return hash_strided(path, arity, partial_rounds, words, inputs, row_stride_bytes, 32,
                         digests, count);
 }
 
-csealing_status csealing_poseidon_hash(csealing_lanes lanes, uint32_t arity,
+csealing_status csealing_poseidon_hash(csealing_path path, uint32_t arity,
                                        uint32_t partial_rounds, const uint64_t *words,
                                        const uint8_t *inputs, uint8_t *digests, size_t count) {
-    return hash_strided(lanes, arity, partial_rounds, words, inputs, 32, 32 * (size_t)arity,
+    return hash_strided(path, arity, partial_rounds, words, inputs, 32, 32 * (size_t)arity,
                         digests, count);
 }

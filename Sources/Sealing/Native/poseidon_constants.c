@@ -259,7 +259,12 @@ csealing_status csealing_poseidon_generate(uint32_t arity, uint32_t partial_roun
         return CSEALING_INVALID_ARGUMENT;
     }
     for (size_t i = 0; i < o.rounds; i++) {
-        csealing_montgomery52(words + o.words52 + 5 * i, &all[i]);
+        uint64_t *limbs = words + o.words52 + 5 * i;
+        csealing_montgomery52(limbs, &all[i]);
+        for (size_t j = 0; j < 5; j++) {
+            const double number = (double)limbs[j];
+            memcpy(words + o.doubles + 5 * i + j, &number, sizeof number);
+        }
     }
     return CSEALING_OK;
 }

@@ -22,14 +22,14 @@ static inline void prefetch(const uint32_t *parents, uint64_t nodes, const uint8
     }
 }
 
-csealing_status csealing_sdr_labels(csealing_isa isa, const uint8_t replica_id[32],
+csealing_status csealing_sdr_labels(csealing_path path, const uint8_t replica_id[32],
                                     uint32_t layer, uint64_t nodes, const uint32_t *parents,
                                     uint64_t first, size_t count, const uint8_t *previous,
                                     uint8_t *current) {
     if (layer < 1 || first > nodes || count > nodes - first) {
         return CSEALING_INVALID_ARGUMENT;
     }
-    const csealing_chain_function chain = csealing_chain_for(isa);
+    const csealing_chain_function chain = csealing_chain_for(path);
     label_state s;
     label_begin(&s, replica_id, layer);
     for (size_t i = 0; i < count; i++, parents += CSEALING_DEGREE) {
@@ -63,7 +63,7 @@ csealing_status csealing_sdr_labels(csealing_isa isa, const uint8_t replica_id[3
     return CSEALING_OK;
 }
 
-csealing_status csealing_sdr_label(csealing_isa isa, const uint8_t replica_id[32],
+csealing_status csealing_sdr_label(csealing_path path, const uint8_t replica_id[32],
                                    uint32_t layer, uint64_t node, const uint8_t *parent_labels,
                                    size_t parent_count, uint8_t label[32]) {
     const size_t wanted = node == 0 ? 0 : layer == 1 ? CSEALING_BASE_DEGREE : CSEALING_DEGREE;
@@ -73,6 +73,6 @@ csealing_status csealing_sdr_label(csealing_isa isa, const uint8_t replica_id[32
     label_state s;
     label_begin(&s, replica_id, layer);
     memcpy(s.parents, parent_labels, 32 * parent_count);
-    label_end(&s, csealing_chain_for(isa), node, parent_count, label);
+    label_end(&s, csealing_chain_for(path), node, parent_count, label);
     return CSEALING_OK;
 }

@@ -179,9 +179,9 @@ static inline void fetch_entry(const entry *e) {
     }
 }
 
-csealing_turn csealing_ring_label(csealing_ring *ring, csealing_isa isa,
+csealing_turn csealing_ring_label(csealing_ring *ring, csealing_path path,
                                   const uint8_t replica_id[32], uint64_t block, uint8_t *current) {
-    const csealing_chain_function chain = csealing_chain_for(isa);
+    const csealing_chain_function chain = csealing_chain_for(path);
     const size_t parent_count = ring->layer == 1 ? CSEALING_BASE_DEGREE : CSEALING_DEGREE;
     entry *const entries = ring->entries[block % BLOCK_COUNT];
     atomic_ullong *const ready = &ring->ready[block % BLOCK_COUNT];

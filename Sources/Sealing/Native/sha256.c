@@ -2,10 +2,9 @@
 #include "CSealing.h"
 #include "internal/sha256.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* SHA-256 (FIPS 180-4): the portable compression function, the dispatch table, and what is built
+/* SHA-256 (FIPS 180-4): the portable compression function, the choice of another, and what is built
  * on whole blocks. */
 
 const uint32_t csealing_sha256_k[64] = {
@@ -24,6 +23,20 @@ const uint32_t csealing_sha256_k[64] = {
 const uint32_t csealing_sha256_start[8] = {
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
     0x1f83d9ab, 0x5be0cd19};
+
+/* The words of 0x80, zeros and the length 512, expanded. */
+const uint32_t csealing_sha256_padding64[64] = {
+    0xc28a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
+    0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
+    0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf374, 0x649b69c1, 0xf0fe4786,
+    0x0fe1edc6, 0x240cf254, 0x4fe9346f, 0x6cc984be, 0x61b9411e, 0x16f988fa,
+    0xf2c65152, 0xa88e5a6d, 0xb019fc65, 0xb9d99ec7, 0x9a1231c3, 0xe70eeaa0,
+    0xfdb1232b, 0xc7353eb0, 0x3069bad5, 0xcb976d5f, 0x5a0f118f, 0xdc1eeefd,
+    0x0a35b689, 0xde0b7a04, 0x58f4ca9d, 0xe15d5b16, 0x007f3e86, 0x37088980,
+    0xa507ea32, 0x6fab9537, 0x17406110, 0x0d8cd6f1, 0xcdaa3b6d, 0xc0bbbe37,
+    0x83613bda, 0xdb48a363, 0x0b02e931, 0x6fd15ca7, 0x521afaca, 0x31338431,
+    0x6ed41a95, 0x6d437890, 0xc39c91f2, 0x9eccabbd, 0xb5c9a0e6, 0x532fb63c,
+    0xd2c741c6, 0x07237ea3, 0xa4954b68, 0x4c191d76};
 
 static inline uint32_t rotate(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
@@ -75,51 +88,39 @@ static void chain_portable(const uint8_t *const *blocks, size_t count, uint8_t n
     csealing_store_trunc254(node, hash);
 }
 
-/* The dispatch tables: one entry per `csealing_isa`, filled before main and read only after. */
-static csealing_chain_function chain_table[3] = {chain_portable, chain_portable, chain_portable};
-static csealing_blocks_function blocks_table[3] = {
-    csealing_sha256_blocks_portable, csealing_sha256_blocks_portable,
-    csealing_sha256_blocks_portable};
+csealing_blocks_function csealing_blocks_for(csealing_path path) {
+    const csealing_blocks_function fast =
+        csealing_path_has(path, CSEALING_PATH_SHA_NI) ? csealing_sha256_blocks_x86() : NULL;
+    return fast != NULL ? fast : csealing_sha256_blocks_portable;
+}
 
-static csealing_streams_function streams_table[3] = {NULL, NULL, NULL};
+csealing_chain_function csealing_chain_for(csealing_path path) {
+    const csealing_chain_function fast =
+        csealing_path_has(path, CSEALING_PATH_SHA_NI) ? csealing_sha256_chain_x86() : NULL;
+    return fast != NULL ? fast : chain_portable;
+}
 
-__attribute__((constructor)) static void fill_blocks_table(void) {
-    const csealing_blocks_function fast = csealing_sha256_blocks_x86();
-    if (fast == NULL) {
-        return;
+csealing_streams_function csealing_streams_for(csealing_path path) {
+    return csealing_path_has(path, CSEALING_PATH_SHA_NI) ? csealing_streams_x86() : NULL;
+}
+
+/* Fewer sectors than this leave so many of 16 lanes empty that streams are faster. */
+#define WIDTH_FOR_AVX512 8
+
+const csealing_lane_kernels *csealing_label_lanes_for(csealing_path path, size_t width) {
+    const int streams = csealing_streams_for(path) != NULL;
+    if (csealing_path_has(path, CSEALING_PATH_AVX512) &&
+        width >= (streams ? WIDTH_FOR_AVX512 : 2)) {
+        return csealing_sha256_avx512();
     }
-    blocks_table[CSEALING_ISA_SHA_NI] = fast;
-    chain_table[CSEALING_ISA_SHA_NI] = csealing_sha256_chain_x86();
-    streams_table[CSEALING_ISA_SHA_NI] = csealing_streams_x86();
-    const char *wish = getenv("SEALYARD_SHA");
-    if (wish == NULL || strcmp(wish, "portable") != 0) {
-        blocks_table[CSEALING_ISA_AUTO] = fast;
-        chain_table[CSEALING_ISA_AUTO] = chain_table[CSEALING_ISA_SHA_NI];
-        streams_table[CSEALING_ISA_AUTO] = streams_table[CSEALING_ISA_SHA_NI];
-    }
+    return !streams && width >= 2 && csealing_path_has(path, CSEALING_PATH_AVX2)
+               ? csealing_sha256_avx2()
+               : NULL;
 }
 
-csealing_blocks_function csealing_blocks_for(uint32_t isa) {
-    return blocks_table[isa < 3 ? isa : CSEALING_ISA_AUTO];
-}
-
-csealing_chain_function csealing_chain_for(uint32_t isa) {
-    return chain_table[isa < 3 ? isa : CSEALING_ISA_AUTO];
-}
-
-csealing_streams_function csealing_streams_for(uint32_t isa) {
-    return streams_table[isa < 3 ? isa : CSEALING_ISA_AUTO];
-}
-
-csealing_isa csealing_isa_selected(void) {
-    return blocks_table[CSEALING_ISA_AUTO] == csealing_sha256_blocks_portable
-               ? CSEALING_ISA_PORTABLE
-               : CSEALING_ISA_SHA_NI;
-}
-
-void csealing_sha256_blocks(csealing_isa isa, uint32_t hash[8], const uint8_t *data,
+void csealing_sha256_blocks(csealing_path path, uint32_t hash[8], const uint8_t *data,
                             size_t count) {
-    csealing_blocks_for(isa)(hash, data, count);
+    csealing_blocks_for(path)(hash, data, count);
 }
 
 void csealing_sha256_init(csealing_sha256_state *state) {
@@ -127,9 +128,9 @@ void csealing_sha256_init(csealing_sha256_state *state) {
     memcpy(state->hash, csealing_sha256_start, sizeof state->hash);
 }
 
-void csealing_sha256_update(csealing_isa isa, csealing_sha256_state *state, const uint8_t *data,
+void csealing_sha256_update(csealing_path path, csealing_sha256_state *state, const uint8_t *data,
                             size_t count) {
-    const csealing_blocks_function blocks = csealing_blocks_for(isa);
+    const csealing_blocks_function blocks = csealing_blocks_for(path);
     size_t held = (size_t)(state->length & 63);
     state->length += count;
     if (held > 0) {
@@ -148,8 +149,8 @@ void csealing_sha256_update(csealing_isa isa, csealing_sha256_state *state, cons
     }
 }
 
-void csealing_sha256_final(csealing_isa isa, csealing_sha256_state *state, uint8_t digest[32]) {
-    const csealing_blocks_function blocks = csealing_blocks_for(isa);
+void csealing_sha256_final(csealing_path path, csealing_sha256_state *state, uint8_t digest[32]) {
+    const csealing_blocks_function blocks = csealing_blocks_for(path);
     size_t held = (size_t)(state->length & 63);
     state->pending[held++] = 0x80;
     if (held > 56) {
@@ -165,24 +166,40 @@ void csealing_sha256_final(csealing_isa isa, csealing_sha256_state *state, uint8
     }
 }
 
-void csealing_sha256(csealing_isa isa, const uint8_t *data, size_t count, uint8_t digest[32]) {
+void csealing_sha256(csealing_path path, const uint8_t *data, size_t count, uint8_t digest[32]) {
     csealing_sha256_state state;
     csealing_sha256_init(&state);
-    csealing_sha256_update(isa, &state, data, count);
-    csealing_sha256_final(isa, &state, digest);
+    csealing_sha256_update(path, &state, data, count);
+    csealing_sha256_final(path, &state, digest);
 }
 
-void csealing_sha256_row(csealing_isa isa, const uint8_t *children, uint8_t *parents,
+size_t csealing_row_functions(csealing_path path,
+                              csealing_row_function out[CSEALING_ROW_FUNCTIONS_MAX]) {
+    size_t count = 0;
+    if (csealing_path_has(path, CSEALING_PATH_AVX512)) {
+        out[count++] = csealing_sha256_avx512()->row;
+    }
+    if (csealing_path_has(path, CSEALING_PATH_SHA_NI) && csealing_row_streams_x86() != NULL) {
+        out[count++] = csealing_row_streams_x86();
+    } else if (csealing_path_has(path, CSEALING_PATH_AVX2)) {
+        out[count++] = csealing_sha256_avx2()->row;
+    }
+    return count;
+}
+
+void csealing_sha256_row(csealing_path path, const uint8_t *children, uint8_t *parents,
                          size_t count) {
-    const csealing_blocks_function blocks = csealing_blocks_for(isa);
-    uint8_t message[128] = {0};
-    message[64] = 0x80;
-    csealing_store64be(message + 120, 512);
-    for (size_t i = 0; i < count; i++) {
-        uint32_t hash[8];
-        memcpy(hash, csealing_sha256_start, sizeof hash);
-        memcpy(message, children + 64 * i, 64);
-        blocks(hash, message, 2);
-        csealing_store_trunc254(parents + 32 * i, hash);
+    csealing_row_function fast[CSEALING_ROW_FUNCTIONS_MAX];
+    const size_t fast_count = csealing_row_functions(path, fast);
+    size_t done = 0;
+    for (size_t i = 0; i < fast_count; i++) {
+        done += fast[i](children + 64 * done, parents + 32 * done, count - done);
+    }
+    const csealing_chain_function chain = csealing_chain_for(path);
+    uint8_t padding[64] = {0x80};
+    csealing_store64be(padding + 56, 512);
+    for (; done < count; done++) {
+        const uint8_t *const blocks[2] = {children + 64 * done, padding};
+        chain(blocks, 2, parents + 32 * done);
     }
 }

@@ -7,7 +7,6 @@
 
 #if defined(__x86_64__)
 
-#include <cpuid.h>
 #include <immintrin.h>
 
 /* Four rounds with the four schedule words in `w`. */
@@ -101,16 +100,7 @@ TARGET static void chain_sha_ni(const uint8_t *const *blocks, size_t count, uint
 
 csealing_chain_function csealing_sha256_chain_x86(void) { return chain_sha_ni; }
 
-csealing_blocks_function csealing_sha256_blocks_x86(void) {
-    unsigned a, b, c, d;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (b & (1u << 29)) == 0) {
-        return NULL;
-    }
-    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & (1u << 19)) == 0) {
-        return NULL;
-    }
-    return blocks_sha_ni;
-}
+csealing_blocks_function csealing_sha256_blocks_x86(void) { return blocks_sha_ni; }
 
 #else
 

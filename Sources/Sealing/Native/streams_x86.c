@@ -2,17 +2,20 @@
 #include "CSealing.h"
 #include "internal/sha256.h"
 
-/* Labels of one node in several sectors at once. A label is a chain of sha256rnds2, of which the
- * processor finishes one in four cycles but can begin one in two: chains of other sectors fill the
- * gaps. The unit that does it also makes the message schedules, so these are computed once for each
- * of the three or seven blocks that a label hashes over and over, during the rounds of the block
- * before, and kept. */
+/* Several messages at once with the SHA extensions: labels of one node in several sectors, and nodes
+ * of a binary tree. A message is a chain of sha256rnds2, of which the processor finishes one in four
+ * cycles but can begin one in one or two: chains of other messages fill the gaps. Schedules are made
+ * during the rounds of the block before; those of the three or seven blocks that a label hashes over
+ * and over are kept.
+ *
+ * The instructions have no 256-bit form, and where one follows an instruction that wrote a 256-bit
+ * register some processors stop for a hundred nanoseconds: no such register appears here. */
 
 #if defined(__x86_64__)
 
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("sha,sse4.1")))
+#define TARGET __attribute__((target("sha,avx")))
 #define INLINE static inline __attribute__((always_inline))
 
 /* The 64 schedule words of a block, each with its round's constant added. */
@@ -55,7 +58,12 @@ TARGET INLINE void rounds(stream_state *states, const schedule *schedules, size_
         for (size_t s = 0; s < width; s++) {
             const __m128i wk = schedules[s * stride].w[i];
             cdgh[s] = _mm_sha256rnds2_epu32(cdgh[s], abef[s], wk);
-            abef[s] = _mm_sha256rnds2_epu32(abef[s], cdgh[s], _mm_shuffle_epi32(wk, 0x0e));
+            /* Where no schedule is made there are loads to spare, and no shuffles. */
+            const uint8_t *half = (const uint8_t *)&schedules[s * stride].w[i] + 8;
+            const __m128i other = next == NULL
+                                      ? _mm_loadl_epi64((const __m128i *)(const void *)half)
+                                      : _mm_shuffle_epi32(wk, 0x0e);
+            abef[s] = _mm_sha256rnds2_epu32(abef[s], cdgh[s], other);
             if (next != NULL) {
                 const size_t step = i * width + s, stream = step / 16;
                 schedule_step(&next[stream * next_stride], w, data[stream], (int)(step % 16));
@@ -69,21 +77,36 @@ TARGET INLINE void rounds(stream_state *states, const schedule *schedules, size_
     }
 }
 
+TARGET INLINE stream_state start_state(void) {
+    const __m128i dcba = _mm_loadu_si128((const __m128i *)(const void *)csealing_sha256_start);
+    const __m128i hgfe =
+        _mm_loadu_si128((const __m128i *)(const void *)(csealing_sha256_start + 4));
+    const __m128i cdab = _mm_shuffle_epi32(dcba, 0xb1), efgh = _mm_shuffle_epi32(hgfe, 0x1b);
+    const stream_state s = {_mm_alignr_epi8(cdab, efgh, 8), _mm_blend_epi16(efgh, cdab, 0xf0)};
+    return s;
+}
+
+TARGET INLINE void store_node(uint8_t *node, const stream_state *s) {
+    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
+    const __m128i mask = _mm_set_epi64x(0x3fffffffffffffffLL, -1);
+    const __m128i feba = _mm_shuffle_epi32(s->abef, 0x1b);
+    const __m128i dchg = _mm_shuffle_epi32(s->cdgh, 0xb1);
+    const __m128i low = _mm_blend_epi16(feba, dchg, 0xf0);
+    const __m128i high = _mm_alignr_epi8(dchg, feba, 8);
+    _mm_storeu_si128((__m128i *)(void *)node, _mm_shuffle_epi8(low, swap));
+    _mm_storeu_si128((__m128i *)(void *)(node + 16),
+                     _mm_and_si128(_mm_shuffle_epi8(high, swap), mask));
+}
+
 TARGET INLINE void label_streams(const csealing_streams *m, size_t distinct, uint8_t *nodes,
                                  size_t width) {
     enum { SLOTS = 7 };
-    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
-    const __m128i mask = _mm_set_epi64x(0x3fffffffffffffffLL, -1);
     schedule once[CSEALING_STREAMS_MAX], kept[CSEALING_STREAMS_MAX * SLOTS];
     stream_state states[CSEALING_STREAMS_MAX];
-    const __m128i dcba = _mm_loadu_si128((const __m128i *)csealing_sha256_start);
-    const __m128i hgfe = _mm_loadu_si128((const __m128i *)(csealing_sha256_start + 4));
-    const __m128i cdab = _mm_shuffle_epi32(dcba, 0xb1), efgh = _mm_shuffle_epi32(hgfe, 0x1b);
     const uint8_t *data[CSEALING_STREAMS_MAX];
     for (size_t s = 0; s < width; s++) {
         __m128i w[4];
-        states[s].abef = _mm_alignr_epi8(cdab, efgh, 8);
-        states[s].cdgh = _mm_blend_epi16(efgh, cdab, 0xf0);
+        states[s] = start_state();
 #pragma clang loop unroll(full)
         for (int i = 0; i < 16; i++) {
             schedule_step(&once[s], w, m->header[s], i);
@@ -109,13 +132,7 @@ TARGET INLINE void label_streams(const csealing_streams *m, size_t distinct, uin
     rounds(states, kept + slot, SLOTS, once, 1, data, width);
     rounds(states, once, 1, NULL, 0, NULL, width);
     for (size_t s = 0; s < width; s++) {
-        const __m128i feba = _mm_shuffle_epi32(states[s].abef, 0x1b);
-        const __m128i dchg = _mm_shuffle_epi32(states[s].cdgh, 0xb1);
-        const __m128i low = _mm_blend_epi16(feba, dchg, 0xf0);
-        const __m128i high = _mm_alignr_epi8(dchg, feba, 8);
-        _mm_storeu_si128((__m128i *)(nodes + 32 * s), _mm_shuffle_epi8(low, swap));
-        _mm_storeu_si128((__m128i *)(nodes + 32 * s + 16),
-                         _mm_and_si128(_mm_shuffle_epi8(high, swap), mask));
+        store_node(nodes + 32 * s, &states[s]);
     }
 }
 
@@ -137,10 +154,48 @@ TARGET static void streams_sha_ni(const csealing_streams *m, size_t width, size_
     }
 }
 
-csealing_streams_function csealing_streams_x86(void) { return streams_sha_ni; }
+/* Parents by twos; the schedules of the next two are made during the padding of these. */
+TARGET static size_t row_sha_ni(const uint8_t *children, uint8_t *parents, size_t count) {
+    enum { WIDTH = 2 };
+    const size_t done = count - count % WIDTH;
+    const schedule *padding = (const schedule *)(const void *)csealing_sha256_padding64;
+    schedule own[WIDTH];
+    const uint8_t *data[WIDTH];
+    for (size_t s = 0; done > 0 && s < WIDTH; s++) {
+        __m128i w[4];
+        data[s] = children + 64 * s;
+#pragma clang loop unroll(full)
+        for (int i = 0; i < 16; i++) {
+            schedule_step(&own[s], w, data[s], i);
+        }
+    }
+    for (size_t i = 0; i < done; i += WIDTH) {
+        stream_state states[WIDTH];
+        for (size_t s = 0; s < WIDTH; s++) {
+            states[s] = start_state();
+            /* Behind the last two their own schedules are made again, and not used. */
+            data[s] += i + WIDTH < done ? 64 * WIDTH : 0;
+        }
+        rounds(states, own, 1, NULL, 0, NULL, WIDTH);
+        rounds(states, padding, 0, own, 1, data, WIDTH);
+        for (size_t s = 0; s < WIDTH; s++) {
+            store_node(parents + 32 * (i + s), &states[s]);
+        }
+    }
+    return done;
+}
+
+static int has_streams(void) { return __builtin_cpu_supports("avx") != 0; }
+
+csealing_streams_function csealing_streams_x86(void) {
+    return has_streams() ? streams_sha_ni : NULL;
+}
+
+csealing_row_function csealing_row_streams_x86(void) { return has_streams() ? row_sha_ni : NULL; }
 
 #else
 
 csealing_streams_function csealing_streams_x86(void) { return NULL; }
+csealing_row_function csealing_row_streams_x86(void) { return NULL; }
 
 #endif

@@ -47,8 +47,11 @@ struct SealingArguments: ParsableArguments {
     @Option(help: "Bytes that one step may hold in memory, such as 160GiB.")
     var memory = MemoryArgument(bytes: SealingOptions().memoryBytesMax)
 
-    @Option(help: "Instructions of the kernel rates: automatic, portable.")
-    var path = KernelRates.Path.automatic
+    @Option(
+        help:
+            "Instructions of the kernels and of those before them: automatic, portable, avx2, sha-ni or avx512."
+    )
+    var path = InstructionPath.automatic
 
     func validate() throws {
         guard (0...1_024).contains(hashThreads) else {
@@ -65,8 +68,11 @@ struct SealingArguments: ParsableArguments {
         }
     }
 
-    /// Limits and places for the steps.
-    func options() -> SealingOptions {
+    /// Limits and places for the steps; from here on the kernels use the path that was asked for.
+    ///
+    /// - Throws: ``SealingError`` where this processor lacks the path's instructions.
+    func options() throws(SealingError) -> SealingOptions {
+        try InstructionPath.use(path)
         var options = SealingOptions()
         options.memoryBytesMax = memory.bytes
         if let parentCache { options.parentCache = .directory(parentCache) }
@@ -90,7 +96,7 @@ struct SealingArguments: ParsableArguments {
     }
 }
 
-extension KernelRates.Path: ExpressibleByArgument {}
+extension InstructionPath: ExpressibleByArgument {}
 extension HugePages: ExpressibleByArgument {}
 
 /// An amount of memory as people write it: `160GiB`.

@@ -13,7 +13,8 @@
  * - pointers need no alignment beyond their type's; inputs and outputs must not overlap unless
  *   the comment says so; counts of zero are allowed and do nothing;
  * - nothing allocates, prints, blocks or touches errno, and every function may be called from
- *   any thread: the only global is the table of instruction sets, filled before main. */
+ *   any thread: the only global is the path that AUTO stands for, set before main. The one
+ *   exception to all this: a bad SEALYARD_PATH ends the process before main, with a message. */
 
 #if defined(__has_attribute)
 #if __has_attribute(enum_extensibility)
@@ -29,33 +30,53 @@ typedef enum CSEALING_CLOSED csealing_status {
     /* A length, count or selector is outside the documented range. */
     CSEALING_INVALID_ARGUMENT = 1,
     /* A node that must be a field element is not below the modulus. */
-    CSEALING_NOT_CANONICAL = 2
+    CSEALING_NOT_CANONICAL = 2,
+    /* The processor lacks the instructions of the path. */
+    CSEALING_NO_SUCH_PATH = 3
 } csealing_status;
 
-/* Which SHA-256 to run. AUTO is the fastest one that this processor has, or the portable one
- * when the environment says SEALYARD_SHA=portable. SHA_NI falls back to portable where the
- * processor lacks it. */
-typedef enum CSEALING_CLOSED csealing_isa {
-    CSEALING_ISA_AUTO = 0,
-    CSEALING_ISA_PORTABLE = 1,
-    CSEALING_ISA_SHA_NI = 2
-} csealing_isa;
+/* The instructions that a call may use: those of its path and of all paths before it, as far as the
+ * processor has them. Each kernel takes the fastest way that this leaves. AUTO is what
+ * csealing_path_use said last, else what SEALYARD_PATH says (portable, avx2, sha-ni or avx512), else
+ * all that the processor has. */
+typedef enum CSEALING_CLOSED csealing_path {
+    CSEALING_PATH_AUTO = 0,
+    CSEALING_PATH_PORTABLE = 1,
+    /* AVX2, BMI2. */
+    CSEALING_PATH_AVX2 = 2,
+    /* The SHA extensions. */
+    CSEALING_PATH_SHA_NI = 3,
+    /* AVX-512 F, BW, DQ and VL, and IFMA where there is one. */
+    CSEALING_PATH_AVX512 = 4
+} csealing_path;
 
-/* What AUTO stands for on this machine. */
-csealing_isa csealing_isa_selected(void);
+/* 1 when the processor has the instructions that give the path its name. */
+int csealing_path_available(csealing_path path);
 
-/* How work that comes in many equal pieces is done: one by one, or eight at a time (Poseidon of
- * arities 2, 8 and 11 with AVX-512 IFMA, expander parents with AVX-512 or AVX2; anything else and
- * remainders go one by one). AUTO is the faster one that this processor has, or PORTABLE when the
- * environment says SEALYARD_LANES=portable. */
-typedef enum CSEALING_CLOSED csealing_lanes {
-    CSEALING_LANES_AUTO = 0,
-    CSEALING_LANES_PORTABLE = 1,
-    CSEALING_LANES_WIDE = 2
-} csealing_lanes;
+/* The path that AUTO stands for. */
+csealing_path csealing_path_selected(void);
 
-/* What AUTO stands for in Poseidon on this machine. */
-csealing_lanes csealing_lanes_selected(void);
+/* Makes AUTO stand for a path from now on; AUTO means all that the processor has. To be called
+ * before work begins: calls that are under way may go on either way. NO_SUCH_PATH, and nothing
+ * changed, where the processor lacks it. */
+csealing_status csealing_path_use(csealing_path path);
+
+/* What a path runs on this processor is asked by kernel. */
+typedef enum CSEALING_CLOSED csealing_kernel {
+    /* One message, block after block: portable, sha-ni. */
+    CSEALING_KERNEL_SHA256 = 0,
+    /* Rows of binary trees: portable, avx2, sha-ni, avx512. */
+    CSEALING_KERNEL_SHA256_ROW = 1,
+    /* Labels of CSEALING_BATCH_MAX sectors side by side: portable, avx2, sha-ni, avx512. */
+    CSEALING_KERNEL_LABELS = 2,
+    /* Poseidon of arities 2, 8 and 11: portable, bmi2, avx512-ifma. */
+    CSEALING_KERNEL_POSEIDON = 3,
+    /* Parents in the layer before: portable, avx2, avx512. */
+    CSEALING_KERNEL_PARENTS = 4
+} csealing_kernel;
+
+/* The instructions that a kernel uses on a path, in words that never change. */
+const char *csealing_kernel_name(csealing_path path, csealing_kernel kernel);
 
 /* ---- SHA-256 -------------------------------------------------------------------------- */
 
@@ -66,19 +87,19 @@ typedef struct csealing_sha256_state {
 } csealing_sha256_state;
 
 void csealing_sha256_init(csealing_sha256_state *state);
-void csealing_sha256_update(csealing_isa isa, csealing_sha256_state *state, const uint8_t *data,
+void csealing_sha256_update(csealing_path path, csealing_sha256_state *state, const uint8_t *data,
                             size_t count);
-void csealing_sha256_final(csealing_isa isa, csealing_sha256_state *state, uint8_t digest[32]);
+void csealing_sha256_final(csealing_path path, csealing_sha256_state *state, uint8_t digest[32]);
 
 /* Digest of `count` bytes in one call. */
-void csealing_sha256(csealing_isa isa, const uint8_t *data, size_t count, uint8_t digest[32]);
+void csealing_sha256(csealing_path path, const uint8_t *data, size_t count, uint8_t digest[32]);
 
 /* Compresses `count` 64-byte blocks into `hash`. */
-void csealing_sha256_blocks(csealing_isa isa, uint32_t hash[8], const uint8_t *data, size_t count);
+void csealing_sha256_blocks(csealing_path path, uint32_t hash[8], const uint8_t *data, size_t count);
 
 /* parents[i] = trunc254(SHA-256(children[2i] || children[2i + 1])) for i < count: one row of a
  * binary tree. `parents` may equal `children`. */
-void csealing_sha256_row(csealing_isa isa, const uint8_t *children, uint8_t *parents,
+void csealing_sha256_row(csealing_path path, const uint8_t *children, uint8_t *parents,
                          size_t count);
 
 /* ---- BLAKE2b and ChaCha ---------------------------------------------------------------- */
@@ -147,13 +168,13 @@ csealing_status csealing_poseidon_generate(uint32_t arity, uint32_t partial_roun
                                            size_t scratch_count);
 
 /* Hashes `count` groups of `arity` consecutive nodes, domain tag 2^arity - 1. */
-csealing_status csealing_poseidon_hash(csealing_lanes lanes, uint32_t arity,
+csealing_status csealing_poseidon_hash(csealing_path path, uint32_t arity,
                                        uint32_t partial_rounds, const uint64_t *words,
                                        const uint8_t *inputs, uint8_t *digests, size_t count);
 
 /* Hashes `count` columns: input j of column v is node v of the row that starts at
  * inputs + j * row_stride_bytes. */
-csealing_status csealing_poseidon_columns(csealing_lanes lanes, uint32_t arity,
+csealing_status csealing_poseidon_columns(csealing_path path, uint32_t arity,
                                           uint32_t partial_rounds, const uint64_t *words,
                                           const uint8_t *inputs, size_t row_stride_bytes,
                                           uint8_t *digests, size_t count);
@@ -186,7 +207,7 @@ csealing_status csealing_graph_init(csealing_graph *graph, const uint8_t porep_i
                                     uint64_t nodes, uint32_t legacy);
 
 /* Writes 14 parents (6 of the same layer, 8 of the one before) for each of `count` nodes. */
-csealing_status csealing_graph_parents(csealing_lanes lanes, const csealing_graph *graph,
+csealing_status csealing_graph_parents(csealing_path path, const csealing_graph *graph,
                                        uint64_t first, size_t count, uint32_t *parents);
 
 /* ---- Labels ---------------------------------------------------------------------------- */
@@ -195,31 +216,35 @@ csealing_status csealing_graph_parents(csealing_lanes lanes, const csealing_grap
  * these nodes only. `current` is the whole layer, complete below `first`; `previous` is the
  * whole layer before and is not read when layer is 1. Every parent must be below `nodes`, and
  * those of the same layer below their node; a violation is INVALID_ARGUMENT. */
-csealing_status csealing_sdr_labels(csealing_isa isa, const uint8_t replica_id[32],
+csealing_status csealing_sdr_labels(csealing_path path, const uint8_t replica_id[32],
                                     uint32_t layer, uint64_t nodes, const uint32_t *parents,
                                     uint64_t first, size_t count, const uint8_t *previous,
                                     uint8_t *current);
 
 /* Sectors that one call labels at most. */
-#define CSEALING_STREAMS_MAX 4
+#define CSEALING_BATCH_MAX 16
 
 /* Labels the same nodes of `width` sectors of one graph side by side: `replica_ids` holds `width`
- * of 32 bytes, and in `previous` and `current` the label of node v of sector s is at
- * 32 * (width * v + s). All else is as in csealing_sdr_labels. */
-csealing_status csealing_sdr_labels_batch(csealing_isa isa, size_t width,
+ * of 32 bytes, and `previous` and `current` hold all sectors' labels of a node together, 32 * width
+ * bytes a node, in an order that belongs to the path and the width: csealing_split and csealing_join
+ * with the same two are the way out and in. All else is as in csealing_sdr_labels. */
+csealing_status csealing_sdr_labels_batch(csealing_path path, size_t width,
                                           const uint8_t *replica_ids, uint32_t layer,
                                           uint64_t nodes, const uint32_t *parents, uint64_t first,
                                           size_t count, const uint8_t *previous,
                                           uint8_t *current);
 
-/* Copies `count` nodes of one sector out of, or into, a layer of `width` sectors. */
-void csealing_split(size_t width, size_t stream, const uint8_t *together, uint8_t *alone,
-                    size_t count);
-void csealing_join(size_t width, size_t stream, const uint8_t *alone, uint8_t *together,
-                   size_t count);
+/* Copies `count` nodes of all sectors out of a layer of `width` sectors: those of sector s begin at
+ * alone + 32 * count * s. */
+csealing_status csealing_split(csealing_path path, size_t width, const uint8_t *together,
+                               uint8_t *alone, size_t count);
+
+/* Copies `count` nodes of one sector into a layer of `width` sectors. */
+csealing_status csealing_join(csealing_path path, size_t width, size_t sector,
+                              const uint8_t *alone, uint8_t *together, size_t count);
 
 /* The label of one node from its gathered parents: 0 (node 0), 6 (layer 1) or 14 nodes. */
-csealing_status csealing_sdr_label(csealing_isa isa, const uint8_t replica_id[32],
+csealing_status csealing_sdr_label(csealing_path path, const uint8_t replica_id[32],
                                    uint32_t layer, uint64_t node, const uint8_t *parent_labels,
                                    size_t parent_count, uint8_t label[32]);
 
@@ -261,7 +286,7 @@ csealing_turn csealing_ring_take(csealing_ring *ring, uint64_t block);
 void csealing_ring_done(csealing_ring *ring, uint64_t block);
 
 /* Waits for a claimed block and labels its nodes. */
-csealing_turn csealing_ring_label(csealing_ring *ring, csealing_isa isa,
+csealing_turn csealing_ring_label(csealing_ring *ring, csealing_path path,
                                   const uint8_t replica_id[32], uint64_t block, uint8_t *current);
 
 #include "CSealingHost.h"

@@ -8,7 +8,7 @@
  * permutation, walked until each is below 8 * nodes. */
 typedef void (*csealing_edges_function)(const csealing_graph *g, uint64_t v, uint64_t edges[8]);
 
-/* The widest vector version that this processor runs, or NULL. */
-csealing_edges_function csealing_expander_edges_wide(void);
+/* The widest vector version of a path, or NULL for one by one. */
+csealing_edges_function csealing_expander_edges_for(csealing_path path);
 
 #endif

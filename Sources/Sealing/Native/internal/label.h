@@ -16,8 +16,6 @@
  *
  * so the parents are gathered once and the message is never laid out whole. */
 
-#define CSEALING_MESSAGE_BITS (1248 * 8)
-
 typedef struct label_state {
     uint8_t header[64];
     uint8_t parents[14 * 32];
@@ -39,7 +37,7 @@ static inline void label_begin(label_state *s, const uint8_t replica_id[32], uin
     memcpy(s->header, replica_id, 32);
     csealing_store32be(s->header + 32, layer);
     s->tail[32] = 0x80;
-    csealing_store64be(s->tail + 56, CSEALING_MESSAGE_BITS);
+    csealing_store64be(s->tail + 56, CSEALING_LABEL_BITS);
     s->padding[0] = 0x80;
     csealing_store64be(s->padding + 56, 64 * 8);
     s->order[0] = s->header;

@@ -21,14 +21,6 @@ typedef struct v5 {
     __m512i limb[5];
 } v5;
 
-static const uint64_t p52[5] = {0xfffff00000001ULL, 0x02fffe5bfefffULL, 0x9a1d80553bda4ULL,
-                                0x7d483339d8080ULL, 0x073eda753299dULL};
-/* R^2 modulo p. */
-static const uint64_t r2_52[5] = {0x99103f29c6cf0ULL, 0x57927663d999eULL, 0xa1c0ed631138bULL,
-                                  0x3c829f7715f1bULL, 0x009ff646cc027ULL};
-/* -1 / p modulo 2^52. */
-#define P_INVERSE 0xffffeffffffffULL
-
 INLINE __m512i splat(uint64_t x) { return _mm512_set1_epi64((long long)x); }
 
 /* t += a * b for constants b that are the same in all lanes. */
@@ -70,14 +62,14 @@ INLINE void normalize(v5 *out, const __m512i t[5]) {
 
 /* t becomes t / R modulo p, in t[5] to t[9], limbs not normalized. */
 INLINE void montgomery(__m512i t[10]) {
-    const __m512i inverse = splat(P_INVERSE);
+    const __m512i inverse = splat(CSEALING_P_INVERSE52);
 #pragma clang loop unroll(full)
     for (int i = 0; i < 5; i++) {
         const __m512i m = _mm512_madd52lo_epu64(_mm512_setzero_si512(), t[i], inverse);
 #pragma clang loop unroll(full)
         for (int j = 0; j < 5; j++) {
-            t[i + j] = _mm512_madd52lo_epu64(t[i + j], m, splat(p52[j]));
-            t[i + j + 1] = _mm512_madd52hi_epu64(t[i + j + 1], m, splat(p52[j]));
+            t[i + j] = _mm512_madd52lo_epu64(t[i + j], m, splat(csealing_p52[j]));
+            t[i + j + 1] = _mm512_madd52hi_epu64(t[i + j + 1], m, splat(csealing_p52[j]));
         }
         t[i + 1] = _mm512_add_epi64(t[i + 1], _mm512_srli_epi64(t[i], 52));
     }
@@ -130,15 +122,15 @@ INLINE void dense(v5 *x, const uint64_t *m, size_t t) {
 }
 
 /* Brings a value below 35p to below 3p: the quotient by p, from the top limb, is at most one too
- * small. 2^52 / p52[4] is 35.3. */
+ * small. 2^52 / csealing_p52[4] is 35.3. */
 INLINE void weak_reduce(v5 *x) {
     const __m512i zero = _mm512_setzero_si512();
     const __m512i mask = splat(CSEALING_LIMB_MASK);
     const __m512i quotient = _mm512_madd52hi_epu64(zero, x->limb[4], splat(35));
     __m512i high = zero, borrow = zero;
     for (int i = 0; i < 5; i++) {
-        const __m512i low = _mm512_madd52lo_epu64(high, quotient, splat(p52[i]));
-        high = _mm512_madd52hi_epu64(zero, quotient, splat(p52[i]));
+        const __m512i low = _mm512_madd52lo_epu64(high, quotient, splat(csealing_p52[i]));
+        high = _mm512_madd52hi_epu64(zero, quotient, splat(csealing_p52[i]));
         const __m512i v = _mm512_add_epi64(_mm512_sub_epi64(x->limb[i], low), borrow);
         x->limb[i] = _mm512_and_si512(v, mask);
         borrow = _mm512_srai_epi64(v, 52);
@@ -226,7 +218,7 @@ TARGET static int load_lanes(v5 *out, const uint8_t *node, size_t stride) {
     }
     __m512i t[10];
     clear(t);
-    accumulate(t, &a, r2_52);
+    accumulate(t, &a, csealing_r2_52);
     montgomery(t);
     normalize(out, t + 5);
     return 1;
@@ -255,10 +247,11 @@ TARGET static void store_lanes(uint8_t *nodes, const v5 *a) {
     }
 }
 
-TARGET static int hash_eight(uint32_t arity, uint32_t partial, const uint64_t *words52,
+TARGET static int hash_eight(uint32_t arity, uint32_t partial, const uint64_t *words,
                              csealing_poseidon_offsets o, const uint64_t tag[5],
                              const uint8_t *inputs, size_t input_stride, size_t lane_stride,
                              uint8_t *digests) {
+    const uint64_t *words52 = words + o.words52;
     v5 x[12];
     for (int i = 0; i < 5; i++) {
         x[0].limb[i] = splat(tag[i]);
@@ -282,15 +275,17 @@ TARGET static int hash_eight(uint32_t arity, uint32_t partial, const uint64_t *w
     return 1;
 }
 
-csealing_hash_eight_function csealing_poseidon_hash_eight(void) {
-    return __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("avx512vl") &&
-                   __builtin_cpu_supports("avx512dq")
-               ? hash_eight
-               : NULL;
+csealing_poseidon_lanes csealing_poseidon_avx512(void) {
+    const csealing_poseidon_lanes found = {
+        8, __builtin_cpu_supports("avx512ifma") ? hash_eight : NULL};
+    return found;
 }
 
 #else
 
-csealing_hash_eight_function csealing_poseidon_hash_eight(void) { return NULL; }
+csealing_poseidon_lanes csealing_poseidon_avx512(void) {
+    const csealing_poseidon_lanes none = {0, NULL};
+    return none;
+}
 
 #endif
