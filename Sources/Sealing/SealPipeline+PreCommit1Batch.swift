@@ -24,8 +24,9 @@ extension SealPipeline {
     ///
     /// A label is a chain of dependent instructions that leaves the processor idle most of the time;
     /// the other sectors' chains fill it, or lie in the lanes of its vectors, and the parents of a node
-    /// are found and fetched once for all. Files and results are those of ``preCommit1(ticket:pieces:)``. Layers that all sectors
-    /// have complete are kept; a sector that is further on gets the rest once more.
+    /// are found and fetched once for all. Files and results are those of
+    /// ``preCommit1(ticket:pieces:)``. Layers that all sectors have complete are kept; a sector that
+    /// is further on gets the rest once more.
     ///
     /// - Parameter jobs: 1 to ``batchCountMax`` sectors with the same parameters and different
     ///   directories; the first one's observer and options count for the labels, and
