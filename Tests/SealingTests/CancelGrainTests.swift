@@ -83,9 +83,12 @@ struct CancelGrainTests {
         )
         let first = try pipeline.preCommit1(ticket: run.ticket, pieces: run.pieces)
         let labeling = ear.take().units
-        #expect(labeling.keys.sorted() == ["data", "layer 1", "layer 2", "tree-d", "tree-d digest"])
+        #expect(
+            labeling.keys.sorted()
+                == ["data", "layer 1", "layer 2", "parents", "tree-d", "tree-d digest"])
         for (step, most) in labeling {
-            let bound: UInt64 = step.hasPrefix("layer") ? 1 << 13 : step == "tree-d" ? 1 << 15 : 1 << 20
+            let isLabeling = step.hasPrefix("layer") || step == "parents"
+            let bound: UInt64 = isLabeling ? 1 << 13 : step == "tree-d" ? 1 << 15 : 1 << 20
             #expect(most <= bound, "\(step): \(most)")
         }
         _ = try pipeline.preCommit2(first)

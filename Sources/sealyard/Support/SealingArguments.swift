@@ -49,7 +49,7 @@ struct SealingArguments: ParsableArguments {
 
     @Option(
         help:
-            "Instructions of the kernels and of those before them: automatic, portable, avx2, sha-ni or avx512."
+            "The best instructions to use: automatic, portable, avx2, sha-ni or avx512."
     )
     var path = InstructionPath.automatic
 
