@@ -6,8 +6,8 @@ import Sim
 /// `sealyard scenario`: looks at scenario files.
 struct ScenarioCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "scenario", abstract: "Check scenario files and print their schema.",
-        subcommands: [Validate.self, Schema.self])
+        commandName: "scenario", abstract: "Make scenario files, check them, and print their schema.",
+        subcommands: [New.self, Validate.self, Durations.self, Schema.self])
 
     struct Validate: ParsableCommand {
         static let configuration = CommandConfiguration(

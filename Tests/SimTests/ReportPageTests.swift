@@ -11,7 +11,7 @@ import FoundationXML
 @Suite("The report as files")
 struct ReportPageTests {
     /// One P1 host of the handbook for three days, recorded.
-    private static func run(_ sets: [String] = []) throws -> (ReportPage, ReportFiles, Scenario) {
+    static func run(_ sets: [String] = []) throws -> (ReportPage, ReportFiles, Scenario) {
         let path = ShippedScenarios.folder.appendingPathComponent("handbook-f01021773.yaml").path
         let scenario = try Scenario.load(
             path: path,

@@ -63,14 +63,13 @@ extension SimulationReport {
             let formula = lowest.capacityPerHour
         else { return nil }
         let count = max(1, measured * (simulatedSeconds - warmUpSeconds) / 3600)
-        // Sectors that were past this stage at the end of the warm-up may be counted as well.
-        let ahead =
-            Double(lowest.slots) + max(0, stateMeans.reduce(0) { $0 + $1.mean } - Double(lowest.slots))
-        let early = ahead / count
+        // What runs in this stage or waits behind it when the warm-up ends is counted as well.
+        let behind = sealing.drop { $0.name != lowest.name }.dropFirst().reduce(0) { $0 + ($1.queueMean ?? 0) }
+        let early = (Double(lowest.slots) + behind) / count
         let isSaturated = (lowest.utilization ?? 0) >= 0.98 && lowest.failed == 0 && lowest.abandoned == 0
         return CrossCheck(
             stage: lowest.name, measured: measured, formula: formula,
-            tolerance: 0.03 + 3 / count.squareRoot() + early, isSaturated: isSaturated && count >= 50)
+            tolerance: 0.03 + 1 / count.squareRoot() + early, isSaturated: isSaturated && count >= 50)
     }
 
     /// Why sectors go slowly through PreCommit1, in words; `nil` where the cluster seals nothing.
