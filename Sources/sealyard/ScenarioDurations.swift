@@ -8,8 +8,10 @@ extension ScenarioCommand {
         static let configuration = CommandConfiguration(
             abstract: "Fit durations to measurements and print a scenario's tasks section.",
             discussion: """
-                Takes the JSON of lotus-bench or 'sealyard bench sealing', the text of 'sectors status --log', and \
-                Curio's task history as CSV, several at once. Each figure says how well it fits and where it is from.
+                Takes the JSON of lotus-bench or 'sealyard bench sealing', the text of 'sectors status \
+                --log', and \
+                Curio's task history as CSV, several at once. Each figure says how well it fits and \
+                where it is from.
                 """)
 
         @Argument(help: "Files with measured durations.", completion: .file())

@@ -4,10 +4,6 @@ import Kernel
 import Sim
 import Testing
 
-#if canImport(FoundationXML)
-import FoundationXML
-#endif
-
 @Suite("The report as files")
 struct ReportPageTests {
     /// One P1 host of the handbook for three days, recorded.

@@ -111,7 +111,8 @@ package enum ChainEconomics {
     ///
     /// - Parameters:
     ///   - bytes: the sector's quality-adjusted power.
-    ///   - gamma: thousandths of the consensus pledge that refer to the baseline: 1000 before FIP-81, 700 after.
+    ///   - gamma: thousandths of the consensus pledge that refer to the baseline: 1000 before FIP-81,
+    /// 700 after.
     package static func initialPledge(
         bytes: BigNumber, gamma: Int = 700, _ state: NetworkState
     ) -> BigNumber {

@@ -127,7 +127,8 @@ extension DurationSamples {
             lines.append("  \(kind.rawValue):")
             lines.append(
                 "    # \(fit.family), \(fit.sampleCount) samples from \(SimulatedCluster.span(fit.low)) to "
-                    + "\(SimulatedCluster.span(fit.high)), Kolmogorov-Smirnov distance \(figure(fit.distance))"
+                    + "\(SimulatedCluster.span(fit.high)), Kolmogorov-Smirnov "
+                    + "distance \(figure(fit.distance))"
             )
             lines.append("    duration: \(fit.yaml)")
             lines.append("    provenance: measured")

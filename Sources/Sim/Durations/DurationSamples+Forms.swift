@@ -134,7 +134,8 @@ extension DurationSamples {
         return cells
     }
 
-    /// Seconds since 1970 of `2024-01-02 03:04:05.5 +0100 …` or `2024-01-02T03:04:05Z`; `nil` for anything else.
+    /// Seconds since 1970 of `2024-01-02 03:04:05.5 +0100 …` or `2024-01-02T03:04:05Z`; `nil` for
+    /// anything else.
     static func time(_ text: Substring) -> Double? {
         let bytes = Array(text.utf8)
         guard bytes.count >= 19, bytes.count <= 64 else { return nil }

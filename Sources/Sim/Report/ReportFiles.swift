@@ -2,7 +2,8 @@
 package import Kernel
 private import Scheduler
 
-/// The files of a run besides its page: tables and a trace. All are made from the report and what was recorded.
+/// The files of a run besides its page: tables and a trace. All are made from the report and what was
+/// recorded.
 package struct ReportFiles {
     package let report: SimulationReport
     package let recorder: RunRecorder

@@ -40,7 +40,7 @@ extension ReportPage {
         }
         let from = recorder.window.from.seconds
         let length = max(1, min(recorder.window.to.seconds, now.seconds) - from)
-        let box = (x: 150.0, y: 10.0, width: 740.0, height: Double(lanes.count) * 13)
+        let box = (x: 150.0, y: 10.0, width: 728.0, height: Double(lanes.count) * 13)
         var body = Picture.axes(
             box, days: (from / 86_400)...((from + length) / 86_400), high: 0, unit: ""
         ).replacingFirstTick
@@ -84,7 +84,8 @@ extension ReportPage {
     var costSection: String {
         guard let cost = report.cost else {
             return
-                "<section><h2>Costs</h2><p>The scenario has no <code>costs</code> section: nothing is known of "
+                "<section><h2>Costs</h2><p>The scenario has no <code>costs</code> section: nothing is "
+                    + "known of "
                 + "prices, power and what a TiB costs.</p></section>"
         }
         let figure = SimulatedCluster.figure
@@ -125,8 +126,10 @@ extension ReportPage {
         ].map { "<li>\(Picture.escaped($0))</li>" }
         return "<section><h2>Where the figures are from</h2><ul>\(run.joined())</ul>"
             + "<p>The same scenario, policy and seed give this run again on every machine.</p>"
-            + "<div class=\"scroll\"><table><caption>Durations</caption><thead><tr><th scope=\"col\">task</th>"
-            + "<th scope=\"col\">duration</th><th scope=\"col\">kind</th><th scope=\"col\">source</th></tr></thead>"
+            + "<div class=\"scroll\"><table><caption>Durations</caption><thead><tr><th "
+            + "scope=\"col\">task</th>"
+            + "<th scope=\"col\">duration</th><th scope=\"col\">kind</th><th "
+            + "scope=\"col\" class=\"prose\">source</th></tr></thead>"
             + "<tbody>\(rows.joined())</tbody></table></div>"
             + "<details><summary>The scenario</summary><pre>\(Picture.escaped(source))</pre></details></section>"
     }
@@ -155,6 +158,7 @@ extension ReportPage {
             main{max-width:980px;margin:0 auto;padding:24px 20px 48px}h1{margin:0 0 4px;font-size:30px}
             h2{font-size:20px;margin:36px 0 8px;border-bottom:1px solid var(--edge);padding-bottom:4px}
             .kind,footer,small,caption{color:var(--soft)}.kind{margin:0;font-size:14px}footer{margin-top:40px}
+            \
             .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:20px 0}
             .card{background:var(--card);border:1px solid var(--edge);border-radius:8px;padding:12px 14px}
             dt{color:var(--soft);font-size:14px}dd{margin:2px 0 0;font-size:22px;font-weight:600}
@@ -162,16 +166,18 @@ extension ReportPage {
             table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
             caption{text-align:left;font-size:13px;padding:4px 0}
             th,td{padding:5px 8px;border-bottom:1px solid var(--edge);text-align:right}
-            th:first-child,td.prose{text-align:left}thead th{color:var(--soft);font-weight:600}
+            th:first-child,.prose{text-align:left}thead th{color:var(--soft);font-weight:600}
             .scroll{overflow-x:auto}figure{margin:12px 0}figcaption{font-size:14px;color:var(--soft)}
             svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--fg)}
             .gantt svg text{font-size:10px}.grid{stroke:var(--edge);stroke-width:1;fill:none}
             .line{fill:none;stroke-width:1.8}.bar{fill:var(--c1);opacity:.55}
             .mid{stroke:var(--fg);stroke-width:2}\(stages)
-            .legend{list-style:none;display:flex;flex-wrap:wrap;gap:4px 16px;padding:0;margin:8px 0;font-size:14px}
+            .legend{list-style:none;display:flex;flex-wrap:wrap;gap:4px 16px;padding:0;margin:8px \
+            0;font-size:14px}
             .k{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px}
             .good{color:var(--good)}.bad{color:var(--bad);font-weight:700}
-            pre{background:var(--card);border:1px solid var(--edge);border-radius:8px;padding:12px;overflow-x:auto;\
+            pre{background:var(--card);border:1px solid var(--edge);border-radius:8px;padding:12px;\
+            overflow-x:auto;\
             font-size:13px}
             """
     }

@@ -120,8 +120,10 @@ package struct ReportPage {
         }
         guard !rows.isEmpty else { return "" }
         return
-            "<section><h2>What if a resource had no end?</h2><p>Each limit by a formula that fits on a slip of "
-            + "paper, the lowest first. The gain of a row is what it adds once every limit above it is gone: that "
+            "<section><h2>What if a resource had no end?</h2><p>Each limit by a formula that fits on a "
+                + "slip of "
+            + "paper, the lowest first. The gain of a row is what it adds once every limit above it is "
+            + "gone: that "
             + "is the order in which to spend.</p>"
             + table(
                 "Limits and gains", ["limit", "formula", "TiB/day", "gain, TiB/day"], rows) + "</section>"
@@ -214,7 +216,8 @@ package struct ReportPage {
                 + [0.1, 0.5, 0.95].map { span(histogram.quantile($0)) } + [span(histogram.meanSeconds)]
         }
         return "<section><h2>How long sectors stay in each state</h2>"
-            + "<p>Waits on the chain and for slots included. Bars reach from the 10 % to the 95 % point; the mark "
+            + "<p>Waits on the chain and for slots included. Bars reach from the 10 % to "
+            + "the 95 % point; the mark "
             + "and the figure are the median.</p><figure>"
             + Picture.svg(
                 "dwell", 900, rows.count * 26 + 10, title: "Time in each state",

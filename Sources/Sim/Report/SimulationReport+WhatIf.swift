@@ -87,8 +87,10 @@ extension SimulationReport {
             ($0.queueMean ?? 0) < ($1.queueMean ?? 0)
         }) {
             return
-                "\(taken), because \(blocker.name) does not keep up (\(figure((blocker.utilization ?? 0) * 100))"
-                + " % busy, \(figure(blocker.queueMean ?? 0)) sectors wait for it) and what waits keeps its room "
+                "\(taken), because \(blocker.name) does not keep "
+                    + "up (\(figure((blocker.utilization ?? 0) * 100))"
+                + " % busy, \(figure(blocker.queueMean ?? 0)) sectors wait for "
+                + "it) and what waits keeps its room "
                 + "on the sealing disks"
         }
         let packing = stateMeans.first { $0.state == "Packing" }?.mean ?? 0
@@ -97,7 +99,8 @@ extension SimulationReport {
                 return "\(taken), while sectors wait for them: tickets or the policy hold them back"
             }
             return
-                "\(taken), while \(figure(packing)) sectors wait in Packing: the sealing disks have no room, or "
+                "\(taken), while \(figure(packing)) sectors wait in Packing: the sealing disks have no "
+                    + "room, or "
                 + "AddPiece has too few slots"
         }
         if let name = bottleneck?.name, name.hasPrefix("pledge") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A new scenario from a few answers: one group of sealing hosts, one of provers, one store, with comments that
+/// A new scenario from a few answers: one group of sealing hosts, one of provers, one store, with
+/// comments that
 /// say which figures are assumed.
 package struct ScenarioTemplate: Sendable, Hashable {
     package var name = "my-cluster"
@@ -55,8 +56,10 @@ package struct ScenarioTemplate: Sendable, Hashable {
             # Replace what is assumed by what you measured: 'sealyard scenario durations FILE'.
             tasks:
               AddPiece: {duration: 1s, provenance: assumed, source: empty sectors linked from a template}
-              PreCommit1: {duration: \(preCommit1), provenance: assumed, source: given when this file was made}
-              PreCommit2: {duration: \(preCommit2), provenance: assumed, source: given when this file was made}
+              PreCommit1: {duration: \(preCommit1), provenance: assumed, source: given when this file \
+              was made}
+              PreCommit2: {duration: \(preCommit2), provenance: assumed, source: given when this file \
+              was made}
               Commit1: {duration: \(isLarge ? 90 : 45)s, provenance: assumed, source: a bench machine}
               Commit2: {duration: \(commit2), provenance: assumed, source: given when this file was made}
               Finalize: {duration: 30s, transfer: \(sectorSize), provenance: assumed, source: removing layers}
