@@ -9,6 +9,11 @@ package struct Finding: Sendable, Hashable, CustomStringConvertible {
     package var invariant: String
     package var detail: String
 
+    package init(invariant: String, detail: String) {
+        self.invariant = invariant
+        self.detail = detail
+    }
+
     package var description: String { "\(invariant): \(detail)" }
 }
 
