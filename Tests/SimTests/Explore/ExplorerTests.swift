@@ -32,14 +32,21 @@ struct ExplorerTests {
     @Test("shrinking keeps what matters, pairs a fault with its end, and rounds times")
     func shrinking() throws {
         var random = RandomStream(seed: 4, name: "shrink")
-        let faults = FaultSchedule.drawn(
+        var faults = FaultSchedule.drawn(
             nodes: ["a", "b", "c"], count: 30, until: Instant(seconds: 10_000), from: &random)
+        faults.entries += [
+            .init(at: Instant(seconds: 77), .kill(node: "a")),
+            .init(at: Instant(seconds: 99), .pause(node: "b")),
+            .init(at: Instant(seconds: 501), .restart(node: "a")),
+            .init(at: Instant(seconds: 900), .resume(node: "b")),
+        ]
+        let drawn = faults
         let matters: @Sendable (ExploreCase) -> [Finding] = { one in
             let kills = one.faults.entries.filter { $0.fault == .kill(node: "a") }
             let pauses = one.faults.entries.filter { $0.fault == .pause(node: "b") }
             return kills.isEmpty || pauses.isEmpty ? [] : [Finding(invariant: "x", detail: "y")]
         }
-        let explorer = Explorer(draw: { _ in faults }, trial: matters)
+        let explorer = Explorer(draw: { _ in drawn }, trial: matters)
         let failing = ExploreCase(seed: 1, faults: faults)
         try #require(!matters(failing).isEmpty)
         let failure = try explorer.shrink(failing, matters(failing))

@@ -103,10 +103,10 @@ struct StudyTests {
     func shards() throws {
         let sweep = try Sweep(
             text: Self.devnetText(), fileName: "devnet",
-            axes: [SweepAxis("hosts.worker.count=2,3"), SweepAxis("workload.pledge.packingMax=2,4")],
+            axes: [SweepAxis("hosts.worker.count=3,4"), SweepAxis("workload.pledge.packingMax=2,4")],
             replications: 2, seed: 5, until: .seconds(2 * 3600))
         #expect(sweep.points.count == 4 && sweep.runCount == 8)
-        #expect(sweep.points[1].study.scenario.hosts[0].count == 2)
+        #expect(sweep.points[1].study.scenario.hosts[0].count == 3)
         #expect(sweep.points[1].study.scenario.workload.pledge.packingMax == 4)
         let whole = try #require(try sweep.run(control: .init(threadCount: 2)))
         var files = try (0..<3).map { index in
