@@ -29,6 +29,9 @@ struct Simulate: ParsableCommand {
     @Option(help: "How long to simulate, such as 30d or 36h; the scenario says it otherwise.")
     var until: String?
 
+    @Option(help: "Runs under different seeds, on all cores; means and their intervals are printed.")
+    var replications: Int?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -40,6 +43,9 @@ struct Simulate: ParsableCommand {
     }
 
     func run() throws {
+        if let replications {
+            return try replicate(replications, until: try until.map(Self.duration))
+        }
         let scenario: Scenario
         let cluster: SimulatedCluster
         do {
