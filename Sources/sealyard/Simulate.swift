@@ -39,6 +39,9 @@ struct Simulate: ParsableCommand {
         help: "Write report.html, tables and a Perfetto trace into this directory.", completion: .directory)
     var out: String?
 
+    @Option(help: "Runs under different seeds, on all cores; means and their intervals are printed.")
+    var replications: Int?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -47,9 +50,15 @@ struct Simulate: ParsableCommand {
 
     func validate() throws {
         if let until { _ = try Self.duration(until) }
+        if out != nil, replications != nil {
+            throw ValidationError("--out writes the report of one run; leave --replications away")
+        }
     }
 
     func run() throws {
+        if let replications {
+            return try replicate(replications, until: try until.map(Self.duration))
+        }
         let scenario: Scenario
         let cluster: SimulatedCluster
         do {
