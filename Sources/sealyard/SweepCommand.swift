@@ -50,7 +50,7 @@ struct SweepCommand: ParsableCommand {
             let lines = try study.run { control in
                 let sweep = try Sweep(
                     text: StudyOptions.text(of: scenario), fileName: scenario,
-                    overlays: set.map { try ScenarioOverlay($0) }, axes: vary.map { try SweepAxis($0) },
+                    overrides: set.map { ScenarioOverride($0) }, axes: vary.map { try SweepAxis($0) },
                     replications: replications, seed: study.seed, until: until)
                 let shard = try shard.map { try SweepShard($0) } ?? .whole
                 return try sweep.run(shard, control: control)

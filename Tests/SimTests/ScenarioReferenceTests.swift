@@ -36,6 +36,18 @@ struct ScenarioReferenceTests {
         #expect(report.crossCheck?.holds == true)
     }
 
+    @Test(
+        "shipped scenarios pass the check by formula that else ends the command",
+        arguments: [("devnet", 2, UInt64(7)), ("handbook-f0494733", 3, 1)])
+    func noFalseAlarm(_ name: String, _ days: Int, _ seed: UInt64) throws {
+        let scenario = try Scenario.load(
+            path: ShippedScenarios.folder.appendingPathComponent(name + ".yaml").path)
+        let cluster = try SimulatedCluster(scenario, options: .init(seed: seed))
+        cluster.run(until: Instant(seconds: Double(days * 86_400)))
+        let check = try #require(cluster.report().crossCheck)
+        #expect(check.holds, "\(check.text)")
+    }
+
     @Test("under stress every sector is sealed or given up, and none is lost")
     func stress() throws {
         let scenario = try Scenario.load(

@@ -99,7 +99,8 @@ package struct ReportFiles {
             events.append(
                 "{\"name\":\"\(name) \(span.sector)\",\"cat\":\"\(name)\",\"ph\":\"X\","
                     + "\"ts\":\(span.begin.nanoseconds / 1000),"
-                    + "\"dur\":\((span.end - span.begin).nanoseconds / 1000),\"pid\":\(pid),\"tid\":\(index + 1),"
+                    + "\"dur\":\((span.end - span.begin).nanoseconds / 1000),\"pid\":\(pid),"
+                    + "\"tid\":\(index + 1),"
                     + "\"args\":{\"sector\":\(span.sector),\"try\":\(span.attempt),\"result\":\"\(state)\"}}")
         }
         let names =

@@ -85,7 +85,7 @@ extension ReportPage {
         guard let cost = report.cost else {
             return
                 "<section><h2>Costs</h2><p>The scenario has no <code>costs</code> section: nothing is "
-                    + "known of "
+                + "known of "
                 + "prices, power and what a TiB costs.</p></section>"
         }
         let figure = SimulatedCluster.figure
@@ -116,7 +116,8 @@ extension ReportPage {
     var provenanceSection: String {
         let rows = scenario.tasks.map { task in
             "<tr><th scope=\"row\">\(task.kind.rawValue)</th><td>\(Picture.escaped(task.duration.words))</td>"
-                + "<td>\(task.provenance.rawValue)</td><td class=\"prose\">\(Picture.escaped(task.source))</td></tr>"
+                + "<td>\(task.provenance.rawValue)</td>"
+                + "<td class=\"prose\">\(Picture.escaped(task.source))</td></tr>"
         }
         let source = String(decoding: sourceText.utf8.prefix(Self.sourceBytesMax), as: UTF8.self)
         let run = [
@@ -131,7 +132,8 @@ extension ReportPage {
             + "<th scope=\"col\">duration</th><th scope=\"col\">kind</th><th "
             + "scope=\"col\" class=\"prose\">source</th></tr></thead>"
             + "<tbody>\(rows.joined())</tbody></table></div>"
-            + "<details><summary>The scenario</summary><pre>\(Picture.escaped(source))</pre></details></section>"
+            + "<details><summary>The scenario</summary><pre>\(Picture.escaped(source))</pre></details>"
+            + "</section>"
     }
 
     /// Colors with a contrast of at least 3 to 1 against their ground, in both schemes.
@@ -159,7 +161,8 @@ extension ReportPage {
             h2{font-size:20px;margin:36px 0 8px;border-bottom:1px solid var(--edge);padding-bottom:4px}
             .kind,footer,small,caption{color:var(--soft)}.kind{margin:0;font-size:14px}footer{margin-top:40px}
             \
-            .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:20px 0}
+            .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr))}
+            .cards{gap:12px;margin:20px 0}
             .card{background:var(--card);border:1px solid var(--edge);border-radius:8px;padding:12px 14px}
             dt{color:var(--soft);font-size:14px}dd{margin:2px 0 0;font-size:22px;font-weight:600}
             dd small{display:block;font-size:13px;font-weight:400}

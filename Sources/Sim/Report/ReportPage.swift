@@ -121,7 +121,7 @@ package struct ReportPage {
         guard !rows.isEmpty else { return "" }
         return
             "<section><h2>What if a resource had no end?</h2><p>Each limit by a formula that fits on a "
-                + "slip of "
+            + "slip of "
             + "paper, the lowest first. The gain of a row is what it adds once every limit above it is "
             + "gone: that "
             + "is the order in which to spend.</p>"

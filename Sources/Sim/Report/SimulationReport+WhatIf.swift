@@ -64,7 +64,8 @@ extension SimulationReport {
         else { return nil }
         let count = max(1, measured * (simulatedSeconds - warmUpSeconds) / 3600)
         // What runs in this stage or waits behind it when the warm-up ends is counted as well.
-        let behind = sealing.drop { $0.name != lowest.name }.dropFirst().reduce(0) { $0 + ($1.queueMean ?? 0) }
+        let after = sealing.drop { $0.name != lowest.name }.dropFirst()
+        let behind = after.reduce(0) { $0 + ($1.queueMean ?? 0) }
         let early = (Double(lowest.slots) + behind) / count
         let isSaturated = (lowest.utilization ?? 0) >= 0.98 && lowest.failed == 0 && lowest.abandoned == 0
         return CrossCheck(
@@ -88,7 +89,7 @@ extension SimulationReport {
         }) {
             return
                 "\(taken), because \(blocker.name) does not keep "
-                    + "up (\(figure((blocker.utilization ?? 0) * 100))"
+                + "up (\(figure((blocker.utilization ?? 0) * 100))"
                 + " % busy, \(figure(blocker.queueMean ?? 0)) sectors wait for "
                 + "it) and what waits keeps its room "
                 + "on the sealing disks"
@@ -100,7 +101,7 @@ extension SimulationReport {
             }
             return
                 "\(taken), while \(figure(packing)) sectors wait in Packing: the sealing disks have no "
-                    + "room, or "
+                + "room, or "
                 + "AddPiece has too few slots"
         }
         if let name = bottleneck?.name, name.hasPrefix("pledge") {

@@ -107,8 +107,8 @@ package struct ScenarioOverride: Sendable, Hashable {
         case .scalar:
             throw refusal(
                 step.mark.column, path: path,
-                "\(path) is \(node.kindName), which has no \"\(Quantity.shown(step.name))\"; set \(path) as a "
-                    + "whole")
+                "\(path) is \(node.kindName), which has no \"\(Quantity.shown(step.name))\"; "
+                    + "set \(path) as a whole")
         }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Count, mean and variance of numbers that come one by one (Welford's recurrence, which loses no digits where
-/// the mean is large beside the deviation).
+/// Count, mean and variance of numbers that come one by one (Welford's recurrence, which loses no digits
+/// where the mean is large beside the deviation).
 package struct Moments: Sendable, Hashable {
     package private(set) var count = 0
     package private(set) var mean = 0.0

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Student's distribution, by the finite sums of Abramowitz and Stegun 26.7.3 and 26.7.4: exact for whole degrees of freedom,
-/// and the same bits on every machine.
+/// Student's distribution, by the finite sums of Abramowitz and Stegun 26.7.3 and 26.7.4: exact for whole
+/// degrees of freedom, and the same bits on every machine.
 package enum StudentT {
     /// Beyond so many degrees the normal distribution differs by less than a relative 1e-5.
     private static let freedomMax = 100_000

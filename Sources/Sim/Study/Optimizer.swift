@@ -10,12 +10,12 @@ package struct HostRange: Sendable, Hashable {
     ///
     /// - Throws: ``StudyError`` with `invalid`.
     package init(_ text: String) throws(StudyError) {
-        let overlay = try ScenarioOverlay(text)
-        let ends = overlay.value.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        let setting = try StudySetting(text)
+        let ends = setting.value.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard ends.count == 3, ends[1].isEmpty, let low = Int(ends[0]), let high = Int(ends[2]), low >= 1,
             high >= low, high <= ScenarioLimits().hostCountMax
         else { throw StudyError(.invalid, "--range \(text.prefix(80)): write group=low..high, from 1 on") }
-        group = overlay.path
+        group = setting.path
         counts = low...high
     }
 }
@@ -205,7 +205,8 @@ package struct Optimizer: Sendable {
     }
 
     /// Regret over the corners at which each stage is as slow or as fast as it may be: what a TiB costs with
-    /// this cluster, throughput above the target worth nothing, less what it costs with the best for that corner.
+    /// this cluster, throughput above the target worth nothing, less what it costs with the best for that
+    /// corner.
     private func regrets(_ all: [Candidate]) -> (Candidate) -> Double {
         let stages = screen.resources.indices.filter { screen.resources[$0].stage != nil }
         let corners = (0..<1 << stages.count).map { corner -> [Double] in

@@ -11,12 +11,12 @@ package struct SweepAxis: Sendable, Hashable {
     ///
     /// - Throws: ``StudyError`` with `invalid`.
     package init(_ text: String) throws(StudyError) {
-        let overlay = try ScenarioOverlay(text)
-        path = overlay.path
+        let setting = try StudySetting(text)
+        path = setting.path
         values = []
         var depth = 0
         var value = ""
-        for character in overlay.value {
+        for character in setting.value {
             if "[{(".contains(character) { depth += 1 }
             if ")}]".contains(character) { depth -= 1 }
             if character == ",", depth == 0 {
@@ -64,7 +64,7 @@ package struct Sweep: Sendable {
     package static let runCountMax = 1_000_000
 
     package struct Point: Sendable {
-        package var settings: [ScenarioOverlay]
+        package var settings: [StudySetting]
         package var study: StudyCase
     }
 
@@ -78,7 +78,7 @@ package struct Sweep: Sendable {
     ///
     /// - Throws: ``StudyError``, ``ScenarioError``.
     package init(
-        text: String, fileName: String, overlays: [ScenarioOverlay] = [], axes: [SweepAxis],
+        text: String, fileName: String, overrides: [ScenarioOverride] = [], axes: [SweepAxis],
         replications: Int = 1, seed: UInt64 = 1, policy: String? = nil, until: Duration? = nil
     ) throws {
         try Replications.check(replications)
@@ -93,17 +93,18 @@ package struct Sweep: Sendable {
         var points: [Point] = []
         for place in 0..<count / replications {
             var rest = place
-            var settings: [ScenarioOverlay] = []
+            var settings: [StudySetting] = []
             // The last axis changes fastest.
             for axis in axes.reversed() {
                 settings.append(
-                    ScenarioOverlay(path: axis.path, value: axis.values[rest % axis.values.count]))
+                    StudySetting(path: axis.path, value: axis.values[rest % axis.values.count]))
                 rest /= axis.values.count
             }
             settings.reverse()
-            let document = try ScenarioOverlay.apply(overlays + settings, to: text, fileName: fileName)
-            let scenario = try Scenario.parse(text: document, fileName: fileName)
-            let name = settings.map { "\($0.path)=\($0.value)" }.joined(separator: " ")
+            let scenario = try Scenario.parse(
+                text: text, fileName: fileName,
+                overrides: overrides + settings.map { ScenarioOverride($0.text) })
+            let name = settings.map(\.text).joined(separator: " ")
             points.append(
                 Point(
                     settings: settings,
@@ -113,7 +114,7 @@ package struct Sweep: Sendable {
         self.replications = replications
         self.seed = seed
         var hash = stableHash(text)
-        let parts = (overlays.map { "\($0.path)=\($0.value)" } + axes.map { "\($0.path)=\($0.values)" })
+        let parts = (overrides.map(\.text) + axes.map { "\($0.path)=\($0.values)" })
         let rest = "\(parts) \(replications) \(seed) \(policy ?? "") \(until?.description ?? "")"
         hash = mixed(hash ^ stableHash(rest))
         digest = String(hash, radix: 16)

@@ -14,10 +14,9 @@ struct StudyTests {
         try String(contentsOf: folder.appendingPathComponent("Scenarios/devnet.yaml"), encoding: .utf8)
     }
 
-    private static func devnet(_ overlays: [String] = []) throws -> StudyCase {
-        let settings = try overlays.map { try ScenarioOverlay($0) }
-        let text = try ScenarioOverlay.apply(settings, to: devnetText(), fileName: "devnet")
-        let scenario = try Scenario.parse(text: text, fileName: "devnet")
+    private static func devnet(_ overrides: [String] = []) throws -> StudyCase {
+        let scenario = try Scenario.parse(
+            text: devnetText(), fileName: "devnet", overrides: overrides.map { ScenarioOverride($0) })
         return StudyCase(name: "devnet", scenario, until: .seconds(5 * 3600))
     }
 
@@ -126,7 +125,7 @@ struct StudyTests {
     func refusals() throws {
         let text = try Self.devnetText()
         for (axis, word) in [
-            ("hosts.nobody.count=1", "worker"), ("name.x=1", "nothing below"), ("nosuch=1", "nosuch"),
+            ("hosts.nobody.count=1", "worker"), ("name.x=1", "as a whole"), ("nosuch=1", "nosuch"),
             ("hosts.worker.count=0", "count"),
         ] {
             #expect("\(axis)") {

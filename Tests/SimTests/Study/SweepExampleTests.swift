@@ -44,13 +44,18 @@ struct SweepExampleTests {
     @Test("the Kubernetes job is YAML, and counts as many shards as it has completions")
     func kubernetes() throws {
         let text = try text("kubernetes-job.yaml")
-        let json = try ScenarioOverlay.apply([], to: text, fileName: "kubernetes-job.yaml")
-        let object = try JSONSerialization.jsonObject(with: Data(json.utf8))
-        let job = try #require(object as? [String: Any])
-        #expect(job["kind"] as? String == "Job" && job["apiVersion"] as? String == "batch/v1")
-        let spec = try #require(job["spec"] as? [String: Any])
-        #expect(spec["completionMode"] as? String == "Indexed")
-        let count = try #require(spec["completions"] as? String)
-        #expect(json.contains("JOB_COMPLETION_INDEX}/\(count)"))
+        // The reader of scenarios finds no fault with the YAML itself, only keys that no scenario has.
+        let refusal = #expect(throws: ScenarioError.self) {
+            _ = try Scenario.parse(text: text, fileName: "kubernetes-job.yaml")
+        }
+        #expect(refusal?.code == .invalid)
+        #expect(refusal?.diagnostics.contains { $0.path.contains("apiVersion") } == true)
+        let lines = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        #expect(lines.contains("kind: Job") && lines.contains("apiVersion: batch/v1"))
+        #expect(lines.contains("completionMode: Indexed"))
+        let key = "completions: "
+        let count = try #require(lines.first { $0.hasPrefix(key) }).dropFirst(key.count)
+        #expect(lines.contains("parallelism: \(count)"))
+        #expect(text.contains("--shard \"${JOB_COMPLETION_INDEX}/\(count)\""))
     }
 }
