@@ -8,8 +8,8 @@ struct Compare: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run scenarios under the same seeds and say how they differ from the first.",
         discussion: """
-            Every task takes the same time in all scenarios of a seed, so that small differences show. A star \
-            marks a difference whose 95 % interval leaves zero out.
+            Every task takes the same time in all scenarios of a seed, so that small differences show. A \
+            star marks a difference whose 95 % interval leaves zero out.
             """)
 
     @Argument(help: "Two scenario files or more.", completion: .file(extensions: ["yaml", "yml", "json"]))

@@ -38,11 +38,10 @@ package enum PipelineModel {
     /// Runs the model with stations as components of a simulated world.
     ///
     /// - Parameters:
-    ///   - warmUpCount: the first sectors, whose waits are not counted; the stations start empty.
     ///   - gap: mean time between arrivals, seconds; small for a burst.
     /// - Throws: ``KernelError`` where a station cannot start.
     package static func run(
-        sectorCount: Int, warmUpCount: Int = 0, seed: UInt64, gap: Double = gapSeconds,
+        sectorCount: Int, seed: UInt64, gap: Double = gapSeconds,
         tieBreak: SimulatedWorld.TieBreak = .fifo
     ) throws -> Result {
         let world = SimulatedWorld(
@@ -50,7 +49,7 @@ package enum PipelineModel {
         let node = try world.addNode("pipeline")
         let draws = PipelineDraws(seed: seed, gap: gap)
         var next: Ref<StationMessage>?
-        let tally = PipelineTally(warmUpCount: warmUpCount)
+        let tally = PipelineTally()
         for index in stationNames.indices.reversed() {
             let successor = next
             next = try node.spawn(
@@ -120,9 +119,6 @@ final class PipelineTally: @unchecked Sendable {
     var sojournNanoseconds: Int64 = 0
     var overflow: Int64 = 0
     var waits = [Int64](repeating: 0, count: PipelineModel.stationNames.count)
-    let warmUpCount: Int
-
-    init(warmUpCount: Int) { self.warmUpCount = warmUpCount }
 
     func result(sectorCount: Int, end: Double, messageCount: Int, traceHash: String) -> PipelineModel.Result {
         let count = Double(max(1, sectorCount))
@@ -130,7 +126,7 @@ final class PipelineTally: @unchecked Sendable {
         return PipelineModel.Result(
             sectorCount: sectorCount, makespanSeconds: end,
             meanSojournSeconds: sojourn / 1e9 / count,
-            meanWaitSeconds: waits.map { Double($0) / 1e9 / Double(max(1, sectorCount - warmUpCount)) },
+            meanWaitSeconds: waits.map { Double($0) / 1e9 / count },
             timedEventCount: sectorCount * (PipelineModel.stationNames.count + 1),
             messageCount: messageCount, traceHash: traceHash)
     }
@@ -177,9 +173,7 @@ actor Station: Component {
         case .served(let visit):
             // The freed server takes the head of the queue before the finished sector moves on.
             if let (waiting, since) = queue.popFirst() {
-                if waiting.sector >= tally.warmUpCount {
-                    tally.waits[index] += context.now.nanoseconds - since
-                }
+                tally.waits[index] += context.now.nanoseconds - since
                 serve(waiting, context)
             } else {
                 freeCount += 1

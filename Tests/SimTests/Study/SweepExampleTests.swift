@@ -49,7 +49,7 @@ struct SweepExampleTests {
             _ = try Scenario.parse(text: text, fileName: "kubernetes-job.yaml")
         }
         #expect(refusal?.code == .invalid)
-        #expect(refusal?.diagnostics.contains { $0.path.contains("apiVersion") } == true)
+        #expect(refusal?.diagnostics.contains { $0.message.contains("apiVersion") } == true)
         let lines = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
         #expect(lines.contains("kind: Job") && lines.contains("apiVersion: batch/v1"))
         #expect(lines.contains("completionMode: Indexed"))
