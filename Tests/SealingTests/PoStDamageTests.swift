@@ -38,7 +38,7 @@ struct PoStDamageTests {
         var skips = 0
         for path in [damaged.sealed, damaged.cacheFile("tree-r-last"), damaged.persistentAux] {
             let sound = try Scratch.bytes(path)
-            // Some nodes of the replica and all of the others, once at the lowest bit and once beyond the field.
+            // Some nodes of the replica and all others, once at the lowest bit and once beyond the field.
             for node in stride(from: 0, to: sound.count / 32, by: sound.count > 1024 ? 7 : 1) {
                 for (byte, value) in [(0, sound[32 * node] ^ 1), (31, 0xff)] {
                     var bytes = sound
