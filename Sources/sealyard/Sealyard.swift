@@ -11,7 +11,7 @@ struct Sealyard: AsyncParsableCommand {
         subcommands: [
             ClusterCommand.self, ChainCommand.self, MinerCommand.self, WorkerCommand.self,
             SectorCommand.self, Simulate.self, ScenarioCommand.self, BenchCommand.self,
-            ReplayCommand.self,
+            ReplayCommand.self, Compare.self, SweepCommand.self, Optimize.self,
         ])
 
     static func main() async {

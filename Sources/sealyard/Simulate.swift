@@ -29,6 +29,19 @@ struct Simulate: ParsableCommand {
     @Option(help: "How long to simulate, such as 30d or 36h; the scenario says it otherwise.")
     var until: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Set a value over the file's, such as hosts.p1.count=30; may be given several times.",
+            valueName: "path=value"))
+    var set: [String] = []
+
+    @Option(
+        help: "Write report.html, tables and a Perfetto trace into this directory.", completion: .directory)
+    var out: String?
+
+    @Option(help: "Runs under different seeds, on all cores; means and their intervals are printed.")
+    var replications: Int?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -37,13 +50,20 @@ struct Simulate: ParsableCommand {
 
     func validate() throws {
         if let until { _ = try Self.duration(until) }
+        if out != nil, replications != nil {
+            throw ValidationError("--out writes the report of one run; leave --replications away")
+        }
     }
 
     func run() throws {
+        if let replications {
+            return try replicate(replications, until: try until.map(Self.duration))
+        }
         let scenario: Scenario
         let cluster: SimulatedCluster
         do {
-            scenario = try Scenario.load(path: self.scenario)
+            scenario = try Scenario.load(
+                path: self.scenario, overrides: set.map { ScenarioOverride($0) })
             cluster = try SimulatedCluster(scenario, options: .init(seed: seed, policy: policy))
         } catch let error as ScenarioError {
             throw CommandError.failure(error.message)
@@ -51,6 +71,7 @@ struct Simulate: ParsableCommand {
             throw CommandError.failure("\(self.scenario): \(error.message)")
         }
         let end = Instant.zero + (try until.map(Self.duration) ?? scenario.report.until)
+        let recorder = cluster.record(until: end)
         Interrupts.listen()
         var progress = SimulationProgress(end: end, isShown: !noProgress)
         let began = ContinuousClock.now
@@ -72,8 +93,35 @@ struct Simulate: ParsableCommand {
         progress.clear()
         let report = cluster.report(wallSeconds: (ContinuousClock.now - began).inSeconds)
         if Interrupts.isRequested { Console.note("interrupted; this is what was simulated so far") }
-        Console.write(json ? report.document.json : report.text)
+        if let out { try write(report, scenario, recorder, cluster.world.now, to: out) }
+        Console.write(
+            json ? report.document.json : report.text + "\n" + report.details(recorder, scenario))
+        if let check = report.crossCheck, !check.holds {
+            throw CommandError.failure("the run disagrees with its closed form: \(check.text)")
+        }
         if Interrupts.isRequested { throw ExitCode(1) }
+    }
+
+    private func write(
+        _ report: SimulationReport, _ scenario: Scenario, _ recorder: RunRecorder, _ now: Instant,
+        to folder: String
+    ) throws {
+        try FileText.makeDirectory(folder)
+        var source = String(
+            decoding: try FileText.read(self.scenario, bytesMax: ScenarioLimits().fileBytesMax), as: UTF8.self
+        )
+        for value in set { source += "\n# set: \(value)" }
+        let page = ReportPage(
+            report: report, scenario: scenario, recorder: recorder, now: now, sourceText: source,
+            version: Sealyard.configuration.version)
+        let files = ReportFiles(report: report, recorder: recorder, now: now)
+        for (name, text) in [
+            ("report.html", page.html), ("report.json", report.document.json + "\n"),
+            ("stages.csv", files.stagesCSV), ("levels.csv", files.levelsCSV), ("limits.csv", files.limitsCSV),
+            ("trace.json", files.perfetto),
+        ] {
+            try FileText.write(Array(text.utf8), to: folder + "/" + name)
+        }
     }
 
     private static func duration(_ text: String) throws -> Duration {

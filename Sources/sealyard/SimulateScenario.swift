@@ -6,8 +6,8 @@ import Sim
 /// `sealyard scenario`: looks at scenario files.
 struct ScenarioCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "scenario", abstract: "Check scenario files and print their schema.",
-        subcommands: [Validate.self, Schema.self])
+        commandName: "scenario", abstract: "Make scenario files, check them, and print their schema.",
+        subcommands: [New.self, Validate.self, Durations.self, Schema.self])
 
     struct Validate: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -15,6 +15,11 @@ struct ScenarioCommand: ParsableCommand {
 
         @Argument(help: "Scenario files.", completion: .file(extensions: ["yaml", "yml", "json"]))
         var files: [String]
+
+        @Option(
+            help: ArgumentHelp(
+                "Set a value over the files', such as hosts.p1.count=30.", valueName: "path=value"))
+        var set: [String] = []
 
         @Flag(help: "Print the whole scenario with all defaults, as JSON; for one file.")
         var json = false
@@ -28,7 +33,7 @@ struct ScenarioCommand: ParsableCommand {
             var wrongCount = 0
             for file in files {
                 do {
-                    let scenario = try Scenario.load(path: file)
+                    let scenario = try Scenario.load(path: file, overrides: set.map { ScenarioOverride($0) })
                     // Building the cluster finds what no look at the file can.
                     _ = try SimulatedCluster(scenario)
                     Console.write(

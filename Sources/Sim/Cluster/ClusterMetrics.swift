@@ -43,6 +43,8 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
     private(set) var sojourns = DurationHistogram()
     /// A running hash of every task that started or ended and of every step of every sector.
     private(set) var digest: (high: UInt64, low: UInt64) = (0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b)
+    /// Records what a picture of the run needs; `nil` where nobody wants one.
+    var recorder: RunRecorder?
     private var sectors: [UInt64: Sector] = [:]
     private var waiting: Set<TaskID> = []
     private var running: Set<TaskID> = []
@@ -69,6 +71,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         }
         waiting = []
         running = []
+        recorder?.restarted(at: now)
     }
 
     // MARK: Sectors
@@ -86,6 +89,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
             return
         }
         guard known.state != summary.state else { return }
+        recorder?.left(known.state, sector: number, entered: known.since, at: now)
         states[known.state.position].change(by: -1, at: now)
         states[summary.state.position].change(by: 1, at: now)
         if summary.state.isSealing {
@@ -93,6 +97,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
             return
         }
         sectors[number] = nil
+        recorder?.finished(sector: number)
         sealing.change(by: -1, at: now)
         if summary.state == .proving {
             provingCount += 1
@@ -111,6 +116,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
     func taskAssigned(_ id: TaskID, worker: String, at now: Instant) {
         absorb(now, id.sector.number, 0x100 | UInt64(id.type.stage) << 16 ^ stableHash(worker) << 24)
         guard running.insert(id).inserted else { return }
+        recorder?.assigned(id, worker: worker, at: now)
         if waiting.remove(id) != nil { stages[id.type.stage].queue.change(by: -1, at: now) }
         stages[id.type.stage].started += 1
         stages[id.type.stage].busy.change(by: 1, at: now)
@@ -118,14 +124,19 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
 
     func taskQueued(_ id: TaskID, at now: Instant) {
         guard waiting.insert(id).inserted else { return }
+        recorder?.queued(id, at: now)
         stages[id.type.stage].queue.change(by: 1, at: now)
     }
 
     func taskEnded(_ id: TaskID, _ result: TaskResult?, since: Instant?, at now: Instant) {
         let stage = id.type.stage
         absorb(now, id.sector.number, 0x200 | UInt64(stage) << 16 | UInt64(id.attempt) << 24)
-        if waiting.remove(id) != nil { stages[stage].queue.change(by: -1, at: now) }
+        if waiting.remove(id) != nil {
+            stages[stage].queue.change(by: -1, at: now)
+            recorder?.dropped(id, at: now)
+        }
         guard running.remove(id) != nil else { return }
+        recorder?.ended(id, result, at: now)
         stages[stage].busy.change(by: -1, at: now)
         switch result {
         case .done:

@@ -15,7 +15,7 @@ final class ConfigSink {
     func report(at mark: ConfigMark, path: String, _ message: String) {
         diagnostics.append(
             ScenarioDiagnostic(
-                file: fileName,
+                file: mark.file ?? fileName,
                 line: mark.line,
                 column: mark.column,
                 path: path,

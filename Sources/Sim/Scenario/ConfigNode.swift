@@ -4,8 +4,16 @@ import Yams
 
 /// A place in a text: line and column from 1.
 struct ConfigMark: Sendable, Hashable {
+    /// The text's name where several make up a scenario; `nil` for the one that is read.
+    var file: String?
     var line: Int
     var column: Int
+
+    init(line: Int, column: Int, file: String? = nil) {
+        self.file = file
+        self.line = line
+        self.column = column
+    }
 }
 
 /// A node of a configuration file, reduced to what a scenario needs: no tags, no aliases, text keys.
@@ -95,7 +103,8 @@ struct ConfigReader {
         depth: Int,
         parent: ConfigMark
     ) throws(ScenarioError) -> ConfigNode {
-        let mark = node.mark.map { ConfigMark(line: $0.line, column: $0.column) } ?? parent
+        let mark =
+            node.mark.map { ConfigMark(line: $0.line, column: $0.column, file: fileName) } ?? parent
         nodeCount += 1
         guard nodeCount <= limits.nodeCountMax else {
             throw failure(

@@ -5,7 +5,7 @@ extension Scenario {
     enum Keys {
         static let scenario = [
             "name", "description", "sectorSize", "network", "hosts", "stores", "links", "tasks",
-            "workload", "miner", "policy", "faults", "costs", "report",
+            "workload", "miner", "policy", "faults", "costs", "report", "include",
         ]
         static let network = [
             "base", "epochDuration", "propagationDelay", "preCommitChallengeDelay",
@@ -40,6 +40,7 @@ extension Scenario {
     /// `nil` only when the root is no mapping.
     static func decode(_ root: ConfigCursor) -> Scenario? {
         guard let fields = root.fields(Keys.scenario) else { return nil }
+        fields["include"]?.report("only a file can include files; give the path of one")
         let limits = root.sink.limits
         let sizes = Network.allSectorSizes
         let sectorSize = fields.required(

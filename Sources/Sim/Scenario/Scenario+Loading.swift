@@ -1,55 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
-
 extension Scenario {
-    /// Reads a scenario from a file.
+    /// Reads a scenario from a file, with what it includes and what is set over it.
     ///
     /// - Parameters:
     ///   - path: the file's path; errors name it as it is given.
-    ///   - limits: what the file may ask for.
+    ///   - overrides: values that take the place of the file's, in order.
+    ///   - limits: what the files may ask for.
     /// - Returns: a scenario that has passed every check.
-    /// - Throws: ``ScenarioError``; `.unreadable` when the file cannot be read or is larger than the limit.
+    /// - Throws: ``ScenarioError``; `.unreadable` when a file cannot be read or is larger than the limit.
     package static func load(
         path: String,
+        overrides: [ScenarioOverride] = [],
         limits: ScenarioLimits = ScenarioLimits()
     ) throws(ScenarioError) -> Scenario {
-        let data: Data
-        do {
-            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-            defer { handle.closeFile() }
-            // One byte more than allowed tells "too large" from "just fits" without reading the rest.
-            data = try handle.read(upToCount: limits.fileBytesMax + 1) ?? Data()
-        } catch {
-            throw ScenarioError.unreadable(
-                path,
-                "cannot be read (\(error.localizedDescription)); give the path of a scenario file"
-            )
-        }
-        guard data.count <= limits.fileBytesMax else {
-            throw ScenarioError.unreadable(path, "is larger than \(limits.fileBytesMax) bytes")
-        }
-        guard let text = String(data: data, encoding: .utf8) else {
-            throw ScenarioError.unreadable(path, "is not UTF-8 text")
-        }
-        return try parse(text: text, fileName: path, limits: limits)
+        var includes = ScenarioIncludes(limits: limits)
+        return try decode(
+            try includes.root(path: path), fileName: path, overrides: overrides, limits: limits)
     }
 
-    /// Reads a scenario from YAML text and checks it.
+    /// Reads a scenario from YAML text and checks it. A text has no folder, so it cannot include files.
     ///
     /// - Parameters:
     ///   - text: the YAML text; JSON is YAML, too.
     ///   - fileName: what errors call the text.
+    ///   - overrides: values that take the place of the text's, in order.
     ///   - limits: what the text may ask for.
     /// - Returns: a scenario that has passed every check.
     /// - Throws: ``ScenarioError`` with the place of each finding.
     package static func parse(
         text: String,
         fileName: String,
+        overrides: [ScenarioOverride] = [],
         limits: ScenarioLimits = ScenarioLimits()
     ) throws(ScenarioError) -> Scenario {
         var reader = ConfigReader(fileName: fileName, limits: limits)
-        let root = try reader.read(text)
+        return try decode(
+            try reader.read(text), fileName: fileName, overrides: overrides, limits: limits)
+    }
+
+    private static func decode(
+        _ base: ConfigNode,
+        fileName: String,
+        overrides: [ScenarioOverride],
+        limits: ScenarioLimits
+    ) throws(ScenarioError) -> Scenario {
+        var root = base
+        for override in overrides { try override.apply(to: &root, limits: limits) }
         let sink = ConfigSink(fileName: fileName, limits: limits)
         let decoded = decode(ConfigCursor(node: root, path: "", sink: sink))
         guard var scenario = decoded, sink.diagnostics.isEmpty else {
@@ -95,16 +92,5 @@ extension Scenario {
             else { continue }
             faults[index].target = .store(name)
         }
-    }
-}
-
-extension ScenarioError {
-    fileprivate static func unreadable(_ path: String, _ message: String) -> ScenarioError {
-        ScenarioError(
-            code: .unreadable,
-            diagnostics: [
-                ScenarioDiagnostic(file: path, line: 1, column: 1, path: "", message: message)
-            ]
-        )
     }
 }

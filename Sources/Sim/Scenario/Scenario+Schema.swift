@@ -13,6 +13,8 @@ extension Scenario {
             [
                 "name": Schema.name,
                 "description": Schema.text,
+                "include": Schema.any([Schema.text, Schema.list(Schema.text)])
+                    .described("Files over which this one is laid; paths from this file's folder."),
                 "sectorSize": Schema.size.described("One of \(sizes.joined(separator: ", "))."),
                 "network": Schema.any([
                     Schema.words(Network.presets.map(\.name)), networkSchema,

@@ -83,6 +83,9 @@ package struct ScenarioLimits: Sendable {
     package var workersPerHostMax = 1_024
     /// The most slots of one worker for one task type.
     package var slotsPerWorkerMax = 10_000
+    /// The most files that one scenario is made of, and how deep they include one another.
+    package var includeCountMax = 32
+    package var includeDepthMax = 8
     /// The most worker processes of the whole cluster.
     package var workerCountMax = 1_000_000
 

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Kernel
+private import Scheduler
+
+/// The files of a run besides its page: tables and a trace. All are made from the report and what was
+/// recorded.
+package struct ReportFiles {
+    package let report: SimulationReport
+    package let recorder: RunRecorder
+    /// How far the run came.
+    package let now: Instant
+
+    /// Takes a run's findings.
+    package init(report: SimulationReport, recorder: RunRecorder, now: Instant) {
+        self.report = report
+        self.recorder = recorder
+        self.now = now
+    }
+
+    /// Every stage with its counts, latencies, waits, utilization and queue; a header line first.
+    package var stagesCSV: String {
+        var lines = [
+            "stage,slots,started,finished,failed,abandoned,p50_seconds,p95_seconds,wait_p50_seconds,"
+                + "wait_p95_seconds,utilization,queue_mean,queue_max,capacity_sectors_per_hour"
+        ]
+        for (index, stage) in report.stages.enumerated() {
+            let wait = recorder.waits[index]
+            let figures: [Double?] = [
+                stage.p50Seconds, stage.p95Seconds, wait.quantile(0.5), wait.quantile(0.95),
+                stage.utilization,
+                stage.queueMean,
+            ]
+            let counts = [stage.slots, stage.started, stage.finished, stage.failed, stage.abandoned]
+            lines.append(
+                ([stage.name] + counts.map(String.init) + figures.map(Self.cell)
+                    + [String(stage.queueMax), Self.cell(stage.capacityPerHour)]).joined(separator: ","))
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Busy slots and waiting tasks of each stage over time; seconds are those of each piece's beginning.
+    package var levelsCSV: String {
+        let busy = recorder.busy.map { $0.means(until: now.seconds) }
+        let waiting = recorder.waiting.map { $0.means(until: now.seconds) }
+        let names = report.stages.map(\.name)
+        var lines = [
+            (["seconds"] + names.map { "\($0)_busy" } + names.map { "\($0)_waiting" }).joined(separator: ",")
+        ]
+        let width = recorder.end.seconds / Double(RunRecorder.pieceCount)
+        for index in 0..<(busy.first?.count ?? 0) {
+            let row = [Double(index) * width] + (busy + waiting).map { $0[index] }
+            lines.append(row.map { Self.cell($0) }.joined(separator: ","))
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The limits in their order, with what each gains.
+    package var limitsCSV: String {
+        var lines = ["limit,sectors_per_hour,tebibytes_per_day,gain_tebibytes_per_day"]
+        for (limit, whatIf) in zip(report.limits, report.whatIfs) {
+            let gain = whatIf.gain.isFinite ? Self.cell(whatIf.gain) : ""
+            lines.append(
+                [limit.name, Self.cell(limit.sectorsPerHour), Self.cell(limit.tebibytesPerDay), gain]
+                    .joined(separator: ","))
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The tasks of the recorded window in the JSON trace-event format that Perfetto and browsers open: a
+    /// process for each host, a thread for each lane of a worker. Times are whole microseconds.
+    package var perfetto: String {
+        var hosts: [String] = []
+        var lanes: [Lane] = []
+        var events: [String] = []
+        let ordered = recorder.spans.sorted {
+            ($0.begin.nanoseconds, $0.worker, $0.sector, $0.stage)
+                < ($1.begin.nanoseconds, $1.worker, $1.sector, $1.stage)
+        }
+        var hostNumbers: [String: Int] = [:]
+        var lanesOf: [String: [Int]] = [:]
+        for span in ordered {
+            let host = Self.host(span.worker)
+            if hostNumbers[host] == nil {
+                hosts.append(host)
+                hostNumbers[host] = hosts.count
+            }
+            let pid = hostNumbers[host] ?? 0
+            let index: Int
+            if let free = lanesOf[span.worker, default: []].first(where: { lanes[$0].until <= span.begin }) {
+                lanes[free].until = span.end
+                index = free
+            } else {
+                lanes.append(Lane(worker: span.worker, pid: pid, until: span.end))
+                index = lanes.count - 1
+                lanesOf[span.worker, default: []].append(index)
+            }
+            let name = TaskType.allCases[span.stage].kind.rawValue
+            let state = span.isDone ? "done" : "failed"
+            events.append(
+                "{\"name\":\"\(name) \(span.sector)\",\"cat\":\"\(name)\",\"ph\":\"X\","
+                    + "\"ts\":\(span.begin.nanoseconds / 1000),"
+                    + "\"dur\":\((span.end - span.begin).nanoseconds / 1000),\"pid\":\(pid),"
+                    + "\"tid\":\(index + 1),"
+                    + "\"args\":{\"sector\":\(span.sector),\"try\":\(span.attempt),\"result\":\"\(state)\"}}")
+        }
+        let names =
+            hosts.enumerated().map { Self.meta("process_name", $0.offset + 1, 0, $0.element) }
+            + lanes.enumerated().map {
+                Self.meta("thread_name", $0.element.pid, $0.offset + 1, $0.element.worker)
+            }
+        return "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"
+            + (names + events).joined(separator: ",\n") + "\n]}\n"
+    }
+
+    private struct Lane {
+        var worker: String
+        var pid: Int
+        var until: Instant
+    }
+
+    private static func meta(_ kind: String, _ pid: Int, _ tid: Int, _ name: String) -> String {
+        "{\"name\":\"\(kind)\",\"ph\":\"M\",\"pid\":\(pid),\"tid\":\(tid),\"args\":{\"name\":\"\(name)\"}}"
+    }
+
+    /// `group/host` of `group/host/workers/instance`; names hold nothing that JSON would have to escape.
+    static func host(_ worker: String) -> String {
+        worker.split(separator: "/").prefix(2).joined(separator: "/")
+    }
+
+    private static func cell(_ value: Double?) -> String {
+        guard let value, value.isFinite else { return "" }
+        return ScenarioDocument.decimalText((value * 1e6).rounded() / 1e6)
+    }
+}

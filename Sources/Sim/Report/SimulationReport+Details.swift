@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Scheduler
+
+extension SimulationReport {
+    /// What the summary adds when the run was recorded: waits, what each limit is worth, and words.
+    package func details(_ recorder: RunRecorder, _ scenario: Scenario) -> String {
+        let figure = SimulatedCluster.figure
+        let span = SimulatedCluster.span
+        var lines: [String] = []
+        let waits = stages.indices.compactMap { index -> String? in
+            guard let median = recorder.waits[index].quantile(0.5),
+                let late = recorder.waits[index].quantile(0.95), late >= 1
+            else { return nil }
+            return "\(stages[index].name) \(span(median)) (p95 \(span(late)))"
+        }
+        if !waits.isEmpty { lines.append("waits         " + waits.joined(separator: ", ")) }
+        let dwells = SectorState.allCases.compactMap { state -> String? in
+            guard let median = recorder.dwells[state.position].quantile(0.5), median >= 1 else { return nil }
+            return "\(state.rawValue) \(span(median))"
+        }
+        if !dwells.isEmpty { lines.append("in states     " + dwells.joined(separator: ", ")) }
+        for whatIf in whatIfs.prefix(3) where whatIf.gain.isFinite {
+            lines.append(
+                "if infinite   \(whatIf.name): \(figure(whatIf.gain)) TiB/day more, then \(whatIf.next ?? "")"
+            )
+        }
+        if let why = preCommit1Diagnosis { lines.append("PreCommit1    \(why)") }
+        if scenario.costs != nil, !scenario.missingPrices.isEmpty {
+            lines.append("no price for  " + scenario.missingPrices.joined(separator: ", "))
+        }
+        if let check = crossCheck {
+            lines.append("cross-check   \(check.holds ? "holds" : "FAILS"): \(check.text)")
+        }
+        return lines.joined(separator: "\n")
+    }
+}

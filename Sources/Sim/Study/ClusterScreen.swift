@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Kernel
+private import Scheduler
+
+/// What a cluster can seal at best, in closed form from its scenario: a formula a microsecond, where a run
+/// takes seconds.
+///
+/// Tasks that need a sector's files run on the host that holds them, so such a host passes what its slowest
+/// stage passes; tasks that need none are shared by all slots of the cluster.
+package struct ClusterScreen: Sendable {
+    /// One resource: what each host of a group adds to it, and what there is besides.
+    package struct Resource: Sendable, Hashable {
+        package var name: String
+        /// Sectors an hour of one host, by group.
+        package var perHost: [Double]
+        /// Sectors an hour that no host group brings.
+        package var fixed: Double
+        /// Hosts add to it; otherwise it is the cluster's own.
+        package var isOfHosts: Bool
+        package var stage: Scenario.TaskKind?
+    }
+
+    package let resources: [Resource]
+    /// For each group, the resources that bound one of its hosts by itself: indices of ``resources``.
+    private let local: [[Int]]
+    private let pooled: [Int]
+    private let fixed: [Int]
+    let groupNames: [String]
+    let tebibytesPerSector: Double
+
+    /// - Throws: ``SimulationError`` where the scenario cannot be simulated.
+    package init(_ scenario: Scenario) throws(SimulationError) {
+        let plan = try ClusterPlan(scenario)
+        var resources: [Resource] = []
+        var localKinds: [Int] = []
+        var pooled: [Int] = []
+        let groups = scenario.hosts
+        let holds = groups.map { group in plan.hosts.contains { $0.group == group.name } }
+        for type in TaskType.allCases {
+            guard let model = scenario.task(type.kind), model.duration.meanSeconds > 0 else { continue }
+            let rate = 3600 / model.duration.meanSeconds * (1 - model.failureRate)
+            let perHost = groups.indices.map { index -> Double in
+                if type.needsFiles && !holds[index] { return 0 }
+                return Double(groups[index].slotsPerHost(of: type.kind)) * rate
+            }
+            if type.needsFiles { localKinds.append(resources.count) } else { pooled.append(resources.count) }
+            resources.append(
+                Resource(
+                    name: type.kind.rawValue, perHost: perHost, fixed: 0, isOfHosts: true, stage: type.kind))
+        }
+        for rule in plan.pacing {
+            localKinds.append(resources.count)
+            let perHost = Double(rule.count) * 3600 / rule.interval.inSeconds
+            resources.append(
+                Resource(
+                    name: "\(rule.type.kind.rawValue) tickets", perHost: holds.map { $0 ? perHost : 0 },
+                    fixed: 0, isOfHosts: true))
+        }
+        // Little's law: a host's room by the time that a sector holds it, queues left out.
+        let held = Self.wayHours(scenario)
+        localKinds.append(resources.count)
+        resources.append(
+            Resource(
+                name: "room on sealing stores",
+                perHost: groups.map { group in
+                    guard let host = plan.hosts.first(where: { $0.group == group.name }) else { return 0 }
+                    let bytes = UInt64(max(1, scenario.sealingFootprint.bytes))
+                    let byBytes = Int(clamping: host.store.capacityBytes / bytes)
+                    let count = host.store.sealingCountMax
+                    return Double(count > 0 ? min(count, byBytes) : byBytes) / held
+                }, fixed: 0, isOfHosts: true))
+        var fixed: [Int] = []
+        func add(_ name: String, _ perHour: Double) {
+            fixed.append(resources.count)
+            resources.append(Resource(name: name, perHost: [], fixed: perHour, isOfHosts: false))
+        }
+        let pledge = scenario.workload.pledge
+        if pledge.packingMax > 0 {
+            add("pledge rule", Double(pledge.packingMax) * 3600 / pledge.every.inSeconds)
+        }
+        let bytes = scenario.task(.finalize)?.transfer.bytes ?? 0
+        if bytes > 0 {
+            let rate = scenario.stores.reduce(0.0) { $0 + $1.write.bytesPerSecond }
+            add("store writes", rate * 3600 / Double(bytes))
+        }
+        local = groups.indices.map { group in holds[group] ? localKinds : [] }
+        self.pooled = pooled
+        self.fixed = fixed
+        self.resources = resources
+        groupNames = groups.map(\.name)
+        tebibytesPerSector = Double(scenario.sectorSize.bytes) / 0x1p40
+    }
+
+    /// Sectors an hour at best with these counts of hosts, each resource multiplied by its factor.
+    package func sectorsPerHour(counts: [Int], factors: [Double]) -> Double {
+        var hosts = 0.0
+        for group in counts.indices where !local[group].isEmpty && counts[group] > 0 {
+            var slowest = Double.infinity
+            for index in local[group] {
+                slowest = min(slowest, resources[index].perHost[group] * factors[index])
+            }
+            hosts += slowest * Double(counts[group])
+        }
+        var rate = hosts
+        for index in pooled {
+            var sum = 0.0
+            for group in counts.indices { sum += resources[index].perHost[group] * Double(counts[group]) }
+            rate = min(rate, sum * factors[index])
+        }
+        for index in fixed { rate = min(rate, resources[index].fixed * factors[index]) }
+        return rate
+    }
+
+    package var unitFactors: [Double] { Array(repeating: 1, count: resources.count) }
+
+    package func tebibytesPerDay(counts: [Int], factors: [Double]) -> Double {
+        sectorsPerHour(counts: counts, factors: factors) * 24 * tebibytesPerSector
+    }
+
+    private static func wayHours(_ scenario: Scenario) -> Double {
+        let network = scenario.network
+        let epochs =
+            network.preCommitChallengeDelay + network.interactivePoRepConfidence
+            + 2 * network.messageConfidence
+        let tasks = scenario.tasks.filter { Scenario.TaskKind.sealing.contains($0.kind) }
+            .reduce(0.0) { $0 + $1.duration.meanSeconds }
+        return max(1e-9, (tasks + Double(epochs) * network.epochDuration.inSeconds) / 3600)
+    }
+}
+
+/// What more of one resource would bring.
+package struct Sensitivity: Sendable, Hashable {
+    package var resource: String
+    /// TiB/day with a tenth more of it, above what there is now.
+    package var gainOfTenth: Double
+    /// TiB/day without this limit.
+    package var gainOfInfinite: Double
+}
+
+extension ClusterScreen {
+    /// All resources, the one that brings most first.
+    package func tornado(counts: [Int]) -> [Sensitivity] {
+        let base = tebibytesPerDay(counts: counts, factors: unitFactors)
+        return resources.indices.map { index in
+            var factors = unitFactors
+            factors[index] = 1.1
+            let tenth = tebibytesPerDay(counts: counts, factors: factors) - base
+            factors[index] = 1e12
+            let infinite = tebibytesPerDay(counts: counts, factors: factors) - base
+            return Sensitivity(
+                resource: resources[index].name, gainOfTenth: tenth, gainOfInfinite: infinite)
+        }.enumerated().sorted { left, right in
+            let (a, b) = (left.element, right.element)
+            return (-a.gainOfInfinite, -a.gainOfTenth, left.offset)
+                < (-b.gainOfInfinite, -b.gainOfTenth, right.offset)
+        }.map(\.element)
+    }
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Foundation
+private import Kernel
+
+/// A key of a scenario and the values that it takes.
+package struct SweepAxis: Sendable, Hashable {
+    package var path: String
+    package var values: [String]
+
+    /// Reads `hosts.p1.count=10,20`; a comma within brackets or braces belongs to the value.
+    ///
+    /// - Throws: ``StudyError`` with `invalid`.
+    package init(_ text: String) throws(StudyError) {
+        let setting = try StudySetting(text)
+        path = setting.path
+        values = []
+        var depth = 0
+        var value = ""
+        for character in setting.value {
+            if "[{(".contains(character) { depth += 1 }
+            if ")}]".contains(character) { depth -= 1 }
+            if character == ",", depth == 0 {
+                values.append(value)
+                value = ""
+            } else {
+                value.append(character)
+            }
+        }
+        values.append(value)
+        guard values.allSatisfy({ !$0.isEmpty }) else {
+            throw StudyError(.invalid, "--vary \(text.prefix(80)): a value is empty; write key=v1,v2")
+        }
+    }
+}
+
+/// A share of a sweep: every `count`-th run from `index` on.
+package struct SweepShard: Sendable, Hashable {
+    package var index: Int
+    package var count: Int
+
+    package static let whole = SweepShard(index: 0, count: 1)
+
+    package init(index: Int, count: Int) {
+        self.index = index
+        self.count = count
+    }
+
+    /// Reads `i/n` with i from 0 to n − 1, as Slurm and Kubernetes count.
+    ///
+    /// - Throws: ``StudyError`` with `invalid`.
+    package init(_ text: String) throws(StudyError) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, let index = Int(parts[0]), let count = Int(parts[1]), count > 0,
+            count <= 100_000, (0..<count).contains(index)
+        else {
+            throw StudyError(.invalid, "--shard '\(text.prefix(40))': write i/n with i from 0 to n − 1")
+        }
+        self.init(index: index, count: count)
+    }
+}
+
+/// A grid of scenarios, each run several times; a run is one line of JSON.
+package struct Sweep: Sendable {
+    package static let runCountMax = 1_000_000
+
+    package struct Point: Sendable {
+        package var settings: [StudySetting]
+        package var study: StudyCase
+    }
+
+    package let points: [Point]
+    package let replications: Int
+    package let seed: UInt64
+    /// The scenario's text, the axes and all that decides the results, as one number.
+    package let digest: String
+
+    /// Reads every point of the grid before the first run: a sweep does not fail half way.
+    ///
+    /// - Throws: ``StudyError``, ``ScenarioError``.
+    package init(
+        text: String, fileName: String, overrides: [ScenarioOverride] = [], axes: [SweepAxis],
+        replications: Int = 1, seed: UInt64 = 1, policy: String? = nil, until: Duration? = nil
+    ) throws {
+        try Replications.check(replications)
+        var count = replications
+        for axis in axes {
+            let (product, overflow) = count.multipliedReportingOverflow(by: axis.values.count)
+            guard !overflow, product <= Self.runCountMax else {
+                throw StudyError(.tooLarge, "a sweep has at most \(Self.runCountMax) runs; vary less")
+            }
+            count = product
+        }
+        var points: [Point] = []
+        for place in 0..<count / replications {
+            var rest = place
+            var settings: [StudySetting] = []
+            // The last axis changes fastest.
+            for axis in axes.reversed() {
+                settings.append(
+                    StudySetting(path: axis.path, value: axis.values[rest % axis.values.count]))
+                rest /= axis.values.count
+            }
+            settings.reverse()
+            let scenario = try Scenario.parse(
+                text: text, fileName: fileName,
+                overrides: overrides + settings.map { ScenarioOverride($0.text) })
+            let name = settings.map(\.text).joined(separator: " ")
+            points.append(
+                Point(
+                    settings: settings,
+                    study: StudyCase(name: name, scenario, policy: policy, until: until)))
+        }
+        self.points = points
+        self.replications = replications
+        self.seed = seed
+        var hash = stableHash(text)
+        let parts = (overrides.map(\.text) + axes.map { "\($0.path)=\($0.values)" })
+        let rest = "\(parts) \(replications) \(seed) \(policy ?? "") \(until?.description ?? "")"
+        hash = mixed(hash ^ stableHash(rest))
+        digest = String(hash, radix: 16)
+    }
+
+    package var runCount: Int { points.count * replications }
+
+    /// Runs a shard.
+    ///
+    /// - Returns: a header and one line for each run, in order; `nil` where it was stopped, because a part of
+    ///   a shard cannot be merged.
+    /// - Throws: ``StudyError``, or ``KernelError`` where no thread starts.
+    package func run(
+        _ shard: SweepShard = .whole, control: StudyControl = StudyControl()
+    ) throws -> String? {
+        let jobs = Array(stride(from: shard.index, to: runCount, by: shard.count))
+        let (points, replications, seed) = (points, replications, seed)
+        let lines = try StudyRunner.each(jobs.count, control) { index, goesOn -> String? in
+            let job = jobs[index]
+            let point = points[job / replications]
+            let seed = StudyCase.seed(seed, replication: job % replications)
+            guard let run = try point.study.run(seed: seed, goesOn: goesOn) else { return nil }
+            return Self.line(job, job / replications, job % replications, point, run)
+        }
+        guard lines.allSatisfy({ $0 != nil }) else { return nil }
+        return ([header(shard)] + lines.compactMap(\.self)).map { $0 + "\n" }.joined()
+    }
+
+    private func header(_ shard: SweepShard) -> String {
+        SweepHeader(sweep: digest, runs: runCount, shard: shard.index, of: shard.count).line
+    }
+
+    private static func line(
+        _ job: Int, _ point: Int, _ replication: Int, _ settings: Point, _ run: RunFigures
+    ) -> String {
+        let entries: [ScenarioDocument.Entry] = [
+            .init(key: "run", value: .integer(job)),
+            .init(key: "point", value: .integer(point)),
+            .init(key: "replication", value: .integer(replication)),
+            .init(
+                key: "settings",
+                value: .object(settings.settings.map { .init(key: $0.path, value: .text($0.value)) })),
+            .init(key: "result", value: run.document),
+        ]
+        return ScenarioDocument.object(entries).jsonLine
+    }
+}
+
+/// The first line of a sweep's file.
+struct SweepHeader: Codable, Hashable {
+    var sweep: String
+    var runs: Int
+    var shard: Int
+    var of: Int
+
+    var line: String {
+        ScenarioDocument.object([
+            .init(key: "sweep", value: .text(sweep)), .init(key: "runs", value: .integer(runs)),
+            .init(key: "shard", value: .integer(shard)), .init(key: "of", value: .integer(of)),
+        ]).jsonLine
+    }
+}
+
+extension Sweep {
+    private struct Numbered: Decodable { var run: Int }
+
+    /// Puts shards together again; the result is the file of the whole sweep, byte for byte.
+    ///
+    /// - Parameter files: names and contents, in any order.
+    /// - Throws: ``StudyError`` with `invalid`, which names the file that does not fit or what is missing.
+    package static func merge(_ files: [(name: String, text: String)]) throws(StudyError) -> String {
+        var first: SweepHeader?
+        var shards: [Int: String] = [:]
+        var lines: [Int: Substring] = [:]
+        for file in files {
+            let rows = file.text.split(separator: "\n")
+            guard let row = rows.first, let header = decoded(SweepHeader.self, row) else {
+                throw StudyError(.invalid, "\(file.name): the first line is no header of a sweep")
+            }
+            let known = first ?? header
+            first = known
+            guard header.sweep == known.sweep, header.runs == known.runs, header.of == known.of else {
+                throw StudyError(
+                    .invalid, "\(file.name) is of another sweep, or cut otherwise, than \(files[0].name)")
+            }
+            guard (0..<header.of).contains(header.shard), header.runs <= runCountMax else {
+                throw StudyError(.invalid, "\(file.name): the header makes no sense")
+            }
+            if let other = shards.updateValue(file.name, forKey: header.shard) {
+                throw StudyError(.invalid, "\(file.name) and \(other) are both shard \(header.shard)")
+            }
+            for row in rows.dropFirst() {
+                guard let run = decoded(Numbered.self, row)?.run, (0..<header.runs).contains(run),
+                    run % header.of == header.shard, lines.updateValue(row, forKey: run) == nil
+                else { throw StudyError(.invalid, "\(file.name): not a run of its shard: \(row.prefix(80))") }
+            }
+        }
+        guard let first else { throw StudyError(.invalid, "name the files of the shards to merge") }
+        let missing = (0..<first.of).filter { shards[$0] == nil }
+        guard missing.isEmpty else {
+            let named = missing.prefix(20).map(String.init).joined(separator: ", ")
+            throw StudyError(.invalid, "of \(first.of) shards these are missing: \(named)")
+        }
+        let ordered = (0..<first.runs).compactMap { lines[$0] }
+        guard ordered.count == first.runs else {
+            throw StudyError(.invalid, "\(first.runs - ordered.count) runs are missing; run the shards again")
+        }
+        let header = SweepHeader(sweep: first.sweep, runs: first.runs, shard: 0, of: 1)
+        return ([header.line] + ordered.map(String.init)).map { $0 + "\n" }.joined()
+    }
+
+    private static func decoded<Value: Decodable>(_ type: Value.Type, _ line: Substring) -> Value? {
+        // What does not decode is told by the caller with the name of the file.
+        do { return try JSONDecoder().decode(type, from: Data(line.utf8)) } catch { return nil }
+    }
+}
+
+extension ScenarioDocument {
+    /// The value as JSON without line breaks.
+    var jsonLine: String {
+        switch self {
+        case .null, .flag, .integer, .number, .text: json
+        case .list(let items): "[" + items.map(\.jsonLine).joined(separator: ",") + "]"
+        case .object(let entries):
+            "{"
+                + entries.map { Self.text($0.key).json + ":" + $0.value.jsonLine }.joined(separator: ",")
+                + "}"
+        }
+    }
+}

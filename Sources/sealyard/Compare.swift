@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Kernel
+import Sim
+
+/// `sealyard compare`: scenarios under common seeds.
+struct Compare: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run scenarios under the same seeds and say how they differ from the first.",
+        discussion: """
+            Every task takes the same time in all scenarios of a seed, so that small differences show. A \
+            star marks a difference whose 95 % interval leaves zero out.
+            """)
+
+    @Argument(help: "Two scenario files or more.", completion: .file(extensions: ["yaml", "yml", "json"]))
+    var scenarios: [String]
+
+    @Option(help: "Replications of each.")
+    var replications = 10
+
+    @Option(help: "How long to simulate, such as 30d; each scenario says it otherwise.")
+    var until: String?
+
+    @OptionGroup var study: StudyOptions
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @Flag(help: "Print CSV.")
+    var csv = false
+
+    func validate() throws {
+        if scenarios.count < 2 { throw ValidationError("name two scenario files or more") }
+        if json, csv { throw ValidationError("--json and --csv exclude each other") }
+        if let until { _ = try StudyOptions.duration(until) }
+    }
+
+    func run() throws {
+        let until = try until.map(StudyOptions.duration)
+        let result = try study.run { control in
+            let cases = try scenarios.map { path in
+                StudyCase(name: path, try Scenario.load(path: path), until: until)
+            }
+            return try Comparison.run(cases, count: replications, seed: study.seed, control: control)
+        }
+        Console.write(json ? result.document.json : csv ? result.csv : result.text)
+        try StudyOptions.endIfInterrupted()
+    }
+}

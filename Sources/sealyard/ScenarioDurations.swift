@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Sim
+
+extension ScenarioCommand {
+    /// `sealyard scenario durations`: turns measurements into the `tasks:` section of a scenario.
+    struct Durations: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Fit durations to measurements and print a scenario's tasks section.",
+            discussion: """
+                Takes the JSON of lotus-bench or 'sealyard bench sealing', the text of 'sectors status \
+                --log', and \
+                Curio's task history as CSV, several at once. Each figure says how well it fits and \
+                where it is from.
+                """)
+
+        @Argument(help: "Files with measured durations.", completion: .file())
+        var files: [String]
+
+        func validate() throws {
+            if files.isEmpty { throw ValidationError("name a file with measured durations") }
+        }
+
+        func run() throws {
+            var samples = DurationSamples()
+            for file in files {
+                let bytes = try FileText.read(file, bytesMax: DurationSamples.fileBytesMax)
+                do {
+                    try samples.read(String(decoding: bytes, as: UTF8.self), file: file)
+                } catch {
+                    throw CommandError.failure("\(error)")
+                }
+            }
+            Console.write(samples.tasksYAML)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Kernel
+import Sim
+
+extension Simulate {
+    /// Runs several replications on all cores and prints means with their intervals.
+    func replicate(_ count: Int, until: Duration?) throws {
+        var study = StudyOptions()
+        study.threads = nil
+        study.noProgress = noProgress
+        let result = try study.run { control in
+            let scenario = try Scenario.load(
+                path: self.scenario, overrides: set.map { ScenarioOverride($0) })
+            let one = StudyCase(name: scenario.name, scenario, policy: policy, until: until)
+            return try Replications.run(one, count: count, seed: seed, control: control)
+        }
+        Console.write(json ? result.document.json : result.text)
+        try StudyOptions.endIfInterrupted()
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Foundation
+import Kernel
+import Sim
+
+/// The flags that all studies share.
+struct StudyOptions: ParsableArguments {
+    @Option(help: "The seed of all chance; each replication derives its own from it.")
+    var seed: UInt64 = 1
+
+    @Option(help: "Threads; all cores otherwise. Results do not depend on it.")
+    var threads: Int?
+
+    @Flag(help: "Show no progress.")
+    var noProgress = false
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads: 1 to 1024") }
+    }
+
+    /// The control of a study whose runs Ctrl-C stops; call `finish` of the line when it is over.
+    func control(_ line: StudyLine) -> StudyControl {
+        Interrupts.listen()
+        return StudyControl(
+            threadCount: threads ?? SystemClock.processorCount, shouldStop: { Interrupts.isRequested },
+            progress: { [noProgress] in if !noProgress { line.show($0) } },
+            clock: { SystemClock.monotonicNanoseconds })
+    }
+
+    /// Runs a study; errors of its own kinds become the command's.
+    func run<Value>(_ body: (StudyControl) throws -> Value) throws -> Value {
+        let line = StudyLine()
+        defer { line.finish() }
+        do { return try body(control(line)) } catch let error as StudyError {
+            throw error.code == .invalid || error.code == .tooLarge
+                ? CommandError.usage(error.message) : CommandError.failure(error.message)
+        } catch let error as ScenarioError {
+            throw CommandError.failure(error.message)
+        } catch let error as SimulationError {
+            throw CommandError.failure(error.message)
+        }
+    }
+
+    /// Says on standard error that a study was cut short, and ends the command.
+    static func endIfInterrupted() throws {
+        guard Interrupts.isRequested else { return }
+        Console.note("interrupted; this is what was done so far")
+        throw ExitCode(1)
+    }
+
+    static func duration(_ text: String) throws -> Duration {
+        do {
+            let value = try Quantity.duration(text)
+            guard value >= .seconds(1) else { throw ValidationError("--until: one second at least") }
+            return value
+        } catch let error as QuantityError {
+            throw ValidationError("--until: \(error.message)")
+        }
+    }
+
+    /// The text of a scenario file.
+    static func text(of path: String) throws -> String {
+        let bytes = try FileText.read(path, bytesMax: ScenarioLimits().fileBytesMax)
+        guard let text = String(bytes: bytes, encoding: .utf8) else {
+            throw CommandError.failure("\(path) is not UTF-8 text")
+        }
+        return text
+    }
+}
+
+/// One line about a study on standard error: repainted on a terminal, every ten seconds elsewhere.
+final class StudyLine: Sendable {
+    private let period: Int64 = Console.isInteractive ? 100_000_000 : 10_000_000_000
+    private let state = LockedLine()
+
+    func show(_ progress: StudyProgress) {
+        let now = SystemClock.monotonicNanoseconds
+        guard state.isDue(now, period) else { return }
+        let left = progress.secondsLeft.map { ", \(Int($0.rounded(.up))) s left" } ?? ""
+        let text = "\(progress.done) of \(progress.total) runs\(left)"
+        if Console.isInteractive { Console.paint("\r\u{1B}[K" + text) } else { Console.note(text) }
+    }
+
+    func finish() {
+        if Console.isInteractive { Console.paint("\r\u{1B}[K") }
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Kernel
+import Sim
+
+/// `sealyard sweep`: a grid of scenarios, whole or in shards.
+struct SweepCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sweep", abstract: "Run every combination of values, one line of JSON a run.",
+        discussion: """
+            sealyard sweep run S.yaml --vary hosts.p1.count=10,20 --vary policy=a,b --shard 0/8 --out 0.jsonl
+            sealyard sweep merge *.jsonl --out all.jsonl
+
+            Shards may run on any machines; merged they are the file of the whole sweep, byte for byte.
+            """,
+        subcommands: [Run.self, Merge.self], defaultSubcommand: Run.self)
+
+    struct Run: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Run a sweep or a shard of it.")
+
+        @Argument(help: "The scenario file.", completion: .file(extensions: ["yaml", "yml", "json"]))
+        var scenario: String
+
+        @Option(help: "A key and its values, such as hosts.p1.count=10,20; may stand several times.")
+        var vary: [String] = []
+
+        @Option(help: "A fixed setting, such as policy=oldest-local; may stand several times.")
+        var set: [String] = []
+
+        @Option(help: "Replications of each combination.")
+        var replications = 1
+
+        @Option(help: "Run the i-th of n shards, i/n with i from 0.")
+        var shard: String?
+
+        @Option(help: "How long to simulate, such as 30d; the scenario says it otherwise.")
+        var until: String?
+
+        @Option(help: "The file to write; standard output otherwise.")
+        var out: String?
+
+        @OptionGroup var study: StudyOptions
+
+        func validate() throws {
+            if let until { _ = try StudyOptions.duration(until) }
+        }
+
+        func run() throws {
+            let until = try until.map(StudyOptions.duration)
+            let lines = try study.run { control in
+                let sweep = try Sweep(
+                    text: StudyOptions.text(of: scenario), fileName: scenario,
+                    overrides: set.map { ScenarioOverride($0) }, axes: vary.map { try SweepAxis($0) },
+                    replications: replications, seed: study.seed, until: until)
+                let shard = try shard.map { try SweepShard($0) } ?? .whole
+                return try sweep.run(shard, control: control)
+            }
+            guard let lines else {
+                throw CommandError.temporary("interrupted; a part of a shard is not written: run it again")
+            }
+            try SweepCommand.put(lines, out)
+        }
+    }
+
+    struct Merge: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Put the shards of a sweep together.")
+
+        @Argument(help: "The files of all shards.", completion: .file(extensions: ["jsonl"]))
+        var files: [String]
+
+        @Option(help: "The file to write; standard output otherwise.")
+        var out: String?
+
+        func run() throws {
+            let texts = try files.map { path in
+                let bytes = try FileText.read(path, bytesMax: 1 << 30)
+                return (name: path, text: String(decoding: bytes, as: UTF8.self))
+            }
+            do { try SweepCommand.put(try Sweep.merge(texts), out) } catch let error as StudyError {
+                throw CommandError.failure(error.message)
+            }
+        }
+    }
+
+    private static func put(_ text: String, _ out: String?) throws {
+        if let out {
+            try FileText.write(Array(text.utf8), to: out)
+        } else {
+            Console.write(String(text.dropLast()))
+        }
+    }
+}

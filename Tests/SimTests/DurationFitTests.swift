@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+import Kernel
+import Sim
+import Testing
+
+@Suite("Durations from bench files, logs and histories")
+struct DurationFitTests {
+    @Test("a bench gives its steps, and the section reads back as a scenario's tasks")
+    func bench() throws {
+        // The figures of a published bench of one 32 GiB sector.
+        let text = """
+            {"SectorSize": 34359738368, "SealingResults": [
+              {"AddPiece": 870097300267, "PreCommit1": 19675090466708, "PreCommit2": 2160057571490,
+               "Commit1": 44283547951, "Commit2": 5573822383169, "Verify": 28487520, "Unseal": 0}]}
+            """
+        var samples = DurationSamples()
+        try samples.read(text, file: "bench.json")
+        #expect(samples.count == 5 && samples[.unseal].isEmpty)
+        #expect(samples[.preCommit1] == [19_675.090466708])
+        let yaml = samples.tasksYAML
+        #expect(yaml.contains("# Finalize: not in these files") && yaml.contains("lotus-bench bench.json"))
+        let tasks = ScenarioMistakeTests.sound.split(separator: "tasks:")[0]
+        let rest = ScenarioMistakeTests.sound.split(separator: "workload:")[1]
+        let scenario = try Scenario.parse(
+            text: tasks + yaml + "  Finalize: 1s\nworkload:" + rest, fileName: "made.yaml")
+        let task = try #require(scenario.task(.commit1))
+        #expect(
+            task.duration.shape == .constant(.nanoseconds(44_283_547_951)) && task.provenance == .measured)
+    }
+
+    @Test("a sector's log gives the time between its states; a failure starts anew")
+    func log() throws {
+        let text = """
+            SectorID:\t7
+            Event Log:
+            0.\t2024-02-28 23:00:00 +0000 UTC:\t[event;sealing.SectorStartCC]\t{}
+            1.\t2024-02-28 23:00:10 +0000 UTC:\t[event;sealing.SectorPacked]\t{}
+            2.\t2024-02-28 23:30:00 +0000 UTC:\t[event;sealing.SectorTicket]\t{}
+            3.\t2024-02-29 02:30:00 +0000 UTC:\t[event;sealing.SectorSealPreCommit1Failed]\t{}
+            4.\t2024-02-29 02:31:00 +0000 UTC:\t[event;sealing.SectorTicket]\t{}
+            5.\t2024-03-01 06:31:00 +0100 CET:\t[event;sealing.SectorPreCommit1]\t{}
+            6.\t2024-03-01 05:50:00.5 +0000 UTC:\t[event;sealing.SectorPreCommit2]\t{}
+            """
+        var samples = DurationSamples()
+        try samples.read(text, file: "log")
+        #expect(
+            samples[.addPiece] == [10] && samples[.preCommit1] == [27 * 3600]
+                && samples[.preCommit2] == [1140.5])
+    }
+
+    @Test("a task history gives what went well")
+    func history() throws {
+        let text = """
+            id,name,posted,work_start,work_end,result,err
+            1,SDR,x,2024-01-01 00:00:00.25+00,2024-01-01 03:00:00.75+00,t,
+            2,SDR,x,2024-01-01 00:00:00+00,2024-01-01 00:00:01+00,f,"disk full, no room"
+            3,PoRep,x,2024-01-01T00:00:00Z,2024-01-01T00:10:00Z,t,
+            4,SendMessage,x,,,t,
+            """
+        var samples = DurationSamples()
+        try samples.read(text, file: "h.csv")
+        #expect(samples[.preCommit1] == [10_800.5] && samples[.commit2] == [600] && samples.count == 2)
+    }
+
+    @Test("the steps of a journal are paired by call; what failed or never ended leaves nothing")
+    func journal() throws {
+        struct Rows: TaskRowSource {
+            var rows: [TaskRow]
+            mutating func next() -> TaskRow? { rows.isEmpty ? nil : rows.removeFirst() }
+        }
+        func row(_ call: String, _ seconds: Int64, _ isEnd: Bool, _ isDone: Bool = true) -> TaskRow {
+            TaskRow(
+                call: call, task: "seal/v0/precommit/1", nanoseconds: seconds * 1_000_000_000, isEnd: isEnd,
+                isDone: isDone)
+        }
+        var rows = Rows(rows: [
+            row("a", 0, false), row("b", 1, false), row("c", 2, false), row("b", 5, true, false),
+            row("a", 60, true), row("z", 61, true),
+        ])
+        var samples = DurationSamples()
+        try samples.read(&rows, file: "journal")
+        #expect(samples[.preCommit1] == [60] && samples.count == 1)
+    }
+
+    static let wrong: [(text: String, line: Int, fragment: String)] = [
+        ("hello", 1, "not a known form"),
+        ("{\"SealingResults\": []}", 1, "missing or empty"),
+        ("{\"SealingResults\": [\n  {\"PreCommit1\": \"long\"}]}", 2, "not a number of nanoseconds"),
+        ("{\"SealingResults\": [\n  {\"PreCommit1\": -5}]}", 2, "not a number of nanoseconds"),
+        ("{\"SealingResults\": [\n  {\"PreCommit1\": 9000000000000000000}]}", 2, "more than a year"),
+        ("{\"SealingResults\": ]}", 1, "not YAML"),
+        ("0.\tyesterday:\t[event;sealing.SectorTicket]\t{}", 1, "no time such as"),
+        ("name,work_start\n", 1, "the column work_end is missing"),
+        ("name,work_start,work_end\nSDR,2024-01-01 00:00:00\n", 2, "fewer than the header"),
+        ("name,work_start,work_end\nSDR,now,then\n", 2, "no time such as"),
+        ("name,work_start,work_end\nSDR,2024-01-01 00:00:01,2024-01-01 00:00:00\n", 2, "would take -1"),
+    ]
+
+    @Test("bad files are refused with the place", arguments: wrong)
+    func refusals(_ text: String, _ line: Int, _ fragment: String) throws {
+        var samples = DurationSamples()
+        let error = try #require(throws: DurationFileError.self) { try samples.read(text, file: "f") }
+        #expect(error.line == line && error.description.contains(fragment), "\(error)")
+    }
+
+    @Test(
+        "the family is found again from draws",
+        arguments: [
+            ("uniform", DurationModel.Shape.uniform(low: .seconds(100), high: .seconds(300))),
+            (
+                "normal",
+                .normal(mean: .seconds(500), deviation: .seconds(50), low: .zero, high: .seconds(1000))
+            ),
+            ("lognormal", .lognormal(median: .seconds(60), sigma: 0.8)),
+            ("exponential", .exponential(mean: .seconds(40))), ("constant", .constant(.seconds(9))),
+        ])
+    func families(_ family: String, _ shape: DurationModel.Shape) throws {
+        let model = DurationModel(shape)
+        var random = RandomStream(seed: 3)
+        let fit = try #require(
+            DurationFit.best((0..<2000).map { _ in model.sample(u: random.uniform()).inSeconds }))
+        #expect(fit.family == family && fit.distance < 0.05, "\(fit)")
+        #expect(abs(fit.model.meanSeconds / model.meanSeconds - 1) < 0.06)
+    }
+
+    @Test("few samples give a range, two heaps their own list, none nothing")
+    func small() throws {
+        #expect(DurationFit.best([]) == nil)
+        #expect(DurationFit.best([1, 2, 3])?.family == "uniform")
+        let heaps = try #require(DurationFit.best((0..<200).map { $0 < 100 ? 10 + Double($0) / 100 : 5000 }))
+        #expect(heaps.family == "empirical" && heaps.distance < 0.1)
+    }
+}

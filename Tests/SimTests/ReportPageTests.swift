@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Kernel
+import Sim
+import Testing
+
+@Suite("The report as files")
+struct ReportPageTests {
+    /// One P1 host of the handbook for three days, recorded.
+    static func run(_ sets: [String] = []) throws -> (ReportPage, ReportFiles, Scenario) {
+        let path = ShippedScenarios.folder.appendingPathComponent("handbook-f01021773.yaml").path
+        let scenario = try Scenario.load(
+            path: path,
+            overrides: (["hosts.p1.count=1", "report.warmUp=1d"] + sets).map { ScenarioOverride($0) })
+        let cluster = try SimulatedCluster(scenario, options: .init(seed: 3))
+        let end = Instant(seconds: 4 * 86_400)
+        let recorder = cluster.record(until: end)
+        cluster.run(until: end)
+        let report = cluster.report()
+        let page = ReportPage(
+            report: report, scenario: scenario, recorder: recorder, now: end,
+            sourceText: "name: <b>&\"x\"</b>", version: "0")
+        return (page, ReportFiles(report: report, recorder: recorder, now: end), scenario)
+    }
+
+    @Test("the page is whole, small, needs nothing from elsewhere and escapes what it quotes")
+    func page() throws {
+        let html = try Self.run().0.html
+        #expect(html.utf8.count < 2 << 20)
+        for word in ["<script", "http:", "https:", "src=", "@import", "NaN", "inf ", "<b>&\"x\""] {
+            #expect(!html.contains(word), "\(word)")
+        }
+        #expect(html.contains("name: &lt;b&gt;&amp;&quot;x&quot;&lt;/b&gt;"))
+        for word in [
+            "Limited by", "TiB/day", "What if a resource had no end?", "Over time", "What the workers did",
+            "Where the figures are from", "Check by formula holds", "prefers-color-scheme:dark",
+            "@media print",
+            "PreCommit1: 14 slots", "18 to 20 min on this fleet", "measured",
+        ] {
+            #expect(html.contains(word), "\(word)")
+        }
+        // Every drawing has a name and a description, and every element ends.
+        let drawings = html.components(separatedBy: "<svg ").count - 1
+        #expect(drawings == 4 && html.components(separatedBy: "<desc ").count - 1 == drawings)
+        for tag in ["section", "table", "svg", "figure", "ul", "p", "text", "div", "tr", "td", "th"] {
+            let opened =
+                html.components(separatedBy: "<\(tag)>").count
+                + html.components(separatedBy: "<\(tag) ").count - 2
+            #expect(opened == html.components(separatedBy: "</\(tag)>").count - 1, "\(tag)")
+        }
+    }
+
+    @Test("with prices the page says what a TiB costs and which prices are missing")
+    func costs() throws {
+        let (page, _, scenario) = try Self.run([
+            "costs={currency: EUR, electricityPerKilowattHour: 0.2, hosts: {p1: {price: 40000, power: 1200}}}"
+        ])
+        #expect(scenario.missingPrices == ["hosts c2", "hosts miner", "long-term storage"])
+        #expect(page.html.contains("one TiB sealed") && page.html.contains("Without a price: hosts c2"))
+    }
+
+    @Test("equal runs give equal files")
+    func equal() throws {
+        let first = try Self.run()
+        let second = try Self.run()
+        #expect(first.0.html == second.0.html && first.1.perfetto == second.1.perfetto)
+    }
+
+    @Test("the trace is JSON, its tasks do not overlap in a lane, and its durations are the report's")
+    func trace() throws {
+        let files = try Self.run().1
+        let object = try JSONSerialization.jsonObject(with: Data(files.perfetto.utf8)) as? [String: Any]
+        let events = try #require(object?["traceEvents"] as? [[String: Any]])
+        let tasks = events.filter { $0["ph"] as? String == "X" }
+        #expect(tasks.count == files.recorder.spans.count && tasks.count > 100)
+        var until: [Int: Int] = [:]
+        for task in tasks {
+            let lane = try #require(task["tid"] as? Int)
+            let begin = try #require(task["ts"] as? Int)
+            let length = try #require(task["dur"] as? Int)
+            #expect(begin >= until[lane, default: 0])
+            until[lane] = begin + length
+            if task["cat"] as? String == "PreCommit1" {
+                #expect((19_800_000_000...21_600_000_001).contains(length))
+            }
+        }
+    }
+
+    @Test("the tables have as many cells in each line as names, and agree with the report")
+    func tables() throws {
+        let files = try Self.run().1
+        for text in [files.stagesCSV, files.levelsCSV, files.limitsCSV] {
+            let lines = text.split(separator: "\n").map {
+                $0.split(separator: ",", omittingEmptySubsequences: false)
+            }
+            #expect(lines.count > 3 && Set(lines.map(\.count)).count == 1)
+        }
+        // The mean of the recorded busy slots after the warm-up is the report's own utilization.
+        let p1 = files.recorder.busy[1].means(until: 4 * 86_400)
+        let after = p1.dropFirst(p1.count / 4)
+        let mean = after.reduce(0, +) / Double(after.count) / 14
+        #expect(abs(mean - (files.report.stages[1].utilization ?? 0)) < 0.005)
+    }
+
+    @Test("a run that disagrees with its formula is caught, with both numbers")
+    func crossCheck() throws {
+        var report = try Self.run().1.report
+        #expect(report.crossCheck?.holds == true)
+        report.sectorsPerHour = report.sectorsPerHour.map { $0 * 2 }
+        let check = try #require(report.crossCheck)
+        #expect(!check.holds && check.text.contains("by formula"))
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Kernel
+import Sim
+import Synchronization
+import Testing
+
+@Suite("Replications, comparisons and sweeps")
+struct StudyTests {
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    private static func devnetText() throws -> String {
+        try String(contentsOf: folder.appendingPathComponent("Scenarios/devnet.yaml"), encoding: .utf8)
+    }
+
+    private static func devnet(_ overrides: [String] = []) throws -> StudyCase {
+        let scenario = try Scenario.parse(
+            text: devnetText(), fileName: "devnet", overrides: overrides.map { ScenarioOverride($0) })
+        return StudyCase(name: "devnet", scenario, until: .seconds(5 * 3600))
+    }
+
+    @Test("replications are the same whatever the number of threads, and the first is the plain run")
+    func threads() throws {
+        let study = try Self.devnet()
+        let one = try Replications.run(study, count: 4, seed: 7)
+        let three = try Replications.run(study, count: 4, seed: 7, control: .init(threadCount: 3))
+        #expect(one == three && one.isComplete)
+        #expect(Set(one.runs.map(\.traceHash)).count == 4)
+        let plain = try SimulatedCluster(study.scenario, options: .init(seed: 7))
+        plain.run(until: .zero + .seconds(5 * 3600))
+        #expect(one.runs[0].traceHash == plain.report().traceHash)
+        // The devnet's pledge rule sets its throughput, whatever the luck; how long PreCommit1 takes is luck.
+        let throughput = try #require(one.summaries().first { $0.name == RunFigures.throughput })
+        #expect(throughput.interval.count == 4 && throughput.interval.halfWidth != nil)
+        let slow = try #require(one.summaries().first { $0.name == "PreCommit1.p95Seconds" })
+        #expect(slow.interval.count == 4 && (slow.interval.halfWidth ?? -1) > 0)
+        #expect(one.text.contains("4 of 4 replications"))
+    }
+
+    @Test("a stop leaves what is done so far")
+    func stopped() throws {
+        let stops = Atomic(false)
+        let control = StudyControl(
+            shouldStop: { stops.load(ordering: .relaxed) },
+            progress: { if $0.done == 2 { stops.store(true, ordering: .relaxed) } })
+        let result = try Replications.run(Self.devnet(), count: 5, seed: 1, control: control)
+        #expect(result.runs.count == 2 && !result.isComplete)
+    }
+
+    @Test("the time left counts what all threads have done")
+    func timeLeft() throws {
+        let time = Mutex<Int64>(0)
+        let seen = Mutex<[StudyProgress]>([])
+        let control = StudyControl(
+            progress: { progress in seen.withLock { $0.append(progress) } },
+            clock: { time.withLock { $0 } })
+        _ = try StudyRunner.each(4, control) { index, goesOn in
+            time.withLock { $0 += 5_000_000_000 }
+            _ = goesOn(0.5)
+            time.withLock { $0 += 5_000_000_000 }
+            return index
+        }
+        let told = seen.withLock { $0 }
+        // Ten seconds a run: half of the first after five leaves 35; after two runs 20 are left.
+        #expect(told[0].done == 0 && told[0].total == 4 && told[0].secondsLeft == 35)
+        #expect(told[3].done == 2 && told[3].secondsLeft == 20)
+        #expect(told.last?.secondsLeft == 0)
+    }
+
+    @Test("a comparison sees a slower PreCommit1 through the noise, and nothing where nothing differs")
+    func comparison() throws {
+        let base = try Self.devnet()
+        let same = StudyCase(name: "same", base.scenario, until: base.until)
+        var slower = try Self.devnet([
+            "tasks.PreCommit1.duration={lognormal: {median: 33s, sigma: 0.35}}"
+        ])
+        slower.name = "slower"
+        let result = try Comparison.run(
+            [base, same, slower], count: 4, seed: 3, control: .init(threadCount: 2))
+        let rows = result.rows()
+        #expect(rows.filter { $0.index == 1 }.allSatisfy { $0.difference.mean == 0 && !$0.isSignificant })
+        let way = try #require(rows.first { $0.index == 2 && $0.figure == "PreCommit1.p95Seconds" })
+        #expect(way.isSignificant && abs(way.difference.mean / way.base - 0.1) < 0.02)
+        #expect(result.text.contains("slower") && result.csv.split(separator: "\n").count == rows.count + 1)
+        #expect(result.document.json.contains("\"differences\""))
+    }
+
+    @Test("a sweep in shards, merged in any order, is the whole sweep byte for byte")
+    func shards() throws {
+        let sweep = try Sweep(
+            text: Self.devnetText(), fileName: "devnet",
+            axes: [SweepAxis("hosts.worker.count=3,4"), SweepAxis("workload.pledge.packingMax=2,4")],
+            replications: 2, seed: 5, until: .seconds(2 * 3600))
+        #expect(sweep.points.count == 4 && sweep.runCount == 8)
+        #expect(sweep.points[1].study.scenario.hosts[0].count == 3)
+        #expect(sweep.points[1].study.scenario.workload.pledge.packingMax == 4)
+        let whole = try #require(try sweep.run(control: .init(threadCount: 2)))
+        var files = try (0..<3).map { index in
+            (name: "\(index)", text: try #require(try sweep.run(SweepShard("\(index)/3"))))
+        }
+        files.reverse()
+        #expect(try Sweep.merge(files) == whole)
+        #expect(throws: StudyError.self) { try Sweep.merge(Array(files.dropLast())) }
+        #expect(throws: StudyError.self) { try Sweep.merge(files + [files[0]]) }
+        let cut = files.map { (name: $0.name, text: String($0.text.dropLast(10))) }
+        #expect(throws: StudyError.self) { try Sweep.merge(cut) }
+        let stopped = try sweep.run(control: .init(shouldStop: { true }))
+        #expect(stopped == nil)
+    }
+
+    @Test("what a sweep cannot read is refused before its first run, by name")
+    func refusals() throws {
+        let text = try Self.devnetText()
+        for (axis, word) in [
+            ("hosts.nobody.count=1", "worker"), ("name.x=1", "as a whole"), ("nosuch=1", "nosuch"),
+            ("hosts.worker.count=0", "count"),
+        ] {
+            #expect("\(axis)") {
+                _ = try Sweep(text: text, fileName: "devnet", axes: [SweepAxis(axis)])
+            } throws: { "\($0)".contains(word) }
+        }
+        for bad in ["a", "=1", "a=1,,2"] { #expect(throws: StudyError.self) { try SweepAxis(bad) } }
+        for bad in ["3/3", "-1/2", "1", "0/0", "a/b"] {
+            #expect(throws: StudyError.self) { try SweepShard(bad) }
+        }
+        #expect(try SweepAxis("a={b: [1,2]},3").values == ["{b: [1,2]}", "3"])
+        let many = try (0..<7).map { try SweepAxis("k\($0)=1,2,3,4,5,6,7,8,9") }
+        #expect(throws: StudyError.self) { try Sweep(text: text, fileName: "devnet", axes: many) }
+    }
+}
