@@ -78,7 +78,8 @@ var targets: [Target] = [
             .product(name: "DequeModule", package: collections),
             .product(name: "OrderedCollections", package: collections),
         ],
-        exclude: ["README.md"], swiftSettings: strict),
+        exclude: ["README.md"], resources: [.embedInCode("Resources/resource-table.json")],
+        swiftSettings: strict),
     .target(
         name: "Sim",
         dependencies: [

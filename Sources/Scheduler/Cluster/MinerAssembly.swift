@@ -16,6 +16,7 @@ package struct MinerAssembly: Sendable {
     package var scheduler: ClusterScheduler.Options
     /// A name of ``PolicyCatalog``.
     package var policy: String
+    package var policyContext: PolicyContext
     package var chain: Ref<ChainMessage>
     package var store: any SectorStore
     package var limits: SectorStateMachine.Limits
@@ -27,13 +28,15 @@ package struct MinerAssembly: Sendable {
 
     package init(
         manager: SectorManager.Options, scheduler: ClusterScheduler.Options = .init(), policy: String,
-        chain: Ref<ChainMessage>, store: any SectorStore, limits: SectorStateMachine.Limits = .init(),
+        policyContext: PolicyContext = PolicyContext(), chain: Ref<ChainMessage>, store: any SectorStore,
+        limits: SectorStateMachine.Limits = .init(),
         sealingBytes: UInt64, lifetimeEpochs: Int64, askAgainAfter: Duration,
         observer: (any SectorObserver)? = nil
     ) {
         self.manager = manager
         self.scheduler = scheduler
         self.policy = policy
+        self.policyContext = policyContext
         self.chain = chain
         self.store = store
         self.limits = limits
@@ -54,7 +57,11 @@ package struct MinerAssembly: Sendable {
     ///
     /// - Throws: ``SchedulerError`` with `unknownPolicy`, or ``KernelError``.
     package func boot<N: Node>(on node: N) throws -> Miner {
-        guard let policy = PolicyCatalog.make(policy) else {
+        var context = policyContext
+        context.sealingBytes = sealingBytes
+        context.pacing = scheduler.pacing
+        context.sectorBytes = ResourceTable.sectorBytes(ofProof: manager.proof)
+        guard let policy = PolicyCatalog.make(policy, context) else {
             throw SchedulerError(
                 code: .unknownPolicy,
                 message: "no policy '\(policy)'; choose one of \(PolicyCatalog.names.joined(separator: ", "))"
@@ -63,9 +70,13 @@ package struct MinerAssembly: Sendable {
         let storage = try node.spawn(Self.storageName, options: .init(mailboxCountMax: 1_000_000)) {
             StorageIndex(home: $0)
         }
-        let options = scheduler
+        var options = scheduler
+        options.sealingBytes = sealingBytes
+        options.durations = context.durations
+        options.resources = context.resources
+        let schedulerOptions = options
         let cluster = try node.spawn(Self.schedulerName, options: .init(mailboxCountMax: 1_000_000)) {
-            ClusterScheduler(home: $0, policy: policy, storage: storage, options: options)
+            ClusterScheduler(home: $0, policy: policy, storage: storage, options: schedulerOptions)
         }
         let services = SectorServices(
             scheduler: cluster, storage: storage, chain: chain, store: store, limits: limits,
@@ -86,6 +97,8 @@ package struct SchedulerError: Error, Sendable, Hashable, CustomStringConvertibl
 
         /// No policy of that name is shipped.
         package static let unknownPolicy = Code(rawValue: "unknownPolicy")
+        /// A setting of the resource table is no value.
+        package static let badResource = Code(rawValue: "badResource")
         /// A sector record could not be written or read.
         package static let storeFailed = Code(rawValue: "storeFailed")
     }

@@ -89,10 +89,12 @@ package actor SectorActor: Component {
         case .task(.started(let id, let worker)):
             manager.tell(.taskStarted(id, worker: worker))
         case .task(.finished(let id, let result)): try apply(.finished(id, result), context)
-        case .task(.diagnosis): break
+        case .task: break
         case .storage(.reserved(_, let store, let host)):
             try apply(.reserved(store: store, host: host), context)
         case .storage(.lost(_, let store)): try apply(.storeLost(store: store), context)
+        case .storage(.moved(_, let store, let host)):
+            try apply(.moved(store: store, host: host), context)
         case .storage: break
         case .chain(.ticket(_, let value, let epoch)): try apply(.ticket(value, epoch: epoch), context)
         case .chain(.preCommitted(_, let epoch)): try apply(.preCommitted(epoch: epoch), context)
@@ -134,8 +136,8 @@ package actor SectorActor: Component {
                 .claim(
                     record.key, store: store, bytes: services.sealingBytes, replyTo: storageAdapter(context)))
         case .reserve:
-            services.storage.tell(
-                .reserve(record.key, bytes: services.sealingBytes, replyTo: storageAdapter(context)))
+            services.scheduler.tell(
+                .admit(record.key, bytes: services.sealingBytes, replyTo: storageAdapter(context)))
         case .submit(let request):
             let owner = context.adapter("task", from: TaskEvent.self) { .task($0) }
             services.scheduler.tell(.submit(request, host: record.host, replyTo: owner))
@@ -145,7 +147,8 @@ package actor SectorActor: Component {
         case .askSeed: ask(.seed(record.key, replyTo: chainAdapter(context)), context)
         case .sendProof: sendProof(record, context)
         case .releaseStore:
-            services.storage.tell(.release(record.key))
+            // By way of the scheduler, so that a new request for room never overtakes it.
+            services.scheduler.tell(.withdraw(record.key))
             if !record.state.isSealing { context.stop() }
         case .retry(let pause): context.schedule(after: pause, .retryDue)
         }

@@ -70,6 +70,8 @@ package enum SectorEvent: Sendable, Hashable {
     case resume
     case reserved(store: String, host: String)
     case storeLost(store: String)
+    /// Its files lie at another store now.
+    case moved(store: String, host: String)
     case finished(TaskID, TaskResult)
     case ticket([UInt8], epoch: Int64)
     case preCommitted(epoch: Int64)
@@ -136,6 +138,11 @@ package struct SectorStateMachine: Sendable, Hashable {
             return claim + resume(repeats: true)
         case .retryDue: return resume()
         case .storeLost(let store): return store == record.store ? storeLost() : []
+        case .moved(let store, let host):
+            guard record.state.isSealing, record.store != nil else { return [] }
+            record.store = store
+            record.host = host
+            return []
         case .finished(let id, let result): return finished(id, result)
         case .reserved(let store, let host):
             guard record.state == .packing, record.store == nil else { return [] }

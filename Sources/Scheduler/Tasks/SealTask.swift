@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Chain
+package import Kernel
 
 /// A kind of sealing work, by its stable name in journals and on the wire.
 package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
@@ -36,9 +37,6 @@ package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Compar
 
     /// The number of kinds; sizes tables indexed by ``stage``.
     package static let count = 6
-
-    /// All kinds, the last stages first: what drains the pipeline goes before what fills it.
-    package static let downstreamFirst: [TaskType] = TaskType.allCases.sorted { $0.stage > $1.stage }
 
     /// Tells whether the task needs the sector's own files, so that it runs where they are.
     package var needsFiles: Bool { self != .commit2 }
@@ -99,12 +97,18 @@ package struct TaskRequest: Sendable, Hashable, Codable {
     /// The registered seal proof's number.
     package let proof: UInt64
     package let work: TaskWork
+    /// When it must be done at the latest: a ticket that gets too old, a deal that begins; `nil` for none.
+    package let deadline: Instant?
+    /// Higher goes first among those of one deadline class: 1024 for deals in the field, 0 for the rest.
+    package let priority: Int
 
-    package init(id: TaskID, proof: UInt64, work: TaskWork) {
+    package init(id: TaskID, proof: UInt64, work: TaskWork, deadline: Instant? = nil, priority: Int = 0) {
         precondition(id.type == work.type, "a task's id and work are of one kind")
         self.id = id
         self.proof = proof
         self.work = work
+        self.deadline = deadline
+        self.priority = priority
     }
 }
 
