@@ -3,7 +3,7 @@
 /// The policies that are shipped.
 package enum PolicyCatalog {
     /// All of them, the default first.
-    package static let policies: [any SchedulingPolicy.Type] = [OldestLocalPolicy.self]
+    package static let policies: [any SchedulingPolicy.Type] = [SealyardPolicy.self, OldestLocalPolicy.self]
 
     /// Names in the order of ``policies``.
     package static var names: [String] { policies.map { $0.name } }
