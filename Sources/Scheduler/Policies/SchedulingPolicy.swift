@@ -71,6 +71,8 @@ package protocol SchedulingPolicy: Sendable {
     static var name: String { get }
     /// What it does, in a line.
     static var summary: String { get }
+    /// Tasks may start on hosts that do not hold their files, which are then moved.
+    static var movesSectors: Bool { get }
 
     init(_ context: PolicyContext)
 
@@ -82,6 +84,8 @@ package protocol SchedulingPolicy: Sendable {
 }
 
 extension SchedulingPolicy {
+    package static var movesSectors: Bool { false }
+
     package init() { self.init(PolicyContext()) }
 
     package func wakeUp(after now: Instant) -> Instant? { nil }
