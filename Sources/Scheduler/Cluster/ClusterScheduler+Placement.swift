@@ -93,9 +93,10 @@ extension ClusterScheduler {
         for rule in options.pacing where view.waitingCount(rule.type) > 0 && view.freeSlotCount(rule.type) > 0
         {
             for index in view.openWorkers(rule.type) {
-                let host = view.workers[index]
-                guard let next = view.paceDelay(rule.type, on: host.info.host, at: now),
-                    host.info.canFetch || view.first(rule.type, on: host.hostIndex) != nil
+                let host = view.workers[index].hostIndex
+                guard let next = view.paceDelay(rule.type, on: view.hosts[host].name, at: now),
+                    view.hosts[host].fetchingSlotCounts[rule.type.stage] > 0
+                        || view.queue.hasWork(rule.type, on: host)
                 else { continue }
                 if first.map({ next < $0 }) ?? true { first = next }
             }

@@ -74,7 +74,7 @@ package actor ClusterScheduler: Component {
     let policyName: String
     let storage: Ref<StorageMessage>
     var storageReplies: Ref<StorageEvent>?
-    var view: ClusterView
+    let view: ClusterView
     var workers: OrderedDictionary<String, Worker> = [:]
     var owners: [TaskID: Ref<TaskEvent>] = [:]
     var callOf: [TaskID: (call: CallID, worker: String)] = [:]

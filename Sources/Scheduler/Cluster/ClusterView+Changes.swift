@@ -6,7 +6,7 @@ internal import Kernel
 extension ClusterView {
     // MARK: Tasks and wishes
 
-    mutating func add(
+    func add(
         _ request: TaskRequest, host: String?, since: Instant, sequence: UInt64
     ) {
         needs.learn(proof: request.proof, resources)
@@ -21,18 +21,18 @@ extension ClusterView {
     }
 
     /// Takes a task out; `nil` where it does not wait.
-    mutating func remove(_ id: TaskID) -> WaitingTask? { queue.remove(id) }
+    func remove(_ id: TaskID) -> WaitingTask? { queue.remove(id) }
 
-    mutating func putBack(_ task: WaitingTask) { queue.add(task) }
+    func putBack(_ task: WaitingTask) { queue.add(task) }
 
     func contains(_ id: TaskID) -> Bool { queue.contains(id) }
 
-    mutating func add(_ wish: AdmissionRequest) {
+    func add(_ wish: AdmissionRequest) {
         let slot = wishes.add(wish.sector, wish)
         wishOrder.insert(wish.urgency, slot: slot)
     }
 
-    mutating func removeWish(_ sector: SectorKey) -> AdmissionRequest? {
+    func removeWish(_ sector: SectorKey) -> AdmissionRequest? {
         guard let wish = wishes.remove(sector)?.item else { return nil }
         wishOrder.remove(wish.urgency)
         return wish
@@ -40,19 +40,16 @@ extension ClusterView {
 
     // MARK: Hosts and workers
 
-    mutating func noteHost(_ name: String) -> Int {
+    func noteHost(_ name: String) -> Int {
         if let known = hostIndices[name] { return known }
         hostIndices[name] = hosts.count
         hosts.append(HostView(index: hosts.count, name: name))
         return hosts.count - 1
     }
 
-    mutating func join(_ info: WorkerInfo) -> Int {
+    func join(_ info: WorkerInfo) -> Int {
         let host = noteHost(info.host)
-        var view = WorkerView(
-            index: freeIndices.last ?? workers.count, info: info, hostIndex: host,
-            slotCounts: Array(repeating: 0, count: TaskType.count),
-            busyCounts: Array(repeating: 0, count: TaskType.count))
+        var view = WorkerView(index: freeIndices.last ?? workers.count, info: info, hostIndex: host)
         for slot in info.slots {
             let sum =
                 view.slotCounts[slot.type.stage]
@@ -63,47 +60,52 @@ extension ClusterView {
         noteHostInfo(info, host)
         needs.setOverrides(info.resources, of: view.index, resources)
         profiles.forget(worker: view.index)
+        hosts[host].workerIndices.append(view.index)
+        hosts[host].workerIndices.sort()
+        topologyRevision += 1
         changeTotals(of: view, by: 1)
         for type in TaskType.allCases { noteOpen(view.index, type) }
         return view.index
     }
 
     /// A known worker is there again, perhaps on other hardware.
-    mutating func rejoin(_ index: Int, _ info: WorkerInfo) { noteHostInfo(info, workers[index].hostIndex) }
+    func rejoin(_ index: Int, _ info: WorkerInfo) { noteHostInfo(info, workers[index].hostIndex) }
 
-    private mutating func noteHostInfo(_ info: WorkerInfo, _ host: Int) {
+    private func noteHostInfo(_ info: WorkerInfo, _ host: Int) {
         guard let told = info.hostInfo?.bounded else { return }
-        hosts[host].info = told
+        hosts[host].infoBox = Box(told)
         ledger.setHost(host, told)
     }
 
-    mutating func leave(_ index: Int) {
+    func leave(_ index: Int) {
         setAvailable(index, false)
         // It is not available, so that its slots are in no sum.
         workers[index].slotCounts = Array(repeating: 0, count: TaskType.count)
+        hosts[workers[index].hostIndex].workerIndices.removeAll { $0 == index }
         freeIndices.append(index)
     }
 
-    mutating func setAvailable(_ index: Int, _ isAvailable: Bool) {
+    func setAvailable(_ index: Int, _ isAvailable: Bool) {
         change(index) { $0.isAvailable = isAvailable }
     }
 
-    mutating func setCordoned(_ index: Int, _ isCordoned: Bool) {
+    func setCordoned(_ index: Int, _ isCordoned: Bool) {
         change(index) { $0.isCordoned = isCordoned }
     }
 
-    mutating func setPaused(_ index: Int, _ type: TaskType, _ isPaused: Bool) {
+    func setPaused(_ index: Int, _ type: TaskType, _ isPaused: Bool) {
         change(index) { $0.pausedKinds[type.stage] = isPaused }
     }
 
-    private mutating func change(_ index: Int, _ body: (inout WorkerView) -> Void) {
+    private func change(_ index: Int, _ body: (inout WorkerView) -> Void) {
+        topologyRevision += 1
         changeTotals(of: workers[index], by: -1)
         body(&workers[index])
         changeTotals(of: workers[index], by: 1)
         for type in TaskType.allCases { noteOpen(index, type) }
     }
 
-    mutating func occupy(_ index: Int, _ id: TaskID) {
+    func occupy(_ index: Int, _ id: TaskID) {
         let stage = id.type.stage
         let before = workers[index].freeCount(id.type)
         workers[index].busyCounts[stage] += 1
@@ -114,7 +116,7 @@ extension ClusterView {
         noteOpen(index, id.type)
     }
 
-    mutating func vacate(_ index: Int, _ id: TaskID) {
+    func vacate(_ index: Int, _ id: TaskID) {
         let stage = id.type.stage
         let before = workers[index].freeCount(id.type)
         workers[index].busyCounts[stage] -= 1
@@ -125,12 +127,12 @@ extension ClusterView {
         noteOpen(index, id.type)
     }
 
-    mutating func noteTransfer(from source: Int, to target: Int, by sign: Int) {
+    func noteTransfer(from source: Int, to target: Int, by sign: Int) {
         hosts[source].transferOutCount += sign
         hosts[target].transferInCount += sign
     }
 
-    mutating func noteStart(_ type: TaskType, on host: String, at now: Instant) {
+    func noteStart(_ type: TaskType, on host: String, at now: Instant) {
         guard let rule = pacings[type.stage] else { return }
         var table = starts[host] ?? Array(repeating: [], count: TaskType.count)
         table[type.stage].append(now)
@@ -140,7 +142,7 @@ extension ClusterView {
 
     // MARK: Stores
 
-    mutating func setStore(_ state: StoreState) {
+    func setStore(_ state: StoreState) {
         if let index = storeIndex(state.info.name) {
             stores[index].state = state
             return
@@ -150,11 +152,11 @@ extension ClusterView {
         stores.insert(view, at: place)
     }
 
-    mutating func removeStore(_ name: String) {
+    func removeStore(_ name: String) {
         if let index = storeIndex(name) { stores.remove(at: index) }
     }
 
-    mutating func notePending(_ name: String, bytes: UInt64, isOver: Bool) {
+    func notePending(_ name: String, bytes: UInt64, isOver: Bool) {
         guard let index = storeIndex(name) else { return }
         let known = stores[index].pendingBytes
         stores[index].pendingBytes = isOver ? known - min(known, bytes) : known + bytes
@@ -164,7 +166,7 @@ extension ClusterView {
     // MARK: Sums
 
     /// Puts a worker into the list of those with free slots, or takes it out.
-    private mutating func noteOpen(_ index: Int, _ type: TaskType) {
+    private func noteOpen(_ index: Int, _ type: TaskType) {
         let isOpen = workers[index].freeCount(type) > 0
         var (low, high) = (0, openIndices[type.stage].count)
         while low < high {
@@ -180,7 +182,7 @@ extension ClusterView {
         }
     }
 
-    private mutating func changeTotals(of view: WorkerView, by sign: Int) {
+    private func changeTotals(of view: WorkerView, by sign: Int) {
         for type in TaskType.allCases {
             let stage = type.stage
             freeTotals[stage] += sign * view.freeCount(type)

@@ -5,21 +5,20 @@ package import Kernel
 extension ClusterView {
     /// Says why a task may not start on a worker now; `nil` where it may.
     package func canStart(_ task: WaitingTask, on index: Int, at now: Instant) -> Refusal? {
-        let worker = workers[index]
         let type = task.id.type
-        if let refusal = mayTake(type, worker) { return refusal }
-        if let next = paceDelay(type, on: worker.info.host, at: now) {
-            return Refusal(.pace, worker.info.host, until: next)
+        let host = workers[index].hostIndex
+        if workers[index].freeCount(type) <= 0, let refusal = mayTake(type, workers[index]) { return refusal }
+        if pacings[type.stage] != nil, let next = paceDelay(type, on: hosts[host].name, at: now) {
+            return Refusal(.pace, hosts[host].name, until: next)
         }
-        if let from = task.hostIndex, from != worker.hostIndex, let refusal = canMove(task, from, to: worker)
-        {
+        if let from = task.hostIndex, from != host, let refusal = canMove(task, from, to: workers[index]) {
             return refusal
         }
         let need = need(type, proof: task.request.proof, on: index)
-        if need.maxConcurrent > 0, worker.busyCounts[type.stage] >= need.maxConcurrent {
-            return Refusal(.maxConcurrent, worker.info.name, needed: Double(need.maxConcurrent))
+        if need.maxConcurrent > 0, workers[index].busyCounts[type.stage] >= need.maxConcurrent {
+            return Refusal(.maxConcurrent, workers[index].info.name, needed: Double(need.maxConcurrent))
         }
-        return ledger.check(need, stage: type.stage, host: worker.hostIndex, worker: worker.info)
+        return ledger.check(need, stage: type.stage, host: host, worker: workers[index].info)
     }
 
     /// The part of ``canStart(_:on:at:)`` that depends on the kind alone.

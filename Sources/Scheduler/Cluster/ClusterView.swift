@@ -6,7 +6,7 @@ package import Kernel
 package struct WorkerView: Sendable {
     /// The worker's position in ``ClusterView/workers``, stable while it is in the cluster.
     package let index: Int
-    package let info: WorkerInfo
+    private let infoBox: Box<WorkerInfo>
     /// Its host's position in ``ClusterView/hosts``.
     package let hostIndex: Int
     /// Slots by ``TaskType/stage``; 0 where it does not accept the kind.
@@ -20,6 +20,16 @@ package struct WorkerView: Sendable {
     package internal(set) var isCordoned = false
     /// What runs here, in order of start.
     package internal(set) var running: [TaskID] = []
+
+    package var info: WorkerInfo { infoBox.value }
+
+    init(index: Int, info: WorkerInfo, hostIndex: Int) {
+        self.index = index
+        infoBox = Box(info)
+        self.hostIndex = hostIndex
+        slotCounts = Array(repeating: 0, count: TaskType.count)
+        busyCounts = Array(repeating: 0, count: TaskType.count)
+    }
 
     /// Slots of a kind that are free now; 0 where it is lost, paused or cordoned.
     package func freeCount(_ type: TaskType) -> Int {
@@ -40,7 +50,10 @@ package struct HostView: Sendable {
     package let index: Int
     package let name: String
     /// `nil` where no worker of it has told.
-    package internal(set) var info: HostInfo?
+    package var info: HostInfo? { infoBox?.value }
+    var infoBox: Box<HostInfo>?
+    /// Its workers' positions in ``ClusterView/workers``, ascending.
+    package internal(set) var workerIndices: [Int] = []
     /// Transfers of sectors that go in or out now.
     package internal(set) var transferInCount = 0
     package internal(set) var transferOutCount = 0
@@ -50,6 +63,11 @@ package struct HostView: Sendable {
     package internal(set) var slotCounts = Array(repeating: 0, count: TaskType.count)
     /// Among them, of workers that can fetch.
     package internal(set) var fetchingSlotCounts = Array(repeating: 0, count: TaskType.count)
+
+    init(index: Int, name: String) {
+        self.index = index
+        self.name = name
+    }
 }
 
 /// A sealing store as a policy sees it.
@@ -77,7 +95,10 @@ package struct StoreView: Sendable {
 ///
 /// Tasks are kept by kind and by the host that holds their files, so that a policy finds the most urgent one for a
 /// slot without walking the queue.
-package struct ClusterView: Sendable {
+///
+/// It is one thing that changes in place, so that asking a policy copies nothing; a policy must not keep it.
+// Safety: changed only by the scheduler that made it, on its own executor, and never while a policy reads it.
+package final class ClusterView: @unchecked Sendable {
     package internal(set) var workers: [WorkerView] = []
     package internal(set) var hosts: [HostView] = []
     /// In order of their names.
@@ -87,6 +108,8 @@ package struct ClusterView: Sendable {
     /// What tasks need where a worker says nothing else.
     package let resources: ResourceTable
 
+    /// Counts the changes of workers and of what they may take.
+    package internal(set) var topologyRevision = 0
     var freeIndices: [Int] = []
     var hostIndices: [String: Int] = [:]
     var queue = TaskQueue()

@@ -21,6 +21,11 @@ struct TaskQueue: Sendable {
         return lists.indices.contains(host) ? lists[host].count : 0
     }
 
+    /// Something waits that may run on a host without moving files.
+    func hasWork(_ type: TaskType, on host: Int) -> Bool {
+        kinds[type.stage].unbound.count > 0 || count(type, on: host) > 0
+    }
+
     func contains(_ id: TaskID) -> Bool { table.slot(id) != nil }
 
     func task(_ id: TaskID) -> WaitingTask? { table.slot(id).map { table[$0] } }

@@ -22,7 +22,8 @@ package struct OldestLocalPolicy: SchedulingPolicy {
             var best: (task: WaitingTask, worker: Int)?
             for index in view.openWorkers(type) {
                 let host = view.workers[index].hostIndex
-                guard let task = view.first(type, on: host), isBetter(task, index, best, view),
+                guard view.queue.hasWork(type, on: host), let task = view.first(type, on: host),
+                    isBetter(task, index, best, view),
                     view.canStart(task, on: index, at: now) == nil
                 else { continue }
                 best = (task, index)

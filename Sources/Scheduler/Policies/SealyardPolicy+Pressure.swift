@@ -7,15 +7,35 @@ extension SealyardPolicy {
     /// The stages that a sector passes after PreCommit1 has begun.
     private static let stages: [TaskType] = [.preCommit1, .preCommit2, .commit1, .commit2, .finalize]
 
+    /// How much may be under way on a host, or in the cluster, and how far starts are spread.
+    struct Pace: Sendable {
+        let bound: Int?
+        let spacing: Double
+        let until: Instant
+        let revision: Int
+    }
+
+    /// Measured means change slowly: what was found holds for a minute, unless workers come or go.
+    private mutating func pace(_ host: Int?, _ view: ClusterView, _ now: Instant) -> Pace {
+        let key = host ?? -1
+        if let known = paces[key], known.revision == view.topologyRevision, now < known.until { return known }
+        let found = Pace(
+            bound: workBound(host, view), spacing: host.map { spacing($0, view) } ?? 0,
+            until: now + .seconds(60),
+            revision: view.topologyRevision)
+        paces[key] = found
+        return found
+    }
+
     // MARK: Starts of PreCommit1
 
     /// Why a host should not start another PreCommit1 now, in words; `nil` where it should.
     mutating func holdReason(_ host: Int, _ view: ClusterView, _ now: Instant) -> String? {
-        if let bound = workBound(host, view), work(host, view) >= bound {
+        if let bound = pace(host, view, now).bound, work(host, view) >= bound {
             return
                 "\(view.hosts[host].name) has \(bound) sectors under way, what its slowest stage keeps busy with"
         }
-        if let bound = workBound(nil, view), work(nil, view) >= bound {
+        if let bound = pace(nil, view, now).bound, work(nil, view) >= bound {
             return "the cluster has \(bound) sectors under way, what its slowest stage keeps busy with"
         }
         let free =
@@ -23,7 +43,7 @@ extension SealyardPolicy {
             - view.hosts[host].busyCounts[TaskType.preCommit1.stage]
         // The one slot that has just become free is filled at once: nothing is gained by its waiting.
         guard free > 1, let last = lastStart[host] else { return nil }
-        let next = last + .nanoseconds(Int64(spacing(host, view) * 1e9))
+        let next = last + .nanoseconds(Int64(pace(host, view, now).spacing * 1e9))
         guard next > now else { return nil }
         wakeAt = wakeAt.map { min($0, next) } ?? next
         return "starts of PreCommit1 on \(view.hosts[host].name) are spread; the next is at \(next.seconds) s"

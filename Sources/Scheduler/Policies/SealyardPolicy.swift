@@ -43,6 +43,8 @@ package struct SealyardPolicy: SchedulingPolicy {
     /// By host, sectors let in lately: they are on their way to AddPiece and seen in no queue.
     var recent: [[(sector: SectorKey, at: Instant)]] = []
     var wakeAt: Instant?
+    /// What was found of each host lately, and under no index of the whole cluster.
+    var paces: [Int: Pace] = [:]
     /// The reason said last for the task at the head of a host's queue, so that it is said once.
     private var saidHold: [Int: TaskID] = [:]
 
@@ -106,8 +108,9 @@ package struct SealyardPolicy: SchedulingPolicy {
         var doneHost = -1
         for index in open {
             let host = view.workers[index].hostIndex
-            guard host != doneHost, let head = view.first(type, on: host) else { continue }
+            guard host != doneHost, view.queue.hasWork(type, on: host) else { continue }
             doneHost = host
+            guard let head = view.first(type, on: host) else { continue }
             if type == .preCommit1, slack == nil, let reason = holdReason(host, view, now) {
                 if saidHold[host] != head.id {
                     saidHold[host] = head.id
@@ -115,7 +118,7 @@ package struct SealyardPolicy: SchedulingPolicy {
                 }
                 continue
             }
-            guard let (task, worker) = fitting(type, head, host, open, view, now) else { continue }
+            guard let (task, worker) = fitting(type, head, host, view, now) else { continue }
             if type == .preCommit1 {
                 lastStart[host] = now
                 saidHold[host] = nil
@@ -129,9 +132,9 @@ package struct SealyardPolicy: SchedulingPolicy {
 
     /// The first task of a host that fits one of its open workers, and the worker with the most free slots.
     private func fitting(
-        _ type: TaskType, _ head: WaitingTask, _ host: Int, _ open: [Int], _ view: ClusterView, _ now: Instant
+        _ type: TaskType, _ head: WaitingTask, _ host: Int, _ view: ClusterView, _ now: Instant
     ) -> (WaitingTask, Int)? {
-        let near = open.filter { view.workers[$0].hostIndex == host }
+        let near = view.hosts[host].workerIndices.filter { view.workers[$0].freeCount(type) > 0 }
             .sorted { (-view.workers[$0].freeCount(type), $0) < (-view.workers[$1].freeCount(type), $1) }
         var triedCount = 0
         func place(_ task: WaitingTask) -> Int? {

@@ -30,7 +30,8 @@ package struct ResourceLedger: Sendable {
 
     /// What is taken of one host.
     package struct Account: Sendable {
-        package let info: HostInfo
+        package var info: HostInfo { infoBox.value }
+        private let infoBox: Box<HostInfo>
         /// Sum over the leases, without what kinds share.
         package fileprivate(set) var minMemoryUsed: UInt64 = 0
         package fileprivate(set) var maxMemoryUsed: UInt64 = 0
@@ -45,7 +46,7 @@ package struct ResourceLedger: Sendable {
         fileprivate var forcedCount = 0
 
         fileprivate init(_ info: HostInfo) {
-            self.info = info
+            infoBox = Box(info)
             gpuUsed = Array(repeating: 0, count: info.gpus.count)
             groupHolders = Array(repeating: nil, count: info.coreGroups.count)
         }
