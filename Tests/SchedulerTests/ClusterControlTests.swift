@@ -103,7 +103,7 @@ struct ClusterControlTests {
             ClusterScheduler(
                 home: $0, policy: SealyardPolicy(), storage: storage,
                 options: .init(
-                    lease: .seconds(30), checksInvariants: true, sealingBytes: 100,
+                    lease: .seconds(30), checksInvariants: true, sealingBytes: 4096,
                     durations: [.preCommit2: .seconds(10_000), .addPiece: .seconds(1)]))
         }
         return Cluster(
@@ -113,7 +113,7 @@ struct ClusterControlTests {
     }
 
     private func addWorker(
-        _ name: String, host: String, slots: [TaskType], canFetch: Bool = false, capacity: UInt64 = 1000
+        _ name: String, host: String, slots: [TaskType], canFetch: Bool = false, capacity: UInt64 = 10_000
     ) throws {
         let runner = runner
         let scheduler = Address(node: "miner", name: "scheduler")
@@ -245,7 +245,7 @@ struct ClusterControlTests {
         try addWorker("w1", host: "h1", slots: [.addPiece])
         run(1)
         let sector = SectorKey(miner: 1000, number: 1)
-        cluster.scheduler.tell(.admit(sector, bytes: 100, replyTo: cluster.rooms))
+        cluster.scheduler.tell(.admit(sector, bytes: 4096, replyTo: cluster.rooms))
         run(1)
         #expect(heard.storage == [.reserved(sector, store: "h1:s", host: "h1")])
         cluster.scheduler.tell(.submit(request(1, .preCommit2), host: "h1", replyTo: cluster.tasks))
@@ -254,7 +254,7 @@ struct ClusterControlTests {
         try addWorker("w2", host: "h2", slots: [.preCommit2], canFetch: false)
         run(1)
         #expect(try diagnosis(cluster).waiting.first?.refusals.map(\.refusal.code) == [.filesElsewhere])
-        try addWorker("w3", host: "h3", slots: [.preCommit2], canFetch: true, capacity: 99)
+        try addWorker("w3", host: "h3", slots: [.preCommit2], canFetch: true, capacity: 4000)
         run(1)
         #expect(
             try diagnosis(cluster).waiting.first?.refusals.map(\.refusal.code) == [
@@ -262,14 +262,14 @@ struct ClusterControlTests {
             ])
         try addWorker("w4", host: "h4", slots: [.preCommit2], canFetch: true)
         run(5)
-        #expect(try stores(cluster).map(\.reservedBytes) == [100, 0, 0, 100])
+        #expect(try stores(cluster).map(\.reservedBytes) == [4096, 0, 0, 4096])
         #expect(
             runner.started.map(\.fetch) == [
-                .init(fromHost: "h1", fromStore: "h1:s", toStore: "h4:s", bytes: 100)
+                .init(fromHost: "h1", fromStore: "h1:s", toStore: "h4:s", bytes: 4096)
             ])
         #expect(try diagnosis(cluster).running.map(\.isFetching) == [true])
         run(10)
-        #expect(try stores(cluster).map(\.reservedBytes) == [0, 0, 0, 100])
+        #expect(try stores(cluster).map(\.reservedBytes) == [0, 0, 0, 4096])
         #expect(heard.storage.last == .moved(sector, store: "h4:s", host: "h4"))
         run(200)
         #expect(heard.doneCount == 1)
@@ -287,15 +287,15 @@ struct ClusterControlTests {
         let cluster = try boot()
         try addWorker("w1", host: "h1", slots: [.addPiece])
         run(1)
-        cluster.scheduler.tell(.admit(SectorKey(miner: 1000, number: 1), bytes: 100, replyTo: cluster.rooms))
+        cluster.scheduler.tell(.admit(SectorKey(miner: 1000, number: 1), bytes: 4096, replyTo: cluster.rooms))
         try addWorker("w4", host: "h4", slots: [.preCommit2], canFetch: true)
         run(1)
         cluster.scheduler.tell(.submit(request(1, .preCommit2), host: "h1", replyTo: cluster.tasks))
         run(5)
-        #expect(try stores(cluster).map(\.reservedBytes) == [100, 100])
+        #expect(try stores(cluster).map(\.reservedBytes) == [4096, 4096])
         cluster.scheduler.tell(.abort(request(1, .preCommit2).id, replyTo: nil))
         run(20)
-        #expect(try stores(cluster).map(\.reservedBytes) == [100, 0])
+        #expect(try stores(cluster).map(\.reservedBytes) == [4096, 0])
         #expect(runner.aborted.count == 1)
     }
 

@@ -3,6 +3,25 @@ import Kernel
 import Scheduler
 import Testing
 
+/// A ledger of one host behind a reference, so that expectations can change it.
+private final class Books {
+    var ledger = ResourceLedger()
+
+    init(_ info: HostInfo) { ledger.setHost(0, info) }
+
+    func release(_ id: UInt64) -> Bool { ledger.release(id) }
+
+    func take(
+        _ id: UInt64, _ need: ResourceNeed, stage: Int = 2,
+        worker: WorkerInfo = WorkerInfo(name: "w", host: "h", store: "s", slots: [])
+    ) -> Result<DeviceGrant, Refusal> {
+        do throws(Refusal) {
+            return .success(
+                try ledger.lease(id, need, stage: stage, host: 0, worker: worker, workerIndex: 0))
+        } catch { return .failure(error) }
+    }
+}
+
 @Suite("Resources of hosts")
 struct ResourceLedgerTests {
     private static let gib: UInt64 = 1 << 30
@@ -21,79 +40,63 @@ struct ResourceLedgerTests {
         WorkerInfo(name: "w", host: "h", store: "s", slots: [], numaNode: numaNode, gpus: gpus)
     }
 
-    private func ledger(_ info: HostInfo) -> ResourceLedger {
-        var ledger = ResourceLedger()
-        ledger.setHost(0, info)
-        return ledger
-    }
-
-    private func take(
-        _ ledger: inout ResourceLedger, _ id: UInt64, _ need: ResourceNeed, stage: Int = 2,
-        worker info: WorkerInfo? = nil
-    ) -> Result<DeviceGrant, Refusal> {
-        do throws(Refusal) {
-            return .success(
-                try ledger.lease(id, need, stage: stage, host: 0, worker: info ?? worker(), workerIndex: 0))
-        } catch { return .failure(error) }
-    }
-
     @Test("GPUs are leased by name, halves share one, and a worker gets none but its own")
     func gpus() throws {
-        var ledger = ledger(host())
+        let books = Books(host())
         let whole = ResourceNeed(gpuUnits: 1)
         let half = ResourceNeed(gpuUnits: 0.5)
-        #expect(try take(&ledger, 1, half).get().gpus == ["gpu0"])
-        #expect(try take(&ledger, 2, whole).get().gpus == ["gpu1"])
-        #expect(try take(&ledger, 3, half).get().gpus == ["gpu0"], "the part goes where a part is taken")
-        #expect(throws: Refusal.self) { try take(&ledger, 4, half).get() }
-        ledger.release(2)
-        guard case .failure(let refusal) = take(&ledger, 5, whole, worker: worker(gpus: ["gpu0"])) else {
+        #expect(try books.take(1, half).get().gpus == ["gpu0"])
+        #expect(try books.take(2, whole).get().gpus == ["gpu1"])
+        #expect(try books.take(3, half).get().gpus == ["gpu0"], "the part goes where a part is taken")
+        #expect(throws: Refusal.self) { try books.take(4, half).get() }
+        #expect(books.release(2))
+        guard case .failure(let refusal) = books.take(5, whole, worker: worker(gpus: ["gpu0"])) else {
             Issue.record("a worker bound to a taken GPU got one")
             return
         }
         #expect(refusal.code == .gpu)
-        ledger.checkConservation()
+        books.ledger.checkConservation()
     }
 
     @Test("what a kind shares is counted once, and memory is refused by what is short")
     func memory() throws {
-        var ledger = ledger(host(memory: 256))
+        let books = Books(host(memory: 256))
         // Commit2 of 32 GiB sectors as shipped: 30 GiB each, 32 GiB of parameters together, 150 GiB at the peak.
         let need = ResourceTable.standard.need("seal/v0/commit/2", sectorBytes: 32 << 30)
         #expect(need.minMemory == 30 << 30 && need.baseMemory == 32 << 30)
-        _ = try take(&ledger, 1, need, stage: 4).get()
-        #expect(ledger.account(0)?.memoryFree == (256 - 62) << 30)
-        guard case .failure(let refusal) = take(&ledger, 2, need, stage: 4) else {
+        _ = try books.take(1, need, stage: 4).get()
+        #expect(books.ledger.account(0)?.memoryFree == (256 - 62) << 30)
+        guard case .failure(let refusal) = books.take(2, need, stage: 4) else {
             Issue.record("two peaks of 150 GiB fit into 256 GiB without swap")
             return
         }
         #expect(refusal.code == .virtualMemory)
-        #expect(ledger.release(1))
-        #expect(!ledger.release(1), "a lease is given back once")
-        #expect(ledger.account(0)?.memoryFree == 256 << 30)
+        #expect(books.release(1))
+        #expect(!books.release(1), "a lease is given back once")
+        #expect(books.ledger.account(0)?.memoryFree == 256 << 30)
     }
 
     @Test("core groups are exclusive, and a worker bound to a NUMA node stays on it")
     func coreGroups() throws {
-        var ledger = ledger(host(groups: 4))
+        let books = Books(host(groups: 4))
         let need = ResourceNeed(minMemory: 60 << 30, threads: .count(2), wantsCoreGroup: true)
-        let first = try take(&ledger, 1, need, worker: worker(numaNode: 1)).get()
+        let first = try books.take(1, need, worker: worker(numaNode: 1)).get()
         #expect(first.coreGroup == "ccx1" && first.cores == [2, 3] && first.numaNode == 1)
-        #expect(try take(&ledger, 2, need, worker: worker(numaNode: 1)).get().coreGroup == "ccx3")
-        guard case .failure(let refusal) = take(&ledger, 3, need, worker: worker(numaNode: 1)) else {
+        #expect(try books.take(2, need, worker: worker(numaNode: 1)).get().coreGroup == "ccx3")
+        guard case .failure(let refusal) = books.take(3, need, worker: worker(numaNode: 1)) else {
             Issue.record("a third group of two was leased")
             return
         }
         #expect(refusal.code == .numaMemory)
-        #expect(try take(&ledger, 4, need, worker: worker(numaNode: 0)).get().coreGroup == "ccx0")
-        ledger.checkConservation()
+        #expect(try books.take(4, need, worker: worker(numaNode: 0)).get().coreGroup == "ccx0")
+        books.ledger.checkConservation()
     }
 
     /// Random starts and ends on one host: never more than there is, and nothing left at the end.
     @Test("no sequence of leases and releases leaks or exceeds", arguments: UInt64(1)...40)
     func conservation(seed: UInt64) {
         var random = RandomStream(seed: seed)
-        var ledger = ledger(host(gpus: 3, groups: 5, memory: 300, cores: 40))
+        let books = Books(host(gpus: 3, groups: 5, memory: 300, cores: 40))
         let kinds = ResourceTable.standard.keys.filter { $0.sectorBytes == 32 << 30 }
         var held: [UInt64] = []
         var grantedCount = 0
@@ -104,8 +107,8 @@ struct ResourceLedgerTests {
                 if random.happens(0.2) { need.wantsCoreGroup = true }
                 let bound = random.happens(0.3) ? random.index(below: 2) : nil
                 let stage = random.index(below: TaskType.count)
-                if case .success(let grant) = take(
-                    &ledger, id, need, stage: stage, worker: worker(numaNode: bound))
+                if case .success(let grant) = books.take(
+                    id, need, stage: stage, worker: worker(numaNode: bound))
                 {
                     grantedCount += 1
                     held.append(id)
@@ -113,16 +116,16 @@ struct ResourceLedgerTests {
                 }
             } else if !held.isEmpty {
                 let call = held.remove(at: random.index(below: held.count))
-                #expect(ledger.release(call))
-                #expect(!ledger.release(call))
+                #expect(books.release(call))
+                #expect(!books.release(call))
             }
-            ledger.checkConservation()
-            #expect(ledger.leaseCount == held.count)
+            books.ledger.checkConservation()
+            #expect(books.ledger.leaseCount == held.count)
         }
         #expect(grantedCount > 20)
-        for call in held { #expect(ledger.release(call)) }
-        ledger.checkConservation()
-        let account = ledger.account(0)
+        for call in held { #expect(books.release(call)) }
+        books.ledger.checkConservation()
+        let account = books.ledger.account(0)
         #expect(account?.memoryFree == 300 << 30 && account?.coreCountFree == 40)
         #expect(account?.gpuFreeCount == 3 && account?.coreGroupFreeCount == 5)
     }
