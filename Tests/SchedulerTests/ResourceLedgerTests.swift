@@ -61,7 +61,8 @@ struct ResourceLedgerTests {
     @Test("what a kind shares is counted once, and memory is refused by what is short")
     func memory() throws {
         let books = Books(host(memory: 256))
-        // Commit2 of 32 GiB sectors as shipped: 30 GiB each, 32 GiB of parameters together, 150 GiB at the peak.
+        // Commit2 of 32 GiB sectors as shipped: 30 GiB each, 32 GiB of parameters together, 150 GiB at the
+        // peak.
         let need = ResourceTable.standard.need("seal/v0/commit/2", sectorBytes: 32 << 30)
         #expect(need.minMemory == 30 << 30 && need.baseMemory == 32 << 30)
         _ = try books.take(1, need, stage: 4).get()

@@ -2,8 +2,8 @@
 private import Chain
 internal import Kernel
 
-/// How long a policy takes for one decision on a large cluster with a long queue: a slot becomes free, and the policy
-/// says who takes it.
+/// How long a policy takes for one decision on a large cluster with a long queue: a slot becomes free, and
+/// the policy says who takes it.
 package struct DecisionBenchmark: Sendable {
     package struct Result: Sendable, Hashable {
         package let policy: String

@@ -87,7 +87,8 @@ extension ClusterScheduler {
         options.observer?.decisionMade(record)
     }
 
-    /// Sets an alarm for the first start that a pace limit holds back, or for when the policy wants to be asked.
+    /// Sets an alarm for the first start that a pace limit holds back, or for when the policy wants to be
+    /// asked.
     private func armWakeUp(_ now: Instant, _ context: Context<SchedulerMessage>) {
         var first = policy.wakeUp(after: now)
         for rule in options.pacing where view.waitingCount(rule.type) > 0 && view.freeSlotCount(rule.type) > 0

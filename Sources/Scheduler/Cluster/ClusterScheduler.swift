@@ -7,10 +7,10 @@ internal import OrderedCollections
 /// Places tasks on workers by a policy, and makes sure that each ends: done, failed, or given to another
 /// worker.
 ///
-/// A running call is a lease of its worker, and of concrete things of its host. When the worker is lost the lease runs
-/// on for a while: a worker that comes back says what it runs and the calls are attached again. When the lease
-/// ends, its tasks fail with `infrastructureLost`, its store is declared lost, and the sectors decide how far they
-/// must go back.
+/// A running call is a lease of its worker, and of concrete things of its host. When the worker is lost the
+/// lease runs on for a while: a worker that comes back says what it runs and the calls are attached again.
+/// When the lease ends, its tasks fail with `infrastructureLost`, its store is declared lost, and the
+/// sectors decide how far they must go back.
 package actor ClusterScheduler: Component {
     /// How the scheduler behaves.
     package struct Options: Sendable {

@@ -37,8 +37,8 @@ package struct WorkerView: Sendable {
             ? slotCounts[type.stage] - busyCounts[type.stage] : 0
     }
 
-    /// The most tasks of a kind that run here at once: 0 where it is not accepted, `nil` for as many as the host's
-    /// resources allow.
+    /// The most tasks of a kind that run here at once: 0 where it is not accepted, `nil` for as many as the
+    /// host's resources allow.
     package func slotMax(_ type: TaskType) -> Int? {
         let count = slotCounts[type.stage]
         return count >= WorkerInfo.SlotCount.asResourcesAllow ? nil : count
@@ -93,8 +93,8 @@ package struct StoreView: Sendable {
 /// The cluster as a policy sees it: waiting tasks in order of urgency, workers with their free slots, hosts,
 /// stores, and what is under way.
 ///
-/// Tasks are kept by kind and by the host that holds their files, so that a policy finds the most urgent one for a
-/// slot without walking the queue.
+/// Tasks are kept by kind and by the host that holds their files, so that a policy finds the most urgent one
+/// for a slot without walking the queue.
 ///
 /// It is one thing that changes in place, so that asking a policy copies nothing; a policy must not keep it.
 // Safety: changed only by the scheduler that made it, on its own executor, and never while a policy reads it.

@@ -36,7 +36,8 @@ package enum SchedulerMessage: Message {
     case graceOver
     /// A pace limit or the policy wants to be asked now.
     case paceDue
-    /// An operator's word about workers; answered with ``TaskEvent/control(_:)`` at once, a drain when it is quiet.
+    /// An operator's word about workers; answered with ``TaskEvent/control(_:)`` at once, a drain when it is
+    /// quiet.
     case control(ControlOrder, replyTo: Ref<TaskEvent>?)
     /// An operator's word: stop this task wherever it is; its sector hears that it was aborted.
     case abort(TaskID, replyTo: Ref<TaskEvent>?)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Numbers in order of urgency: a sorted list in chunks, so that a change in a queue of a hundred thousand moves a
-/// few hundred entries.
+/// Numbers in order of urgency: a sorted list in chunks, so that a change in a queue of a hundred thousand
+/// moves a few hundred entries.
 struct UrgencyList: Sendable {
     struct Entry: Sendable {
         let urgency: Urgency

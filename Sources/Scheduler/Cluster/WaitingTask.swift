@@ -37,8 +37,8 @@ package struct AdmissionRequest: Sendable, Hashable {
     var urgency: Urgency { Urgency(deadline: deadline, priority: priority, sequence: sequence) }
 }
 
-/// The order in which equals wait: deadlines of one hour are one class and the earlier class goes first, none last;
-/// then the higher priority; then age.
+/// The order in which equals wait: deadlines of one hour are one class and the earlier class goes first,
+/// none last; then the higher priority; then age.
 package struct Urgency: Sendable, Hashable, Comparable {
     package let deadlineClass: Int64
     package let priority: Int

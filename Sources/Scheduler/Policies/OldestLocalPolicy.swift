@@ -4,8 +4,8 @@ package import Kernel
 /// Gives each free slot the most urgent task that may run there, the last stages of the pipeline first.
 ///
 /// A task that needs its sector's files runs only on the host that holds them, so nothing is moved between
-/// PreCommit1, PreCommit2 and Commit1. Among equal workers of a host the one with the most free slots is taken.
-/// Sectors are let in where there is the least load.
+/// PreCommit1, PreCommit2 and Commit1. Among equal workers of a host the one with the most free slots is
+/// taken. Sectors are let in where there is the least load.
 package struct OldestLocalPolicy: SchedulingPolicy {
     package static let name = "oldest-local"
     package static let summary = "the oldest task to each free slot of its sector's host; nothing is moved"
@@ -44,8 +44,8 @@ package struct OldestLocalPolicy: SchedulingPolicy {
 }
 
 extension ClusterView {
-    /// Lets waiting sectors in, in order, each to the store with the least load; the first that finds no room keeps
-    /// the rest waiting, so that none starves.
+    /// Lets waiting sectors in, in order, each to the store with the least load; the first that finds no
+    /// room keeps the rest waiting, so that none starves.
     package func leastLoadedAdmissions() -> [Decision] {
         guard let wish = firstAdmission else { return [] }
         var best: Int?

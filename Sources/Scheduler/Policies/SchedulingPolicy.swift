@@ -4,12 +4,13 @@ package import Kernel
 
 /// What a policy decides.
 package enum Decision: Sendable, Hashable {
-    /// The task starts on the worker with that index; where its files are elsewhere the worker fetches them first.
+    /// The task starts on the worker with that index; where its files are elsewhere the worker fetches them
+    /// first.
     case assign(TaskID, worker: Int, because: PlacementReason = .unstated)
     /// The sector is to be sealed at that store; room for its whole life is taken there.
     case admit(SectorKey, store: String, because: PlacementReason = .unstated)
-    /// The task's files are to be moved to the worker's store ahead; the task goes on waiting and may still start
-    /// elsewhere.
+    /// The task's files are to be moved to the worker's store ahead; the task goes on waiting and may still
+    /// start elsewhere.
     case prefetch(TaskID, worker: Int)
     /// The task waits although it could start, for a reason that an operator wants to know.
     case hold(TaskID, reason: String)
@@ -62,10 +63,10 @@ package struct PolicyContext: Sendable {
 
 /// A rule that places waiting tasks on workers and lets sectors in: a pure value, the same in both worlds.
 ///
-/// A policy sees the cluster and returns decisions; the scheduler applies them in order, leases the concrete things
-/// of the host, and refuses one that no longer fits. It asks after every change, and again while decisions were
-/// applied. A policy names neither clock nor chance; one that draws has a generator of its own, from the seed of
-/// its context.
+/// A policy sees the cluster and returns decisions; the scheduler applies them in order, leases the concrete
+/// things of the host, and refuses one that no longer fits. It asks after every change, and again while
+/// decisions were applied. A policy names neither clock nor chance; one that draws has a generator of its
+/// own, from the seed of its context.
 package protocol SchedulingPolicy: Sendable {
     /// The name by which scenarios and the command line know it.
     static var name: String { get }

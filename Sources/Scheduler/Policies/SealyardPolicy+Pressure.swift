@@ -33,10 +33,10 @@ extension SealyardPolicy {
     mutating func holdReason(_ host: Int, _ view: ClusterView, _ now: Instant) -> String? {
         if let bound = pace(host, view, now).bound, work(host, view) >= bound {
             return
-                "\(view.hosts[host].name) has \(bound) sectors under way, what its slowest stage keeps busy with"
+                "\(view.hosts[host].name) has \(bound) sectors under way, all that its slowest stage keeps busy with"
         }
         if let bound = pace(nil, view, now).bound, work(nil, view) >= bound {
-            return "the cluster has \(bound) sectors under way, what its slowest stage keeps busy with"
+            return "the cluster has \(bound) sectors under way, all that its slowest stage keeps busy with"
         }
         let free =
             view.hosts[host].slotCounts[TaskType.preCommit1.stage]
@@ -73,7 +73,8 @@ extension SealyardPolicy {
 
     // MARK: Work under way
 
-    /// Sectors between the start of PreCommit1 and Finalize that wait or run, on a host or in the whole cluster.
+    /// Sectors between the start of PreCommit1 and Finalize that wait or run, on a host or in the whole
+    /// cluster.
     private func work(_ host: Int?, _ view: ClusterView) -> Int {
         var count = 0
         for type in Self.stages {
@@ -89,10 +90,11 @@ extension SealyardPolicy {
         return count
     }
 
-    /// The work that keeps the slowest stage busy, with a margin; `nil` while too little is known of the stages.
+    /// The work that keeps the slowest stage busy, with a margin; `nil` while too little is known of the
+    /// stages.
     ///
-    /// By Little's law a stage that runs at rate r with time t has r·t in it. With the rate of the slowest stage for all
-    /// of them, the sum is what must be under way; what is more only waits.
+    /// By Little's law a stage that runs at rate r with time t has r·t in it. With the rate of the slowest
+    /// stage for all of them, the sum is what must be under way; what is more only waits.
     private func workBound(_ host: Int?, _ view: ClusterView) -> Int? {
         var rate = Double.infinity
         var seconds = 0.0

@@ -2,18 +2,18 @@
 internal import Chain
 package import Kernel
 
-/// The shipped default: binds late, keeps sectors where their files are unless a move pays, and lets in no more than
-/// the slowest stage can finish.
+/// The shipped default: binds late, keeps sectors where their files are unless a move pays, and lets in no
+/// more than the slowest stage can finish.
 ///
-/// - **Order**: proofs of spacetime, then tasks whose deadline is near (least slack first), then the last stages of
-///   the pipeline, then deadline class, priority and age.
-/// - **Place**: a slot of the host that holds the files. Another host's only where waiting for a local slot is
-///   predicted to take longer than the move by a margin.
-/// - **Stagger**: while a host has several free PreCommit1 slots their starts are spread over the time that the
-///   stages behind need for a sector, so that sectors do not travel in convoys.
-/// - **Back-pressure**: sectors between the start of PreCommit1 and Finalize are bounded by what the slowest stage
-///   needs to be kept busy (Little's law over measured durations, and a margin); new sectors are let in only as
-///   PreCommit1 will soon take them.
+/// - **Order**: proofs of spacetime, then tasks whose deadline is near (least slack first), then the last
+///   stages of the pipeline, then deadline class, priority and age.
+/// - **Place**: a slot of the host that holds the files. Another host's only where waiting for a local slot
+///   is predicted to take longer than the move by a margin.
+/// - **Stagger**: while a host has several free PreCommit1 slots their starts are spread over the time that
+///   the stages behind need for a sector, so that sectors do not travel in convoys.
+/// - **Back-pressure**: sectors between the start of PreCommit1 and Finalize are bounded by what the slowest
+///   stage needs to be kept busy (Little's law over measured durations, and a margin); new sectors are let
+///   in only as PreCommit1 will soon take them.
 package struct SealyardPolicy: SchedulingPolicy {
     package static let name = "sealyard"
     package static let summary =
@@ -69,7 +69,8 @@ package struct SealyardPolicy: SchedulingPolicy {
 
     // MARK: Order
 
-    /// Kinds that wait and have free slots: PoSt, then those with a task that is pressed, then downstream first.
+    /// Kinds that wait and have free slots: PoSt, then those with a task that is pressed, then downstream
+    /// first.
     private func kindOrder(_ view: ClusterView, _ now: Instant) -> [(type: TaskType, slack: Double?)] {
         var pressed: [(type: TaskType, slack: Double?)] = []
         var usual: [(type: TaskType, slack: Double?)] = []

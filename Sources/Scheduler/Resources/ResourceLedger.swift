@@ -3,9 +3,9 @@
 /// Who holds what of which host: every running task is a lease of concrete things, given once and given back
 /// once.
 ///
-/// Hosts are named by their index in ``ClusterView/hosts``. A host that told nothing of itself has no account and
-/// refuses nothing. A task that wants all processors counts as one and is the only one of its sort on its host: it
-/// takes what the others leave.
+/// Hosts are named by their index in ``ClusterView/hosts``. A host that told nothing of itself has no
+/// account and refuses nothing. A task that wants all processors counts as one and is the only one of its
+/// sort on its host: it takes what the others leave.
 package struct ResourceLedger: Sendable {
     /// What one lease holds.
     package struct Lease: Sendable, Hashable {
@@ -257,7 +257,8 @@ package struct ResourceLedger: Sendable {
 
     // MARK: Conservation
 
-    /// Traps where an account differs from the sum of its leases, or is overdrawn by other than what ran already.
+    /// Traps where an account differs from the sum of its leases, or is overdrawn by other than what ran
+    /// already.
     package func checkConservation() {
         var sums = accounts.map { $0.map { Account($0.info) } }
         for id in leases.keys.sorted() {

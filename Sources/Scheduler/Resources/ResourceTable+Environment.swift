@@ -50,9 +50,9 @@ extension ResourceTable {
 
     /// The table as a worker with these environment variables has it.
     ///
-    /// For each field `<SHORT>_<SIZE>_<FIELD>` comes before `<SHORT>_<FIELD>`; sizes are `2K 8M 512M 32G 64G`, also
-    /// written `2KiB` and so on. `FIL_PROOFS_USE_MULTICORE_SDR=1` gives PreCommit1 and unsealing the producers
-    /// of `FIL_PROOFS_MULTICORE_SDR_PRODUCERS` (3) and one processor more.
+    /// For each field `<SHORT>_<SIZE>_<FIELD>` comes before `<SHORT>_<FIELD>`; sizes are `2K 8M 512M 32G
+    /// 64G`, also written `2KiB` and so on. `FIL_PROOFS_USE_MULTICORE_SDR=1` gives PreCommit1 and unsealing
+    /// the producers of `FIL_PROOFS_MULTICORE_SDR_PRODUCERS` (3) and one processor more.
     ///
     /// - Throws: ``SchedulerError`` with `badResource` for a value that is no number in its range.
     package func applying(environment: [String: String]) throws(SchedulerError) -> ResourceTable {

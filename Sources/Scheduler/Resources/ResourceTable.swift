@@ -2,8 +2,8 @@
 private import Foundation
 private import Sealing
 
-/// What tasks need, by kind and sector size: the table of the field, which operators know, with the changes that a
-/// worker's environment makes.
+/// What tasks need, by kind and sector size: the table of the field, which operators know, with the changes
+/// that a worker's environment makes.
 ///
 /// Kinds are named by their stable ids, so that the table covers kinds that this build does not run yet. A
 /// kind and size without a row cost nothing.

@@ -3,12 +3,12 @@ internal import Chain
 package import Kernel
 private import OrderedCollections
 
-/// Knows the stores, holds room for a sector's whole life before its first byte is written, and tells the owners of
-/// what was lost.
+/// Knows the stores, holds room for a sector's whole life before its first byte is written, and tells the
+/// owners of what was lost.
 ///
-/// Which store a sector gets is the scheduler's word; that there is room is decided here, one sector at a time, so
-/// that no two are promised the same. Reservations are owned by sector: asking again answers again, releasing
-/// twice frees once. Stores of one file system share its room.
+/// Which store a sector gets is the scheduler's word; that there is room is decided here, one sector at a
+/// time, so that no two are promised the same. Reservations are owned by sector: asking again answers again,
+/// releasing twice frees once. Stores of one file system share its room.
 package actor StorageIndex: Component {
     package nonisolated let home: Home
 

@@ -98,8 +98,8 @@ package struct StoreState: Sendable, Hashable, Codable {
 package enum StorageMessage: Message {
     /// A store is there, or there again.
     case attach(StoreInfo)
-    /// Room at a store for a sector's whole life in the pipeline: the owner hears `reserved`, and the asker `placed`
-    /// or `refused`. A sector that has room keeps it, wherever it is.
+    /// Room at a store for a sector's whole life in the pipeline: the owner hears `reserved`, and the asker
+    /// `placed` or `refused`. A sector that has room keeps it, wherever it is.
     case reserve(
         SectorKey, bytes: UInt64, at: String, owner: Ref<StorageEvent>, replyTo: Ref<StorageEvent>?)
     /// The sector lies at `store` already, from before this index was started: its room is taken again.

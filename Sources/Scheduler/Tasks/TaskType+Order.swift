@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension TaskType {
-    /// The order in which kinds are looked at, by their stable names: proofs of spacetime ahead of all else, then
-    /// what drains the pipeline before what fills it. Kinds that are not listed come last.
+    /// The order in which kinds are looked at, by their stable names: proofs of spacetime ahead of all else,
+    /// then what drains the pipeline before what fills it. Kinds that are not listed come last.
     private static let placementOrder = [
         "post/v0/winningproof", "post/v0/windowproof", "seal/v0/finalizeunsealed",
         "seal/v0/finalize/replicaupdate",

@@ -165,8 +165,8 @@ package enum WorkerMessage: Message {
 /// exactly once unless the call is aborted or the process dies.
 package protocol TaskRunner: Sendable {
     func start(_ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>)
-    /// Starts with leased things of the host, after fetching what the assignment says; a runner that fetches says
-    /// ``WorkerMessage/fetched(_:)`` once the files are there.
+    /// Starts with leased things of the host, after fetching what the assignment says; a runner that fetches
+    /// says ``WorkerMessage/fetched(_:)`` once the files are there.
     func start(_ call: CallID, _ assignment: Assignment, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>)
     /// Brings files ahead of the work, and says ``WorkerMessage/fetched(_:)``.
     func prefetch(

@@ -46,7 +46,8 @@ package struct ClusterPlan: Sendable {
     package var hosts: [SealingHost] = []
     /// What each host has, by its name.
     package var hostInfos: [String: HostInfo] = [:]
-    /// The first host whose sectors must be moved to be sealed, and the kinds it lacks; `nil` where none must.
+    /// The first host whose sectors must be moved to be sealed, and the kinds it lacks; `nil` where none
+    /// must.
     package var moveNeed: (host: String, kinds: [TaskType])?
     package var pacing: [Pacing] = []
     package var pledge: PledgeRule

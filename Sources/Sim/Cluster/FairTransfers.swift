@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Kernel
 
-/// Transfers that share cards, links and disks evenly: each gets as much as it can without taking from one that has
-/// less (max-min fairness).
+/// Transfers that share cards, links and disks evenly: each gets as much as it can without taking from one
+/// that has less (max-min fairness).
 ///
-/// A resource is a capacity in bytes a second under a name; a transfer passes several at once. When one comes, goes or
-/// a capacity changes, only the transfers that are bound to it by shared resources get new rates, by progressive
-/// filling: all rise together until a resource is full, whose transfers stop there, and so on.
+/// A resource is a capacity in bytes a second under a name; a transfer passes several at once. When one
+/// comes, goes or a capacity changes, only the transfers that are bound to it by shared resources get new
+/// rates, by progressive filling: all rise together until a resource is full, whose transfers stop there,
+/// and so on.
 // Safety: touched only by the script and the components of one simulated world, which runs on one thread.
 final class FairTransfers: @unchecked Sendable {
     private struct Resource {

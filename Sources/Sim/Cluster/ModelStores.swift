@@ -82,8 +82,8 @@ final class ModelStores: @unchecked Sendable {
 
     // MARK: Transfers
 
-    /// Takes room on the store that promises to have the bytes first and begins to move them there; `nil` where none
-    /// has room.
+    /// Takes room on the store that promises to have the bytes first and begins to move them there; `nil`
+    /// where none has room.
     ///
     /// A store that is down and will come up again is waited for.
     func store(
