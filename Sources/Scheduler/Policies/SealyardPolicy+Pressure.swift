@@ -33,10 +33,10 @@ extension SealyardPolicy {
     mutating func holdReason(_ host: Int, _ view: ClusterView, _ now: Instant) -> String? {
         if let bound = pace(host, view, now).bound, work(host, view) >= bound {
             return
-                "\(view.hosts[host].name) has \(bound) sectors under way, all that its slowest stage keeps busy with"
+                "\(view.hosts[host].name) has \(bound) sectors under way, enough for its slowest stage"
         }
         if let bound = pace(nil, view, now).bound, work(nil, view) >= bound {
-            return "the cluster has \(bound) sectors under way, all that its slowest stage keeps busy with"
+            return "the cluster has \(bound) sectors under way, enough for its slowest stage"
         }
         let free =
             view.hosts[host].slotCounts[TaskType.preCommit1.stage]

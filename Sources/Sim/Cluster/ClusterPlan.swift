@@ -167,8 +167,8 @@ package struct ClusterPlan: Sendable {
             throw SimulationError(
                 .impossible,
                 "host \(host) holds sectors and has no slots for \(names), nor has any host that fetches "
-                    + "sectors (group: none, and a disk for sealing): give the group a worker for these, or set "
-                    + "sealing: false")
+                    + "sectors (group: none, and a disk for sealing): give the group a worker for these, "
+                    + "or set sealing: false")
         }
         if moveNeed == nil { moveNeed = (host, missing) }
     }
