@@ -154,6 +154,7 @@ extension ClusterScheduler {
         else { return false }
         let target = view.workers[index]
         guard let from = task.hostIndex, from != target.hostIndex,
+            view.heldMoves[id.sector].map({ $0 <= now }) ?? true,
             workers[target.info.name]?.index == index, target.isAvailable,
             view.canFetch(task, to: index) == nil
         else { return false }

@@ -150,6 +150,7 @@ extension ClusterScheduler {
         rooms.admitting[sector]?.isWithdrawn = true
         rooms.admitting[sector]?.next = nil
         rooms.forget(sector)
+        view.heldMoves[sector] = nil
         forgetFailures(of: sector)
         storage.tell(.release(sector))
     }
@@ -161,6 +162,7 @@ extension ClusterScheduler {
             let answered = answered(sector, state.info.name)
             view.setStore(state)
             if answered?.isWithdrawn != true {
+                view.heldMoves[sector] = nil
                 rooms.setPlace(of: sector, store: state.info.name, host: state.info.host)
             }
             return true
@@ -169,6 +171,9 @@ extension ClusterScheduler {
                 if !answered.isWithdrawn { view.add(answered.wish) }
                 rooms.refusals[sector] = refusal
             } else {
+                // Asking again at once would get the same answer.
+                view.heldMoves[sector] = context.now + .seconds(10)
+                context.schedule(after: .seconds(10), .paceDue)
                 moveRefused(sector, store, refusal, context.now)
             }
             return true

@@ -191,7 +191,11 @@ package actor ClusterScheduler: Component {
         guard !view.contains(request.id) else { return }
         sequence += 1
         // Where its files are is known better here, if they were moved since the sector asked for room.
-        let place = rooms.place(of: request.id.sector)?.host ?? host
+        let known = rooms.place(of: request.id.sector)
+        let place = known?.host ?? host
+        if known == nil, request.work.type.needsFiles, host != nil {
+            view.heldMoves[request.id.sector] = .distantFuture
+        }
         view.add(
             request, host: request.work.type.needsFiles ? place : nil, since: context.now, sequence: sequence)
         options.observer?.taskQueued(request.id, at: context.now)

@@ -11,6 +11,9 @@ extension ClusterView {
         if pacings[type.stage] != nil, let next = paceDelay(type, on: hosts[host].name, at: now) {
             return Refusal(.pace, hosts[host].name, until: next)
         }
+        if let from = task.hostIndex, from != host, let held = heldMoves[task.id.sector], held > now {
+            return Refusal(.filesElsewhere, task.host ?? "", until: held)
+        }
         if let from = task.hostIndex, from != host, let refusal = canMove(task, from, to: workers[index]) {
             return refusal
         }

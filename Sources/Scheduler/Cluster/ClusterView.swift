@@ -122,6 +122,8 @@ package final class ClusterView: @unchecked Sendable {
     var busyTotals = Array(repeating: 0, count: TaskType.count)
     /// By kind, the indices of workers with a free slot, ascending: a policy looks at no others.
     var openIndices: [[Int]] = Array(repeating: [], count: TaskType.count)
+    /// Sectors that may not be moved before then: the storage index does not know them yet, or had no room.
+    var heldMoves: [SectorKey: Instant] = [:]
     var pacings: [Pacing?] = Array(repeating: nil, count: TaskType.count)
     var starts: [String: [[Instant]]] = [:]
     /// Needs by worker and proof, so that no table is searched at each question.
