@@ -21,6 +21,7 @@ struct LotusTimeline: LotusSurroundings {
     func verdict(_ task: LotusTask, on worker: Int) -> LotusVerdict {
         verdicts[worker] ?? LotusVerdict(isAcceptable: true)
     }
+    func preparingMax(_ task: LotusTask, on worker: Int) -> Int { 0 }
     func hasFiles(_ task: LotusTask, on worker: Int) -> Bool { !remote.contains(task.id) }
 
     static func task(_ number: UInt64, _ type: TaskType, priority: Int = 0) -> LotusTask {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Kernel
+internal import Kernel
 
 /// A promise of work to one worker: a virtual account as big as the whole worker, and the tasks put into it.
 package struct LotusWindow: Sendable {
@@ -113,6 +113,8 @@ package protocol LotusSurroundings {
     func need(_ task: LotusTask, on worker: Int) -> ResourceNeed
     /// The selector's answer.
     func verdict(_ task: LotusTask, on worker: Int) -> LotusVerdict
+    /// Fetches that may be under way to a worker at once for tasks of the kind; 0 for no limit.
+    func preparingMax(_ task: LotusTask, on worker: Int) -> Int
     /// Tells whether the task's files are where the worker has them, so that preparing takes no time.
     func hasFiles(_ task: LotusTask, on worker: Int) -> Bool
 }

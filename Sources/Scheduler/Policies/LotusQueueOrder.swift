@@ -50,6 +50,16 @@ package enum LotusQueueOrder {
         }
     }
 
+    /// Kinds whose selector accepts a worker that does not have the files yet.
+    package static func mayFetch(_ kind: String) -> Bool {
+        switch kind {
+        case "seal/v0/precommit/1", "seal/v0/precommit/2", "seal/v0/replicaupdate", "seal/v0/regensectorkey",
+            "seal/v0/unseal":
+            true
+        default: false
+        }
+    }
+
     /// Kinds that may start without going through the preparing account.
     package static func isReadyWork(_ type: TaskType) -> Bool {
         type.rawValue == "seal/v0/commit/1" || type.rawValue == "seal/v0/commit/2"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Kernel
+internal import Kernel
 private import OrderedCollections
 
 /// The scheduler of Lotus as a value: one queue, two windows a worker, and two full-size accounts behind them.
@@ -77,6 +77,8 @@ package struct LotusScheduler: Sendable {
 
     /// Tasks that belong to no worker yet.
     package var queuedCount: Int { queue.count }
+    /// Their ids, in no order that means anything; sorted, so that it is one.
+    package var queuedTasks: [TaskID] { queue.keys.sorted() }
     package func isQueued(_ id: TaskID) -> Bool { queue[id] != nil }
     /// Tells whether it knows the task: queued, or of some worker.
     package func knows(_ id: TaskID) -> Bool { queue[id] != nil || workerOf[id] != nil }
@@ -110,10 +112,17 @@ package struct LotusScheduler: Sendable {
         )
     }
 
-    /// Tasks of a worker that have not started, in order: the windows' first.
-    package func waitingTasks(_ index: Int) -> [TaskID] {
+    /// Tasks of a worker that have not started, with what they wait for: the windows' first.
+    package func waiting(_ index: Int) -> [(id: TaskID, phase: Phase)] {
         guard hasWorker(index), let worker = workers[index] else { return [] }
-        return worker.windows.flatMap { $0.todo.map(\.id) } + Array(worker.preparing.keys)
+        var list: [(id: TaskID, phase: Phase)] = []
+        for (place, window) in worker.windows.enumerated() {
+            for task in window.todo { list.append((task.id, .assigned(window: place))) }
+        }
+        for held in worker.preparing.values {
+            list.append((held.task.id, held.isPrepared ? .prepared : .preparing))
+        }
+        return list
     }
 
     package func activeTasks(_ index: Int) -> [TaskID] {
@@ -407,7 +416,9 @@ package struct LotusScheduler: Sendable {
                 let (need, kind) = (around.need(task, on: index), task.preparingKind)
                 // What is prepared by a fetch is limited by the number of fetches, of which there is no limit by default.
                 return worker.preparingAccount.obstacle(
-                    task.id, kind, countMax: kind.isFetch ? 0 : need.maxConcurrent, need, machine,
+                    task.id, kind,
+                    countMax: kind.isFetch ? around.preparingMax(task, on: index) : need.maxConcurrent, need,
+                    machine,
                     worker.counter) == nil
             }
             guard let found else { return }

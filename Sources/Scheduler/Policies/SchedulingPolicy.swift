@@ -44,6 +44,8 @@ package struct PolicyContext: Sendable {
     package var pacing: [Pacing]
     /// Settings of the one policy, by name.
     package var options: [String: String]
+    /// The program that decides, for ``ExternalPolicy``.
+    package var link: ExternalPolicyLink?
 
     package init(
         seed: UInt64 = 1, sectorBytes: UInt64 = 0, sealingBytes: UInt64 = 0,
@@ -72,6 +74,10 @@ package protocol SchedulingPolicy: Sendable {
     /// What it does, in a line.
     static var summary: String { get }
 
+    /// How long the system that the policy stands for waits before it gives a lost worker up; `nil` for the
+    /// scheduler's own setting.
+    static var leaseOfLostWorker: Duration? { get }
+
     init(_ context: PolicyContext)
 
     /// Decides what starts now, and who is let in.
@@ -82,6 +88,8 @@ package protocol SchedulingPolicy: Sendable {
 }
 
 extension SchedulingPolicy {
+    package static var leaseOfLostWorker: Duration? { nil }
+
     package init() { self.init(PolicyContext()) }
 
     package func wakeUp(after now: Instant) -> Instant? { nil }
