@@ -102,6 +102,7 @@ struct StorageIndexTests {
         index.tell(.declare(key(1), store: "b"))
         index.tell(.declare(key(1), store: "b"))
         #expect(try reservedBytes(index) == [0, 100])
+        world.runUntilIdle()
         #expect(heard.events.filter { $0 == .moved(key(1), store: "b", host: "b") }.count == 1)
         index.tell(.reserveMove(key(1), to: "a", replyTo: owner))
         index.tell(.cancelMove(key(1), to: "a"))

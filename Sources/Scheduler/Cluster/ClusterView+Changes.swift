@@ -79,6 +79,7 @@ extension ClusterView {
 
     mutating func leave(_ index: Int) {
         setAvailable(index, false)
+        // It is not available, so that its slots are in no sum.
         workers[index].slotCounts = Array(repeating: 0, count: TaskType.count)
         freeIndices.append(index)
     }
@@ -180,7 +181,17 @@ extension ClusterView {
     }
 
     private mutating func changeTotals(of view: WorkerView, by sign: Int) {
-        for type in TaskType.allCases { freeTotals[type.stage] += sign * view.freeCount(type) }
+        for type in TaskType.allCases {
+            let stage = type.stage
+            freeTotals[stage] += sign * view.freeCount(type)
+            guard view.isAvailable, !view.isCordoned, !view.pausedKinds[stage] else { continue }
+            let slots = sign * view.slotCounts[stage]
+            slotTotals[stage] += slots
+            hosts[view.hostIndex].slotCounts[stage] += slots
+            guard view.info.canFetch else { continue }
+            fetchingSlotTotals[stage] += slots
+            hosts[view.hostIndex].fetchingSlotCounts[stage] += slots
+        }
     }
 
     /// Traps where the accounts do not add up; called after each event in tests and simulation.

@@ -46,6 +46,10 @@ package struct HostView: Sendable {
     package internal(set) var transferOutCount = 0
     /// Tasks that run on its workers, by ``TaskType/stage``.
     package internal(set) var busyCounts = Array(repeating: 0, count: TaskType.count)
+    /// Slots of its workers that may take new tasks, by ``TaskType/stage``.
+    package internal(set) var slotCounts = Array(repeating: 0, count: TaskType.count)
+    /// Among them, of workers that can fetch.
+    package internal(set) var fetchingSlotCounts = Array(repeating: 0, count: TaskType.count)
 }
 
 /// A sealing store as a policy sees it.
@@ -89,6 +93,9 @@ package struct ClusterView: Sendable {
     var wishes = UrgencyTable<SectorKey, AdmissionRequest>()
     var wishOrder = UrgencyList()
     var freeTotals = Array(repeating: 0, count: TaskType.count)
+    /// Slots of workers that may take new tasks, and of those that fetch.
+    var slotTotals = Array(repeating: 0, count: TaskType.count)
+    var fetchingSlotTotals = Array(repeating: 0, count: TaskType.count)
     var busyTotals = Array(repeating: 0, count: TaskType.count)
     /// By kind, the indices of workers with a free slot, ascending: a policy looks at no others.
     var openIndices: [[Int]] = Array(repeating: [], count: TaskType.count)
@@ -168,10 +175,8 @@ package struct ClusterView: Sendable {
     /// The free slots of a kind in the whole cluster.
     package func freeSlotCount(_ type: TaskType) -> Int { freeTotals[type.stage] }
 
-    /// The slots of a kind of all workers that are there.
-    package func slotCount(_ type: TaskType) -> Int {
-        workers.reduce(0) { $0 + ($1.isAvailable ? min($1.slotCounts[type.stage], 1 << 20) : 0) }
-    }
+    /// The slots of a kind of all workers that may take new tasks.
+    package func slotCount(_ type: TaskType) -> Int { slotTotals[type.stage] }
 
     /// The indices of the workers that have a free slot of a kind, ascending.
     package func openWorkers(_ type: TaskType) -> [Int] { openIndices[type.stage] }

@@ -4,7 +4,7 @@
 package enum PolicyCatalog {
     /// All of them, the default first.
     package static let policies: [any SchedulingPolicy.Type] = [
-        OldestLocalPolicy.self,
+        SealyardPolicy.self, OldestLocalPolicy.self,
         LotusPolicy<LotusRules.Utilization>.self, LotusPolicy<LotusRules.Spread>.self,
         LotusPolicy<LotusRules.SpreadQCount>.self, LotusPolicy<LotusRules.SpreadTasks>.self,
         LotusPolicy<LotusRules.SpreadTasksQCount>.self, LotusPolicy<LotusRules.Random>.self,

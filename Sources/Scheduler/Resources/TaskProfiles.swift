@@ -15,6 +15,7 @@ package struct TaskProfiles: Sendable {
     }
 
     private var hints: [Double]
+    private var hinted: [Bool]
     private var means = Array(repeating: Mean(), count: TaskType.count)
     /// By worker and kind.
     private var byWorker: [[Mean]] = []
@@ -22,10 +23,14 @@ package struct TaskProfiles: Sendable {
     /// - Parameter hints: durations to expect until some were measured, by kind.
     package init(hints: [TaskType: Duration] = [:]) {
         self.hints = Array(repeating: 60, count: TaskType.count)
+        hinted = TaskType.allCases.sorted { $0.stage < $1.stage }.map { hints[$0] != nil }
         for type in TaskType.allCases {
             if let hint = hints[type] { self.hints[type.stage] = max(1e-9, Double(hint.nanoseconds) / 1e9) }
         }
     }
+
+    /// Tells whether anything is known of a kind, by measurement or by hint.
+    func isKnown(_ type: TaskType) -> Bool { hinted[type.stage] || means[type.stage].count > 0 }
 
     /// Tasks of a kind that were measured.
     package func count(_ type: TaskType) -> Int { means[type.stage].count }
