@@ -84,7 +84,7 @@ struct CurioTests {
         func first(_ policy: any SchedulingPolicy) -> TaskType? {
             var sketch = ClusterSketch(policy)
             var small = info("h")
-            small.memoryBytes = 130 << 30
+            small.memoryBytes = 200 << 30
             sketch.addWorker("n", on: "h", [.preCommit1: 1, .commit2: 1], hostInfo: small)
             sketch.submit(.preCommit1, sector: 1, on: "h")
             sketch.submit(.commit2, sector: 2)

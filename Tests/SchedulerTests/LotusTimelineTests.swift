@@ -230,7 +230,7 @@ struct LotusAssignerTests {
             for seed in UInt64(1)...20 {
                 var scheduler = LotusScheduler(assigner: assigner, seed: seed)
                 for index in 0..<2 {
-                    scheduler.join(index, LotusMachine(memoryBytes: 1, coreCount: 4, ignoresResources: true))
+                    scheduler.join(index, .unknown)
                 }
                 // One at a time: each is a cycle of its own.
                 for number in 1...6 {

@@ -73,7 +73,7 @@ struct PolicyTutorialTests {
                 sketch.addStore(on: host, bytes: 20 << 39)
             }
             for sector in UInt64(1)...12 { sketch.wish(sector: sector, bytes: 1 << 39) }
-            sketch.run(until: Instant(seconds: 20_000))
+            sketch.run(until: Instant(seconds: 200_000))
             return sketch
         }
         let first = try run()

@@ -130,8 +130,10 @@ extension ExternalPolicyCodec {
 
         func optionalNumber(_ key: String, in table: [String: Any], at parent: String) throws -> Double? {
             guard let value = table[key], !(value is NSNull) else { return nil }
-            // A boolean of JSON is a number to Foundation.
-            guard let number = value as? NSNumber, !(value is Bool), number.doubleValue.isFinite else {
+            // A boolean of JSON is a number of characters to Foundation.
+            guard let number = value as? NSNumber, !["c", "B"].contains(String(cString: number.objCType)),
+                number.doubleValue.isFinite
+            else {
                 throw nonsense(path(key, parent), "is not a number")
             }
             return number.doubleValue

@@ -224,8 +224,9 @@ package struct LotusScheduler: Sendable {
             requestWindows()
             let assigned = assign(around)
             let before = actions.count
-            for index in workers.indices { process(index, around, &actions) }
-            if assigned == 0, actions.count == before { return actions }
+            var hasDropped = false
+            for index in workers.indices where process(index, around, &actions) { hasDropped = true }
+            if assigned == 0, actions.count == before, !hasDropped { return actions }
         }
     }
 
@@ -359,14 +360,19 @@ package struct LotusScheduler: Sendable {
 
     // MARK: One worker
 
-    private mutating func process(_ index: Int, _ around: some LotusSurroundings, _ actions: inout [Action]) {
-        guard var worker = workers[index], worker.isEnabled else { return }
+    /// Tells whether the worker has fewer windows than before, so that it asks for more.
+    private mutating func process(
+        _ index: Int, _ around: some LotusSurroundings, _ actions: inout [Action]
+    ) -> Bool {
+        guard var worker = workers[index], worker.isEnabled else { return false }
+        let windowCount = worker.windows.count
         startPrepared(index, &worker, &actions)
         compact(index, &worker, around)
         startReady(index, &worker, around, &actions)
         prepare(index, &worker, around, &actions)
         startPrepared(index, &worker, &actions)
         workers[index] = worker
+        return worker.windows.count < windowCount
     }
 
     /// Moves tasks of later windows into the one before where its virtual account takes them, and drops those
