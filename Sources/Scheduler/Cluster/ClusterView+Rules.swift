@@ -58,12 +58,13 @@ extension ClusterView {
     /// Says why a sector may not be let in to a store; `nil` where it may.
     package func canAdmit(_ request: AdmissionRequest, to name: String) -> Refusal? {
         guard let index = storeIndex(name) else { return Refusal(.storeMissing, name) }
-        return room(for: request.bytes, on: stores[index])
+        return canAdmit(request, at: index)
     }
 
     /// The same for a store of ``stores`` by its place.
     package func canAdmit(_ request: AdmissionRequest, at index: Int) -> Refusal? {
-        room(for: request.bytes, on: stores[index])
+        guard stores[index].info.admitsNew else { return Refusal(.storeClosed, stores[index].info.name) }
+        return room(for: request.bytes, on: stores[index])
     }
 
     private func room(for bytes: UInt64, on store: StoreView) -> Refusal? {

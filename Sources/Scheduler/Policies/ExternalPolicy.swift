@@ -53,6 +53,7 @@ package struct ExternalPolicy: SchedulingPolicy {
     package static let name = "external"
     package static let summary = "a program of your own that reads and writes lines of JSON"
 
+    package static let movesSectors = true
     private let link: ExternalPolicyLink?
     private let context: PolicyContext
     private var isGreeted = false

@@ -17,6 +17,7 @@ package protocol LotusRule: Sendable {
 package struct LotusPolicy<Rule: LotusRule>: SchedulingPolicy {
     package static var name: String { Rule.assigner.rawValue }
     package static var summary: String { Rule.summary }
+    package static var movesSectors: Bool { true }
     /// What a lost worker ran is waited for until it comes back or somebody aborts the job: ten years.
     package static var leaseOfLostWorker: Duration? { .seconds(3650 * 86_400) }
 

@@ -73,6 +73,8 @@ package protocol SchedulingPolicy: Sendable {
     static var name: String { get }
     /// What it does, in a line.
     static var summary: String { get }
+    /// Tasks may start on hosts that do not hold their files, which are then moved.
+    static var movesSectors: Bool { get }
 
     /// How long the system that the policy stands for waits before it gives a lost worker up; `nil` for the
     /// scheduler's own setting.
@@ -89,6 +91,7 @@ package protocol SchedulingPolicy: Sendable {
 
 extension SchedulingPolicy {
     package static var leaseOfLostWorker: Duration? { nil }
+    package static var movesSectors: Bool { false }
 
     package init() { self.init(PolicyContext()) }
 

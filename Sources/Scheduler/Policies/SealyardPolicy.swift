@@ -19,6 +19,8 @@ package struct SealyardPolicy: SchedulingPolicy {
     package static let summary =
         "late binding, files stay unless a move pays, work bounded by the slowest stage (default)"
 
+    package static let movesSectors = true
+
     /// The numbers it works by.
     struct Tuning: Sendable {
         /// Slack under this many durations of the task makes it urgent.

@@ -102,7 +102,7 @@ package actor StorageIndex: Component {
             asker?.tell(.placed(sector, store))
             return
         }
-        if let refusal = refusal(bytes, at: name) {
+        if let refusal = refusal(bytes, at: name, isNew: true) {
             asker?.tell(.refused(sector, store: name, refusal))
             return
         }
@@ -113,8 +113,9 @@ package actor StorageIndex: Component {
         asker?.tell(.placed(sector, store))
     }
 
-    private func refusal(_ bytes: UInt64, at name: String) -> Refusal? {
+    private func refusal(_ bytes: UInt64, at name: String, isNew: Bool = false) -> Refusal? {
         guard let store = stores[name] else { return Refusal(.storeMissing, name) }
+        if isNew, !store.info.admitsNew { return Refusal(.storeClosed, name) }
         let shared = store.info.fileSystem.map { fileSystem in
             stores.values.reduce(UInt64(0)) {
                 $0 + ($1.info.fileSystem?.id == fileSystem.id ? $1.reservedBytes : 0)

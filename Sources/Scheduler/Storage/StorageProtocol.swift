@@ -20,6 +20,8 @@ package struct StoreInfo: Sendable, Hashable, Codable {
     package var canSeal: Bool
     /// Finished sectors may be kept here.
     package var canStore: Bool
+    /// New sectors may begin here; otherwise only those that are moved here.
+    package var admitsNew: Bool
     /// What lies here may be read, and nothing written.
     package var isReadOnly: Bool
     /// The file system it lies on, whose room all its stores share; `nil` for one of its own.
@@ -30,7 +32,8 @@ package struct StoreInfo: Sendable, Hashable, Codable {
 
     package init(
         name: String, host: String, capacityBytes: UInt64, sealingCountMax: Int, group: String? = nil,
-        weight: Int = 10, canSeal: Bool = true, canStore: Bool = true, isReadOnly: Bool = false,
+        weight: Int = 10, canSeal: Bool = true, canStore: Bool = true, admitsNew: Bool = true,
+        isReadOnly: Bool = false,
         fileSystem: HostInfo.FileSystem? = nil, readBytesPerSecond: UInt64 = 0,
         writeBytesPerSecond: UInt64 = 0
     ) {
@@ -42,6 +45,7 @@ package struct StoreInfo: Sendable, Hashable, Codable {
         self.weight = weight
         self.canSeal = canSeal
         self.canStore = canStore
+        self.admitsNew = admitsNew
         self.isReadOnly = isReadOnly
         self.fileSystem = fileSystem
         self.readBytesPerSecond = readBytesPerSecond
