@@ -86,15 +86,12 @@ struct ReenactmentRulesTests {
 
 @Suite("Troubles of loss, in the simulator")
 struct ReenactmentLossTests {
-    private func outcome(
-        _ policy: String, _ kind: Scenario.Fault.Kind, lasting: Duration?
-    ) throws -> SimulationReport {
+    private func outcome(_ policy: String) throws -> SimulationReport {
         var scenario = try Clusters.devnet(sectorCount: 24)
-        scenario.faults = [
-            Scenario.Fault(
-                at: .seconds(300), kind: kind, target: .host(group: "worker", index: 1), duration: lasting,
-                factor: 1)
-        ]
+        var fault = try #require(Clusters.shipped("devnet").faults.first { $0.kind == .hostDown })
+        fault.at = .seconds(300)
+        fault.duration = nil
+        scenario.faults = [fault]
         let cluster = try SimulatedCluster(scenario, options: .init(seed: 4, policy: policy))
         cluster.run(until: Clusters.days(0.5))
         return cluster.report()
@@ -102,16 +99,16 @@ struct ReenactmentLossTests {
 
     @Test("lotus#4844, #5014, #5064: a worker that never comes back leaves its jobs waiting for ever")
     func retWait() throws {
-        let lotus = try outcome("lotus-utilization", .hostDown, lasting: nil)
+        let lotus = try outcome("lotus-utilization")
         #expect(lotus.sectorsSealing > 0)
-        let ours = try outcome("sealyard", .hostDown, lasting: nil)
+        let ours = try outcome("sealyard")
         #expect(ours.sectorsSealing == 0 && ours.sectorsProving == 24, "\(ours.text)")
     }
 
     @Test("curio: a node is thought alive for ten minutes and more, and its tasks wait as long")
     func tenMinutes() throws {
-        let curio = try outcome("curio-event", .hostDown, lasting: nil)
-        let ours = try outcome("sealyard", .hostDown, lasting: nil)
+        let curio = try outcome("curio-event")
+        let ours = try outcome("sealyard")
         #expect(curio.sectorsProving == 24 && ours.sectorsProving == 24)
         let slowest = try #require(curio.sojournP95Seconds)
         let ourSlowest = try #require(ours.sojournP95Seconds)
