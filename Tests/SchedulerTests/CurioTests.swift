@@ -26,7 +26,7 @@ struct CurioTests {
     }
 
     @Test(
-        "a node takes what its own account has room for: 7 of labelling in 512 GiB, by memory; 16 of 64 processors"
+        "a node takes what its own account has room for: 7 of labelling in 512 GiB, or 16 on 64 cores"
     )
     func node() {
         var node = CurioNode(processors: 64, memoryBytes: 512 << 30, gpus: 1)

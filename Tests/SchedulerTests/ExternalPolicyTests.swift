@@ -90,7 +90,8 @@ struct ExternalPolicyTests {
             (#"{"version":1,"decisions":[{}]}"#, "nonsense", "decisions[0]"),
             (#"{"version":1,"decisions":[{"assign":"x","worker":0}]}"#, "nonsense", "decisions[0].assign"),
             (
-                #"{"version":1,"decisions":[{"hold":"f01000-1 PC1 try 1","reason":"a"},{"assign":"f01000-1 PC1 try 1","worker":9}]}"#,
+                #"{"version":1,"decisions":[{"hold":"f01000-1 PC1 try 1","reason":"a"},"#
+                    + #"{"assign":"f01000-1 PC1 try 1","worker":9}]}"#,
                 "nonsense", "decisions[1].worker"
             ),
             (

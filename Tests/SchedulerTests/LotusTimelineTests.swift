@@ -279,7 +279,8 @@ struct LotusAssignerTests {
         ]
         var scheduler = LotusScheduler(assigner: .utilization, seed: 3)
         scheduler.join(0, around.machine)
-        // Two run or are prepared, two fill the windows to 6 of 10 each; the third kind fits beside one of them.
+        // Two run or are prepared, two fill the windows to 6 of 10 each; the third kind fits beside one of
+        // them.
         for number in 1...4 { scheduler.submit(LotusTimeline.task(UInt64(number), .preCommit2)) }
         _ = scheduler.run(around)
         #expect(scheduler.counts(0).assigned == 2)
@@ -304,7 +305,8 @@ struct LotusAssignerTests {
         scheduler.submit(proof)
         #expect(scheduler.run(around).contains(.start(proof.id, worker: 0)))
         scheduler.remove(proof.id)
-        // Now a second PreCommit1 is prepared and waits: the next proof has to go through the preparing account.
+        // Now a second PreCommit1 is prepared and waits: the next proof has to go through the preparing
+        // account.
         scheduler.submit(LotusTimeline.task(3, .preCommit1))
         _ = scheduler.run(around)
         #expect(scheduler.phase(of: LotusTimeline.task(3, .preCommit1).id) == .prepared)

@@ -41,7 +41,7 @@ struct PolicyTutorialTests {
     }
 
     @Test(
-        "every policy of the catalog has a name of its own, a line of words, and decides on an empty cluster nothing"
+        "every policy has a name of its own and a line of words, and decides nothing on an empty cluster"
     )
     func catalog() {
         #expect(Set(PolicyCatalog.names).count == PolicyCatalog.names.count)

@@ -89,9 +89,13 @@ struct ReenactmentLossTests {
     private func outcome(_ policy: String) throws -> SimulationReport {
         var scenario = try Clusters.devnet(sectorCount: 24)
         var fault = try #require(Clusters.shipped("devnet").faults.first { $0.kind == .hostDown })
-        fault.at = .seconds(300)
+        fault.at = .seconds(45)
         fault.duration = nil
         scenario.faults = [fault]
+        // Curio wants a GPU for trees and 128 GiB for a proof, whatever the sector's size.
+        let large = try Clusters.shipped("handbook-f0494733").hosts[0]
+        scenario.hosts[0].memory = large.memory
+        scenario.hosts[0].gpus = large.gpus
         let cluster = try SimulatedCluster(scenario, options: .init(seed: 4, policy: policy))
         cluster.run(until: Clusters.days(0.5))
         return cluster.report()

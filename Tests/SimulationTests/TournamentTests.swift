@@ -9,6 +9,7 @@ import Testing
 struct TournamentTests {
     private func small() throws -> Scenario {
         var scenario = try Clusters.devnet(sectorCount: 20)
+        scenario.report.warmUp = .seconds(60)
         scenario.report.until = .seconds(6 * 3600)
         return scenario
     }
@@ -40,7 +41,7 @@ struct TournamentTests {
         for metric in TournamentMetric.allCases { #expect(result.text.contains(metric.rawValue)) }
         let lines = result.csv.split(separator: "\n")
         #expect(lines[0] == "scenario,policy,seed,metric,value")
-        #expect(lines.contains { $0.hasPrefix("devnet,curio-poll,3,sectorsPerDay,") })
+        #expect(lines.contains { $0.hasPrefix("devnet,fork-groups,3,sectorsPerDay,") })
         let object = try JSONSerialization.jsonObject(with: Data(result.document.json.utf8)) as? [String: Any]
         #expect((object?["ranking"] as? [[String: Any]])?.count == 3)
         #expect(result.ranking.first { $0.policy == "sealyard" }?.throughput == 1)

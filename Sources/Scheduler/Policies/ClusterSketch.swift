@@ -2,11 +2,11 @@
 private import Chain
 package import Kernel
 
-/// A cluster on a napkin, on which a policy is tried: workers, stores, tasks, a virtual clock, and the scheduler's own
-/// rules for what is possible, without actors, network or chain.
+/// A cluster on a napkin, on which a policy is tried: workers, stores, tasks, a virtual clock, and the
+/// scheduler's own rules for what is possible, without actors, network or chain.
 ///
-/// It asks the policy as the scheduler does, after every change and again while decisions were applied, and keeps the
-/// same accounts. For whole clusters there is the simulator.
+/// It asks the policy as the scheduler does, after every change and again while decisions were applied, and
+/// keeps the same accounts. For whole clusters there is the simulator.
 ///
 ///     var sketch = ClusterSketch(OldestLocalPolicy())
 ///     sketch.addWorker("w0", on: "h0", [.preCommit1: 2])

@@ -76,7 +76,8 @@ package struct CurioNode: Sendable, Hashable {
         self.gpus = gpus
     }
 
-    /// What a process sees of its host when it starts; `nil` where the host told nothing, and nothing limits it.
+    /// What a process sees of its host when it starts; `nil` where the host told nothing, and nothing limits
+    /// it.
     package init?(_ info: HostInfo?) {
         guard let info else { return nil }
         let free = info.memoryBytes - min(info.memoryUsedBytes, info.memoryBytes)
@@ -97,8 +98,8 @@ package struct CurioNode: Sendable, Hashable {
     }
 }
 
-/// When the nodes of the classic loop look: each every three seconds in its own phase, and again a moment after it has
-/// taken something.
+/// When the nodes of the classic loop look: each every three seconds in its own phase, and again a moment
+/// after it has taken something.
 package struct CurioPolls: Sendable, Hashable {
     package static let interval = Duration.seconds(3)
     package static let afterAcceptance = Duration.milliseconds(100)

@@ -4,9 +4,9 @@ package import Kernel
 
 /// Curio's classic loop: every node looks into the common table every three seconds, and takes what it can.
 ///
-/// A node is a host. It goes through its kinds in the order of their registration, takes the oldest task of the first
-/// kind that it has room for, and begins anew. No node looks at another: who looks first has it. Sectors stay on the
-/// host that took them in.
+/// A node is a host. It goes through its kinds in the order of their registration, takes the oldest task of
+/// the first kind that it has room for, and begins anew. No node looks at another: who looks first has it.
+/// Sectors stay on the host that took them in.
 ///
 /// Options: `max-queue-sdr` (8): no new sector is taken in while so many wait for labelling; 0 for no limit.
 package struct CurioPollPolicy: SchedulingPolicy {
@@ -49,8 +49,8 @@ package struct CurioPollPolicy: SchedulingPolicy {
 
 /// Curio from 1.28 on: nodes tell each other what is new and take it at once.
 ///
-/// News is bundled for ten milliseconds; a node then takes all that it has room for, the last stages first and
-/// the oldest of each first. Which node hears first is drawn.
+/// News is bundled for ten milliseconds; a node then takes all that it has room for, the last stages first
+/// and the oldest of each first. Which node hears first is drawn.
 ///
 /// Options: `max-queue-sdr` as in ``CurioPollPolicy``.
 package struct CurioEventPolicy: SchedulingPolicy {

@@ -14,8 +14,8 @@ package final class ExternalPolicyLink: Sendable {
 
     package init(_ peer: any PolicyPeer) { self.peer = peer }
 
-    /// The first failure. From then on nothing is asked and nothing is decided: whoever runs the policy looks here and
-    /// stops.
+    /// The first failure. From then on nothing is asked and nothing is decided: whoever runs the policy looks
+    /// here and stops.
     package var failure: ExternalPolicyError? { state.withLock { $0.failure } }
 
     /// Lines that came back so far.
@@ -44,11 +44,11 @@ package final class ExternalPolicyLink: Sendable {
     }
 }
 
-/// A policy that is a program of its own, in any language: it reads the cluster as a line of JSON and answers with a
-/// line of decisions. The lines are described by ``ExternalPolicySchema``.
+/// A policy that is a program of its own, in any language: it reads the cluster as a line of JSON and answers
+/// with a line of decisions. The lines are described by ``ExternalPolicySchema``.
 ///
-/// A program that dies, hangs or answers nonsense decides nothing from then on; ``ExternalPolicyLink/failure`` says
-/// why, and a simulation stops with it.
+/// A program that dies, hangs or answers nonsense decides nothing from then on;
+/// ``ExternalPolicyLink/failure`` says why, and a simulation stops with it.
 package struct ExternalPolicy: SchedulingPolicy {
     package static let name = "external"
     package static let summary = "a program of your own that reads and writes lines of JSON"

@@ -12,7 +12,8 @@ extension ExternalPolicyCodec {
 
     /// Reads decisions.
     ///
-    /// - Throws: ``ExternalPolicyError`` with `tooLong`, `nonsense` or `version`, that says line and field. A task that
+    /// - Throws: ``ExternalPolicyError`` with `tooLong`, `nonsense` or `version`, that says line and field. A
+    /// task that
     ///   was not in the question is nonsense; one that the cluster refuses in the end is not.
     static func read(
         _ text: String, line: Int, _ question: Question, _ view: ClusterView

@@ -2,13 +2,13 @@
 
 /// The JSON Schema of the lines between the scheduler and a program that decides.
 package enum ExternalPolicySchema {
-    /// One document: `question` is what the program reads, `answer` what it writes, `hello` and `welcome` the first
-    /// pair.
+    /// One document: `question` is what the program reads, `answer` what it writes, `hello` and `welcome` the
+    /// first pair.
     package static let json = """
         {
           "$schema": "https://json-schema.org/draft/2020-12/schema",
           "title": "Lines of an external scheduling policy, version 1",
-          "description": "The program reads hello and then one question a line, and answers each with one line.",
+          "description": "The program reads hello, then a question a line; it answers each with a line.",
           "$defs": {
             "hello": {
               "type": "object",
@@ -18,7 +18,7 @@ package enum ExternalPolicySchema {
                 "type": {"const": "hello"},
                 "seed": {"type": "string", "description": "a whole number of 64 bits, as text"},
                 "sectorBytes": {"type": "integer"},
-                "sealingBytes": {"type": "integer", "description": "room that a sector takes while it is sealed"},
+                "sealingBytes": {"type": "integer", "description": "room for a sector while it is sealed"},
                 "options": {"type": "object", "additionalProperties": {"type": "string"}}
               }
             },
@@ -74,8 +74,9 @@ package enum ExternalPolicySchema {
                 "attempt": {"type": "integer"},
                 "host": {"type": "string", "description": "where the files are; missing for anywhere"},
                 "moveBytes": {"type": "integer", "description": "to move where it runs elsewhere"},
-                "since": {"type": "number"}, "sequence": {"type": "integer"}, "priority": {"type": "integer"},
-                "deadline": {"type": "number", "description": "seconds since the world began; missing for none"},
+                "since": {"type": "number"}, "sequence": {"type": "integer"},
+                "priority": {"type": "integer"},
+                "deadline": {"type": "number", "description": "seconds as now; missing for none"},
                 "workers": {"type": "array", "items": {"type": "integer"},
                             "description": "where it may start now, at most 64"}
               }
@@ -85,7 +86,8 @@ package enum ExternalPolicySchema {
               "properties": {
                 "sector": {"type": "string"}, "bytes": {"type": "integer"}, "isDeal": {"type": "boolean"},
                 "deadline": {"type": "number"}, "since": {"type": "number"}, "priority": {"type": "integer"},
-                "stores": {"type": "array", "items": {"type": "string"}, "description": "that have room now"}
+                "stores": {"type": "array", "items": {"type": "string"},
+                           "description": "that have room now"}
               }
             },
             "answer": {
@@ -94,7 +96,7 @@ package enum ExternalPolicySchema {
               "properties": {
                 "version": {"const": 1},
                 "wakeAfter": {"type": "number", "exclusiveMinimum": 0, "maximum": 1e9,
-                              "description": "seconds after which to be asked again although nothing changed"},
+                              "description": "seconds after which to be asked again in any case"},
                 "decisions": {"type": "array", "maxItems": 10000, "items": {"$ref": "#/$defs/decision"}}
               }
             },

@@ -4,12 +4,13 @@ package import Kernel
 
 /// Roles, groups and tickets: how the customised forks of the field dispatch.
 ///
-/// Every worker has a fixed number of slots for its role, and memory is not looked at. A sector lives in the group of
-/// the store that took it in; only Commit2 leaves it. Each group has one first-in first-out queue a kind, whose
-/// head stops the rest where it cannot be placed. PreCommit1 starts against tickets, so that the stages after it
-/// get a steady stream and no bursts.
+/// Every worker has a fixed number of slots for its role, and memory is not looked at. A sector lives in the
+/// group of the store that took it in; only Commit2 leaves it. Each group has one first-in first-out queue a
+/// kind, whose head stops the rest where it cannot be placed. PreCommit1 starts against tickets, so that the
+/// stages after it get a steady stream and no bursts.
 ///
-/// Options: `p1-tickets` (2), `p1-ticket-minutes` (4), `fin-tickets` (10), `fin-ticket-minutes` (0 for no limit).
+/// Options: `p1-tickets` (2), `p1-ticket-minutes` (4), `fin-tickets` (10), `fin-ticket-minutes` (0 for no
+/// limit).
 package struct ForkGroupsPolicy: SchedulingPolicy {
     package static let name = "fork-groups"
     package static let summary = "roles, groups and PreCommit1 tickets, as the customised forks dispatch"

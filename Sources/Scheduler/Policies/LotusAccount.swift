@@ -44,7 +44,8 @@ package enum LotusObstacle: String, Sendable, Hashable {
     case gpus
 }
 
-/// Ids of the tasks that are under way on one worker, by kind; its preparing and its active account share one.
+/// Ids of the tasks that are under way on one worker, by kind; its preparing and its active account share
+/// one.
 package struct LotusTaskCounter: Sendable, Hashable {
     /// The kind as it is counted: a fetch that prepares a task counts as a fetch.
     package struct Kind: Sendable, Hashable {
@@ -72,12 +73,12 @@ package struct LotusTaskCounter: Sendable, Hashable {
     package mutating func remove(_ id: TaskID, _ kind: Kind) { ids[kind]?.remove(id) }
 }
 
-/// The running sums that Lotus keeps of a worker three times over: for what is prepared, for what runs, and for
-/// each window of what is promised.
+/// The running sums that Lotus keeps of a worker three times over: for what is prepared, for what runs, and
+/// for each window of what is promised.
 ///
-/// Lotus computes in unsigned words that wrap: an account that is overdrawn, or a need near the end of the range, then
-/// passes the test. Here a sum that overflows counts as too much and a rest below zero as none, so that such a task
-/// is refused. For every account that Lotus itself can reach the answers are the same.
+/// Lotus computes in unsigned words that wrap: an account that is overdrawn, or a need near the end of the
+/// range, then passes the test. Here a sum that overflows counts as too much and a rest below zero as none,
+/// so that such a task is refused. For every account that Lotus itself can reach the answers are the same.
 ///
 /// - SeeAlso: lotus v1.34.4, `storage/sealer/sched_resources.go`.
 package struct LotusAccount: Sendable, Hashable {
@@ -112,8 +113,8 @@ package struct LotusAccount: Sendable, Hashable {
         return nil
     }
 
-    /// The same with the limit on the number of tasks of a kind, which is looked at first. A task that is counted
-    /// already does not stand in its own way.
+    /// The same with the limit on the number of tasks of a kind, which is looked at first. A task that is
+    /// counted already does not stand in its own way.
     package func obstacle(
         _ id: TaskID, _ kind: LotusTaskCounter.Kind, countMax: Int, _ need: ResourceNeed,
         _ machine: LotusMachine,
@@ -125,7 +126,8 @@ package struct LotusAccount: Sendable, Hashable {
         return obstacle(need, machine)
     }
 
-    /// Adds a task, and returns by how much the utilization rose. What tasks of a kind share is never in the sums.
+    /// Adds a task, and returns by how much the utilization rose. What tasks of a kind share is never in the
+    /// sums.
     @discardableResult
     package mutating func add(_ need: ResourceNeed, _ machine: LotusMachine) -> Double {
         let before = utilization(machine)

@@ -9,11 +9,12 @@ package protocol LotusRule: Sendable {
 
 /// The scheduler of Lotus before the same cluster as every other policy.
 ///
-/// What is Lotus's own is in ``LotusScheduler``: early binding, two windows a worker, selectors that do not care where
-/// files are, no stealing. What is not modelled: that space is reserved only when a task is prepared (here a sector's
-/// room is always taken at admission, and a move's before it starts), and that the host of a started task is not
-/// checked against what other workers of the host run (here the host's own account refuses, and the task goes on
-/// waiting as prepared). A slot count of a worker takes the place of `MAX_CONCURRENT`.
+/// What is Lotus's own is in ``LotusScheduler``: early binding, two windows a worker, selectors that do not
+/// care where files are, no stealing. What is not modelled: that space is reserved only when a task is
+/// prepared (here a sector's room is always taken at admission, and a move's before it starts), and that the
+/// host of a started task is not checked against what other workers of the host run (here the host's own
+/// account refuses, and the task goes on waiting as prepared). A slot count of a worker takes the place of
+/// `MAX_CONCURRENT`.
 package struct LotusPolicy<Rule: LotusRule>: SchedulingPolicy {
     package static var name: String { Rule.assigner.rawValue }
     package static var summary: String { Rule.summary }
@@ -134,8 +135,8 @@ struct LotusBook: Sendable {
             }
             guard isThere else { continue }
             if names[index] == nil {
-                // A worker that runs something when it meets the scheduler first is that of a miner that restarted: it
-                // does not register before all of it is done.
+                // A worker that runs something when it meets the scheduler first is that of a miner that
+                // restarted: it does not register before all of it is done.
                 guard worker.isAvailable, worker.running.isEmpty else { continue }
                 names[index] = worker.info.name
                 scheduler.join(index, LotusMachine(worker.info.hostInfo))
@@ -237,8 +238,8 @@ private struct LotusView: LotusSurroundings {
 }
 
 extension ClusterView {
-    /// Lets the first waiting sector in where room times weight is largest, the rule of Lotus and those that came of
-    /// it; equal ones by name.
+    /// Lets the first waiting sector in where room times weight is largest, the rule of Lotus and those that
+    /// came of it; equal ones by name.
     ///
     /// - Parameter isOpen: whether a store is looked at.
     package func bestAllocAdmissions(

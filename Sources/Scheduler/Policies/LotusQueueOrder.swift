@@ -65,8 +65,8 @@ package enum LotusQueueOrder {
         type.rawValue == "seal/v0/commit/1" || type.rawValue == "seal/v0/commit/2"
     }
 
-    /// Tells whether `left` goes first: a kind of negative order before all others; then the higher priority; then the
-    /// lower order; then the lower sector number. There is no age in it and no deadline.
+    /// Tells whether `left` goes first: a kind of negative order before all others; then the higher priority;
+    /// then the lower order; then the lower sector number. There is no age in it and no deadline.
     package static func isBefore(_ left: LotusTask, _ right: LotusTask) -> Bool {
         let orders = (order(left.id.type.rawValue), order(right.id.type.rawValue))
         if (orders.0 < 0) != (orders.1 < 0) { return orders.0 < orders.1 }

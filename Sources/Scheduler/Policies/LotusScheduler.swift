@@ -2,12 +2,14 @@
 internal import Kernel
 private import OrderedCollections
 
-/// The scheduler of Lotus as a value: one queue, two windows a worker, and two full-size accounts behind them.
+/// The scheduler of Lotus as a value: one queue, two windows a worker, and two full-size accounts behind
+/// them.
 ///
-/// A worker keeps two requests for windows open. A cycle walks the queue and puts each task into a window that it
-/// would fit if the worker were empty; from then on it belongs to that worker. The worker takes tasks out of its first
-/// window into the preparing account, and once their files are there into the active account, which is as large again.
-/// So a worker that has room for c tasks holds up to 4c, whatever the others do:
+/// A worker keeps two requests for windows open. A cycle walks the queue and puts each task into a window
+/// that it would fit if the worker were empty; from then on it belongs to that worker. The worker takes tasks
+/// out of its first window into the preparing account, and once their files are there into the active
+/// account, which is as large again. So a worker that has room for c tasks holds up to 4c, whatever the
+/// others do:
 ///
 ///     queue ──► window 2 ──► window 1 ──► preparing / prepared ──► active
 ///                  c            c                  c                  c
@@ -138,8 +140,8 @@ package struct LotusScheduler: Sendable {
         workers[index] = Worker(machine: machine)
     }
 
-    /// The session check failed: what waits in its windows is queued again and its open windows are discarded. What it
-    /// prepares and what it runs stays with it.
+    /// The session check failed: what waits in its windows is queued again and its open windows are
+    /// discarded. What it prepares and what it runs stays with it.
     package mutating func disable(_ index: Int) {
         guard isEnabled(index), var worker = workers[index] else { return }
         worker.isEnabled = false
@@ -389,7 +391,8 @@ package struct LotusScheduler: Sendable {
         worker.windows.removeAll { $0.todo.isEmpty }
     }
 
-    /// Commit1 and Commit2 need no preparing, and go straight to the active account unless something prepared waits.
+    /// Commit1 and Commit2 need no preparing, and go straight to the active account unless something prepared
+    /// waits.
     private func startReady(
         _ index: Int, _ worker: inout Worker, _ around: some LotusSurroundings, _ actions: inout [Action]
     ) {
@@ -411,8 +414,8 @@ package struct LotusScheduler: Sendable {
         }
     }
 
-    /// Takes tasks out of the first window as long as the preparing account fits them; those of the second wait until
-    /// the first is empty.
+    /// Takes tasks out of the first window as long as the preparing account fits them; those of the second
+    /// wait until the first is empty.
     private func prepare(
         _ index: Int, _ worker: inout Worker, _ around: some LotusSurroundings, _ actions: inout [Action]
     ) {
@@ -420,7 +423,8 @@ package struct LotusScheduler: Sendable {
             let machine = worker.machine
             let found = window.todo.firstIndex { task in
                 let (need, kind) = (around.need(task, on: index), task.preparingKind)
-                // What is prepared by a fetch is limited by the number of fetches, of which there is no limit by default.
+                // What is prepared by a fetch is limited by the number of fetches, of which there is no limit
+                // by default.
                 return worker.preparingAccount.obstacle(
                     task.id, kind,
                     countMax: kind.isFetch ? around.preparingMax(task, on: index) : need.maxConcurrent, need,

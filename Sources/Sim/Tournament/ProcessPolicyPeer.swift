@@ -7,8 +7,8 @@ private import Synchronization
 /// A program on this machine that decides: lines go to its standard input and come from its standard output.
 ///
 /// Its standard error is this process's. It is ended with the peer.
-// Safety: `descriptor` and `buffer` are used under the lock of `state`; the process handle is touched in `init` and
-// `deinit` alone.
+// Safety: `descriptor` and `buffer` are used under the lock of `state`; the process handle is touched in
+// `init` and `deinit` alone.
 package final class ProcessPolicyPeer: PolicyPeer, @unchecked Sendable {
     private struct State {
         var buffer: [UInt8] = []
@@ -72,7 +72,8 @@ package final class ProcessPolicyPeer: PolicyPeer, @unchecked Sendable {
         var sent = 0
         var waited = 0
         while sent < bytes.count {
-            // Safety: the pointer is used within the closure, for at most `bytes.count - sent` bytes from `sent`.
+            // Safety: the pointer is used within the closure, for at most `bytes.count - sent` bytes from
+            // `sent`.
             let count = bytes.withUnsafeBytes { buffer in
                 Glibc.send(
                     descriptor, buffer.baseAddress.map { $0 + sent }, bytes.count - sent,

@@ -5,9 +5,9 @@ private import Synchronization
 
 /// Policies against each other: every policy runs every scenario under every seed.
 ///
-/// Under one seed all policies meet the same arrivals, the same durations and failures (a draw belongs to a task, not to
-/// a moment) and the same faults, so that their differences are compared pair by pair. Cells are independent worlds, one
-/// thread each; the result is the same on any number of threads.
+/// Under one seed all policies meet the same arrivals, the same durations and failures (a draw belongs to a
+/// task, not to a moment) and the same faults, so that their differences are compared pair by pair. Cells are
+/// independent worlds, one thread each; the result is the same on any number of threads.
 package struct Tournament: Sendable {
     package struct Options: Sendable {
         package var policies: [String]
@@ -90,7 +90,8 @@ package struct Tournament: Sendable {
     /// Runs all cells.
     ///
     /// - Parameter progress: told of the number of finished cells, from any thread.
-    /// - Throws: what the first cell in order throws that fails: ``SimulationError``, ``ExternalPolicyError``.
+    /// - Throws: what the first cell in order throws that fails: ``SimulationError``,
+    /// ``ExternalPolicyError``.
     package func run(
         progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
     ) throws -> TournamentResult {

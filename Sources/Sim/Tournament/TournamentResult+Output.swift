@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension TournamentResult {
-    /// Tables for people: a scenario each, then the ranking. `*` marks a difference from the reference that chance does
-    /// not explain.
+    /// Tables for people: a scenario each, then the ranking. `*` marks a difference from the reference that
+    /// chance does not explain.
     package var text: String {
         var lines: [String] = []
         for (place, scenario) in scenarios.enumerated() {
@@ -51,8 +51,9 @@ extension TournamentResult {
             for metric in TournamentMetric.allCases {
                 guard let value = item.values[metric] else { continue }
                 let names = [scenarios[cell.scenario], policies[cell.policy]].map(Self.quoted)
+                let figure = ScenarioDocument.decimalText(value)
                 lines.append(
-                    "\(names[0]),\(names[1]),\(seeds[cell.seed]),\(metric),\(ScenarioDocument.decimalText(value))"
+                    "\(names[0]),\(names[1]),\(seeds[cell.seed]),\(metric),\(figure)"
                 )
             }
         }
