@@ -1,5 +1,5 @@
-import Chain
 // SPDX-License-Identifier: Apache-2.0
+import Chain
 import Foundation
 import Kernel
 import Scheduler

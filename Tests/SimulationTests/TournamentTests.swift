@@ -15,7 +15,7 @@ struct TournamentTests {
     }
 
     private func result(
-        threads: Int, policies: [String] = ["sealyard", "lotus-utilization", "curio-poll"]
+        threads: Int, policies: [String] = ["sealyard", "lotus-utilization", "fork-groups"]
     ) throws
         -> TournamentResult
     {
