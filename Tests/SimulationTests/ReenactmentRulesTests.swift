@@ -119,7 +119,8 @@ struct ReenactmentLossTests {
         var scenario = try self.scenario()
         scenario.report.warmUp = .seconds(1)
         let result = try Tournament(
-            [scenario], .init(policies: ["sealyard", "curio-event"], seeds: [4], until: .seconds(43_200))
+            [scenario],
+            .init(policies: ["sealyard", "curio-event"], seeds: [1, 2, 3, 4], until: .seconds(43_200))
         ).run()
         let waits = [0, 1].compactMap { result.estimate(.redispatch, scenario: 0, policy: $0)?.mean }
         try #require(waits.count == 2, "\(result.csv)")
