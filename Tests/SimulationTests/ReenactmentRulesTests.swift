@@ -86,7 +86,8 @@ struct ReenactmentRulesTests {
 
 @Suite("Troubles of loss, in the simulator")
 struct ReenactmentLossTests {
-    /// The devnet with hosts that Curio would take, of which one dies for good while its sectors are labelled.
+    /// The devnet with hosts that Curio would take, of which one dies for good while its sectors are
+    /// labelled.
     private func scenario() throws -> Scenario {
         var scenario = try Clusters.devnet(sectorCount: 24)
         var fault = try #require(Clusters.shipped("devnet").faults.first { $0.kind == .hostDown })
