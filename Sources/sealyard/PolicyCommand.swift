@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Scheduler
-import Sim
 
 /// `sealyard policy`: what policies there are, and which is better where.
 struct PolicyCommand: ParsableCommand {
@@ -15,16 +14,18 @@ struct PolicyCommand: ParsableCommand {
         @Flag(help: "Print one JSON list.")
         var json = false
 
-        func run() {
+        private struct Row: Encodable {
+            let name: String
+            let summary: String
+            let movesSectors: Bool
+        }
+
+        func run() throws {
             if json {
-                let rows = PolicyCatalog.policies.map {
-                    ScenarioDocument.object([
-                        .init(key: "name", value: .text($0.name)),
-                        .init(key: "summary", value: .text($0.summary)),
-                        .init(key: "movesSectors", value: .flag($0.movesSectors)),
-                    ])
-                }
-                Console.write(ScenarioDocument.list(rows).json)
+                try Console.write(
+                    json: PolicyCatalog.policies.map {
+                        Row(name: $0.name, summary: $0.summary, movesSectors: $0.movesSectors)
+                    })
                 return
             }
             let width = PolicyCatalog.names.map(\.count).max() ?? 0
