@@ -51,14 +51,17 @@ struct PolicyTournament: ParsableCommand {
 
     func run() throws {
         do {
-            let program = program
+            var makeLink: (@Sendable () throws -> ExternalPolicyLink)?
+            if let path = program {
+                makeLink = { ExternalPolicyLink(try ProcessPolicyPeer(path)) }
+            }
             let tournament = try Tournament(
                 try Self.load(scenarios),
                 .init(
                     policies: names, seeds: (1...UInt64(seeds)).map { $0 },
                     until: try until.map(Self.duration),
                     threadCount: threads ?? SystemClock.processorCount, reference: reference,
-                    makeLink: program.map { path in { ExternalPolicyLink(try ProcessPolicyPeer(path)) } }))
+                    makeLink: makeLink))
             let result = try tournament.run { done, count in
                 if done % 10 == 0 || done == count { Console.note("\(done) of \(count) runs") }
             }
