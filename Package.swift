@@ -78,7 +78,7 @@ var targets: [Target] = [
             .product(name: "DequeModule", package: collections),
             .product(name: "OrderedCollections", package: collections),
         ],
-        exclude: ["README.md"], resources: [.embedInCode("Resources/resource-table.json")],
+        exclude: ["README.md", "Policies.md"], resources: [.embedInCode("Resources/resource-table.json")],
         swiftSettings: strict),
     .target(
         name: "Sim",

@@ -3,7 +3,14 @@
 /// The policies that are shipped.
 package enum PolicyCatalog {
     /// All of them, the default first.
-    package static let policies: [any SchedulingPolicy.Type] = [SealyardPolicy.self, OldestLocalPolicy.self]
+    package static let policies: [any SchedulingPolicy.Type] = [
+        SealyardPolicy.self, OldestLocalPolicy.self,
+        LotusPolicy<LotusRules.Utilization>.self, LotusPolicy<LotusRules.Spread>.self,
+        LotusPolicy<LotusRules.SpreadQCount>.self, LotusPolicy<LotusRules.SpreadTasks>.self,
+        LotusPolicy<LotusRules.SpreadTasksQCount>.self, LotusPolicy<LotusRules.Random>.self,
+        ForkGroupsPolicy.self, CurioPollPolicy.self, CurioEventPolicy.self, RoundRobinPolicy.self,
+        ExternalPolicy.self,
+    ]
 
     /// Names in the order of ``policies``.
     package static var names: [String] { policies.map { $0.name } }

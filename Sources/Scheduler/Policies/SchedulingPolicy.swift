@@ -45,6 +45,8 @@ package struct PolicyContext: Sendable {
     package var pacing: [Pacing]
     /// Settings of the one policy, by name.
     package var options: [String: String]
+    /// The program that decides, for ``ExternalPolicy``.
+    package var link: ExternalPolicyLink?
 
     package init(
         seed: UInt64 = 1, sectorBytes: UInt64 = 0, sealingBytes: UInt64 = 0,
@@ -75,6 +77,10 @@ package protocol SchedulingPolicy: Sendable {
     /// Tasks may start on hosts that do not hold their files, which are then moved.
     static var movesSectors: Bool { get }
 
+    /// How long the system that the policy stands for waits before it gives a lost worker up; `nil` for the
+    /// scheduler's own setting.
+    static var leaseOfLostWorker: Duration? { get }
+
     init(_ context: PolicyContext)
 
     /// Decides what starts now, and who is let in.
@@ -85,6 +91,7 @@ package protocol SchedulingPolicy: Sendable {
 }
 
 extension SchedulingPolicy {
+    package static var leaseOfLostWorker: Duration? { nil }
     package static var movesSectors: Bool { false }
 
     package init() { self.init(PolicyContext()) }

@@ -39,6 +39,8 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
     private(set) var provingCount = 0
     private(set) var failedCount = 0
     private(set) var latestFailure: String?
+    /// What became of sectors whose process was lost.
+    var losses = LossTally()
     /// Of the sectors that were proven after the warm-up.
     private(set) var sojourns = DurationHistogram()
     /// A running hash of every task that started or ended and of every step of every sector.
@@ -69,6 +71,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         }
         waiting = []
         running = []
+        losses.minerBooted()
     }
 
     // MARK: Sectors
@@ -93,6 +96,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
             return
         }
         sectors[number] = nil
+        losses.left(number)
         sealing.change(by: -1, at: now)
         if summary.state == .proving {
             provingCount += 1
@@ -111,6 +115,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
     func taskAssigned(_ id: TaskID, worker: String, at now: Instant) {
         absorb(now, id.sector.number, 0x100 | UInt64(id.type.stage) << 16 ^ stableHash(worker) << 24)
         guard running.insert(id).inserted else { return }
+        losses.assigned(id, worker: worker, at: now)
         if waiting.remove(id) != nil { stages[id.type.stage].queue.change(by: -1, at: now) }
         stages[id.type.stage].started += 1
         stages[id.type.stage].busy.change(by: 1, at: now)
@@ -127,6 +132,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         if waiting.remove(id) != nil { stages[stage].queue.change(by: -1, at: now) }
         guard running.remove(id) != nil else { return }
         stages[stage].busy.change(by: -1, at: now)
+        losses.ended(id, isDone: result?.isDone ?? false)
         switch result {
         case .done:
             stages[stage].finished += 1

@@ -27,12 +27,16 @@ package final class SimulatedCluster {
         package var checksInvariants: Bool
         /// The faults of the scenario happen.
         package var appliesFaults: Bool
+        /// The program that decides, for the policy `external`.
+        package var link: ExternalPolicyLink?
 
         package init(
             seed: UInt64 = 1, policy: String? = nil, traceDetail: TraceDetail = .route,
             tieBreak: SimulatedWorld.TieBreak = .seeded, encodesNetworkMessages: Bool = false,
-            checksInvariants: Bool = false, appliesFaults: Bool = true
+            checksInvariants: Bool = false, appliesFaults: Bool = true,
+            link: ExternalPolicyLink? = nil
         ) {
+            self.link = link
             self.seed = seed
             self.policy = policy
             self.traceDetail = traceDetail
@@ -98,7 +102,25 @@ package final class SimulatedCluster {
     }
 
     /// Runs up to and including `limit`.
-    package func run(until limit: Instant) { world.run(until: limit) }
+    ///
+    /// Where an external policy fails the run stops within a simulated hour, and ``policyFailure`` says why.
+    package func run(until limit: Instant) {
+        guard options.link != nil else {
+            world.run(until: limit)
+            return
+        }
+        while policyFailure == nil, world.now < limit {
+            world.run(until: min(limit, world.now + .seconds(3600)))
+        }
+    }
+
+    /// Why the program that decides does not any more.
+    package var policyFailure: ExternalPolicyError? { options.link?.failure }
+
+    /// Bytes that were moved between sealing hosts so far.
+    package var movedBytes: Int { stores.movedBytes }
+
+    var losses: LossTally { metrics.losses }
 
     /// Sectors that were proven so far, those that were proving at the start left out.
     package var provenCount: Int { metrics.provingCount }
@@ -147,6 +169,7 @@ package final class SimulatedCluster {
         let sealingBytes = UInt64(scenario.sealingFootprint.bytes)
         let clock = ModelClock(world)
         var context = PolicyContext(seed: options.seed)
+        context.link = options.link
         for model in scenario.tasks {
             guard let type = TaskType.allCases.first(where: { $0.kind == model.kind }) else { continue }
             context.durations[type] = .nanoseconds(Int64(model.duration.meanSeconds * 1e9))
