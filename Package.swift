@@ -78,7 +78,7 @@ var targets: [Target] = [
             .product(name: "DequeModule", package: collections),
             .product(name: "OrderedCollections", package: collections),
         ],
-        exclude: ["README.md"], swiftSettings: strict),
+        exclude: ["README.md", "Sectors.md"], swiftSettings: strict),
     .target(
         name: "Sim",
         dependencies: [

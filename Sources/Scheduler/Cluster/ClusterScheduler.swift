@@ -51,8 +51,11 @@ package actor ClusterScheduler: Component {
 
     private struct RunningCall {
         /// What was assigned; `nil` for a call that was taken over from an earlier incarnation.
-        let request: TaskRequest?
+        var request: TaskRequest?
         let since: Instant
+
+        /// The slot is taken, and nobody has said yet what to do in it.
+        var isHeld: Bool { request?.isHeld == true }
     }
 
     package nonisolated let home: Home
@@ -102,6 +105,7 @@ package actor ClusterScheduler: Component {
     package func receive(_ message: SchedulerMessage, _ context: Context<SchedulerMessage>) {
         switch message {
         case .submit(let request, let host, let owner): submit(request, host: host, owner, context)
+        case .supply(let request): supply(request, context)
         case .cancel(let id): cancel(id, context.now)
         case .workerJoined(let info, let ref, let id, let store, let running, let finished):
             join(info, ref, id, running: running, finished: finished, context)
@@ -127,8 +131,10 @@ package actor ClusterScheduler: Component {
         _ request: TaskRequest, host: String?, _ owner: Ref<TaskEvent>, _ context: Context<SchedulerMessage>
     ) {
         owners[request.id] = owner
-        if let (_, worker) = callOf[request.id] {
-            owner.tell(.started(request.id, worker: worker))
+        if let (call, worker) = callOf[request.id] {
+            let isHeld = workers[worker]?.calls[call]?.isHeld == true
+            owner.tell(
+                isHeld ? .granted(request.id, worker: worker) : .started(request.id, worker: worker))
             return
         }
         if let result = early.removeValue(forKey: request.id) {
@@ -143,6 +149,21 @@ package actor ClusterScheduler: Component {
                 request: request, host: request.work.type.needsFiles ? host : nil, since: context.now,
                 sequence: sequence))
         options.observer?.taskQueued(request.id, at: context.now)
+    }
+
+    /// The owner of a held slot has said what to do: only now does the worker hear of it.
+    private func supply(_ request: TaskRequest, _ context: Context<SchedulerMessage>) {
+        guard let (call, name) = callOf[request.id], let worker = workers[name],
+            worker.calls[call]?.isHeld == true
+        else { return }
+        var supplied = request
+        supplied.isHeld = false
+        workers[name]?.calls[call]?.request = supplied
+        untaken[call] = name
+        // A lost worker says when it comes back what it runs; this call is then said again.
+        if !worker.isLost { worker.ref.tell(.assign(call, supplied)) }
+        owners[request.id]?.tell(.started(request.id, worker: name))
+        armSayAgain(context)
     }
 
     private func cancel(_ id: TaskID, _ now: Instant) {
@@ -235,7 +256,7 @@ package actor ClusterScheduler: Component {
         ref.tell(.welcome(id, known: known))
         // Calls that the scheduler counts on and the worker does not know died with an earlier incarnation.
         let alive = Set(running)
-        let dead = workers[name]?.calls.keys.filter { !alive.contains($0) } ?? []
+        let dead = workers[name]?.calls.filter { !alive.contains($0.key) && !$0.value.isHeld }.keys ?? []
         if !dead.isEmpty {
             let store = info.store
             context.log.warning("worker \(name) came back without \(dead.count) of its tasks")
@@ -335,11 +356,15 @@ package actor ClusterScheduler: Component {
         let call = CallID(task: id, number: callCount)
         workers[name]?.calls[call] = RunningCall(request: task.request, since: now)
         callOf[id] = (call, name)
-        untaken[call] = name
         view.occupy(index, id.type)
         view.noteStart(id.type, on: target.info.host, at: now)
-        worker.ref.tell(.assign(call, task.request))
-        owners[id]?.tell(.started(id, worker: name))
+        if task.request.isHeld {
+            owners[id]?.tell(.granted(id, worker: name))
+        } else {
+            untaken[call] = name
+            worker.ref.tell(.assign(call, task.request))
+            owners[id]?.tell(.started(id, worker: name))
+        }
         options.observer?.taskAssigned(id, worker: name, at: now)
         return true
     }

@@ -5,6 +5,8 @@ package import Kernel
 package enum SchedulerMessage: Message {
     /// A sector wants work done; asking twice for one id changes nothing. `host` holds the sector's files.
     case submit(TaskRequest, host: String?, replyTo: Ref<TaskEvent>)
+    /// What the owner of a granted slot wants done in it; without that slot it changes nothing.
+    case supply(TaskRequest)
     /// The work is no longer wanted.
     case cancel(TaskID)
     /// A worker is there, or there again, with its host's store: what it runs and what has finished since.
@@ -33,6 +35,8 @@ package enum SchedulerMessage: Message {
 
 /// What the scheduler tells those who submitted work.
 package enum TaskEvent: Message {
+    /// A slot is taken for a task that is held; it begins when it is supplied.
+    case granted(TaskID, worker: String)
     /// A worker has begun.
     case started(TaskID, worker: String)
     /// It is over.
