@@ -128,7 +128,7 @@ package final class NativeTaskRunner: TaskRunner {
             }
             let added = try pipeline.addPiece(
                 .wholeFile(path), paddedSize: piece.paddedBytes, existing: notes.pieces)
-            guard added.piece.commitment.bytes == piece.commitment else {
+            guard added.piece.commP.bytes == piece.commitment else {
                 throw TaskFailure(
                     cause: .invalidRequest,
                     message: "\(path) is not the piece of its deal: its commitment is another")
