@@ -29,7 +29,7 @@ final class FixedRunner: TaskRunner, @unchecked Sendable {
             case .commit2: .commit2(form: .modelled, proof: [2])
             case .finalize, .finalizeReplicaUpdate: .finalize(store: "long-term")
             case .replicaUpdate:
-                .replicaUpdate(unsealedCommitment: replica, sealedCommitment: data)
+                .replicaUpdate(unsealedCommitment: replica, sealedCommitment: Array(replica.dropLast()) + [7])
             case .proveReplicaUpdate: .proveReplicaUpdate(proof: [3])
             case .releaseKey, .remove, .download: .completed
             case .windowPoSt: .windowPoSt(proof: [4], skipped: [])

@@ -199,9 +199,9 @@ struct SectorStateMachineTableTests {
         let text = """
             # The states of a sector
 
-            Written from `SectorTransitions` by a test; do not edit. `=` is the state itself: something is done, and
-            it stays. Besides what is listed, nearly every state takes `resume` (do again what the state asks for),
-            `storeLost`, `terminate`, `remove` and `forceState`.
+            Written from `SectorTransitions` by a test; do not edit. `=` is the state itself: something is
+            done, and it stays. Besides what is listed, nearly every state takes `resume` (do again what the
+            state asks for), `storeLost`, `terminate`, `remove` and `forceState`.
 
             \(SectorTransitions.markdown)
 

@@ -110,7 +110,8 @@ package final class NativeTaskRunner: TaskRunner {
         TaskFailure(
             cause: .invalidRequest,
             message:
-                "this build has no native kernel for \(request.id.type.rawValue); give the task to another worker"
+                "this build has no native kernel for \(request.id.type.rawValue); "
+                + "give the task to another worker"
         )
     }
 

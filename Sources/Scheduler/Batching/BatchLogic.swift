@@ -42,8 +42,10 @@ package struct BatchItem: Sendable, Hashable, Codable {
 
 /// Gathers sectors into messages of one kind: a pure value that is told the time.
 ///
-/// A message leaves when it is full; when the first of its sectors has waited long enough; when the cutoff of any
-/// is nearer than the slack; when the base fee makes waiting pointless; or when a person says so. The time of the
+/// A message leaves when it is full; when the first of its sectors has waited long enough; when the cutoff
+/// of any
+/// is nearer than the slack; when the base fee makes waiting pointless; or when a person says so. The time
+/// of the
 /// first arrival is never set anew: a steady trickle of sectors does not hold a message back.
 package struct BatchLogic: Sendable {
     /// What to do now.
@@ -215,7 +217,8 @@ package struct BatchLogic: Sendable {
         return .split(Array(flight.items[..<middle]), Array(flight.items[middle...]))
     }
 
-    /// Messages without an answer for so long; they are to be sent again under the same name, which does no harm.
+    /// Messages without an answer for so long; they are to be sent again under the same name, which does no
+    /// harm.
     package mutating func takeUnanswered(since limit: Instant, at now: Instant) -> [(String, [BatchItem])] {
         var found: [(String, [BatchItem])] = []
         for (name, flight) in flights where flight.sentAt <= limit {

@@ -24,14 +24,16 @@ package struct BatchPolicy: Sendable, Hashable, Codable {
     package var countMin: Int
     /// The most sectors of one message; 1 sends each alone and at once.
     package var countMax: Int
-    /// How long the first sector waits for company, counted from its arrival and never again from a later one's.
+    /// How long the first sector waits for company, counted from its arrival and never again from a later
+    /// one's.
     package var wait: Duration
     /// A message leaves this long before the earliest cutoff of its sectors.
     package var slack: Duration
     /// Up to this base fee, attoFIL for a unit of gas, a message is not worth waiting for more sectors; `nil`
     /// where the fee decides nothing.
     package var baseFeeThreshold: UInt64?
-    /// The most that a message may cost: this, and so much for each of its sectors, attoFIL; `nil` for no limit.
+    /// The most that a message may cost: this, and so much for each of its sectors, attoFIL; `nil` for no
+    /// limit.
     package var feeBase: UInt64
     package var feePerSector: UInt64?
     /// How often the base fee is looked at while sectors wait for a lower one.
@@ -79,8 +81,10 @@ package struct BatchPolicy: Sendable, Hashable, Codable {
 
 /// The recent base fees, and what may be hoped for: as simple as can be explained to who pays.
 ///
-/// Fees come in waves of a day. The lowest quarter of what was seen within the last day will be seen again within
-/// a day; so a fee in that quarter is as good as waiting gets, and a higher one is worth waiting for as long as
+/// Fees come in waves of a day. The lowest quarter of what was seen within the last day will be seen again
+/// within
+/// a day; so a fee in that quarter is as good as waiting gets, and a higher one is worth waiting for as
+/// long as
 /// there is time.
 package struct FeeForecast: Sendable, Hashable {
     /// How far back it looks.

@@ -53,8 +53,10 @@ package struct BatchStatus: Sendable, Hashable, Codable {
 /// Gathers pre-commitments, proofs and terminations into messages for many sectors: a shell around three
 /// ``BatchLogic`` values.
 ///
-/// Nothing in here is stored. A sector whose message may have been sent before a restart says so, and is looked
-/// up on the chain before it is sent again; so a kill between any two steps loses nothing and doubles nothing.
+/// Nothing in here is stored. A sector whose message may have been sent before a restart says so, and is
+/// looked
+/// up on the chain before it is sent again; so a kill between any two steps loses nothing and doubles
+/// nothing.
 package actor Batcher: Component {
     /// How messages are gathered.
     package struct Options: Sendable {
@@ -137,7 +139,8 @@ package actor Batcher: Component {
         armAskAgain(context)
     }
 
-    /// Puts a sector that was looked up on its way: what the chain has it reports itself, with the confidence that
+    /// Puts a sector that was looked up on its way: what the chain has it reports itself, with the
+    /// confidence that
     /// a landing needs.
     private func found(_ standing: ChainStanding, _ context: Context<BatcherMessage>) {
         guard let item = lookedUp.removeValue(forKey: standing.key) else { return }
@@ -269,7 +272,8 @@ package actor Batcher: Component {
         ChainRefusal(
             exitCode: 16,
             reason:
-                "its \(item.kind.rawValue) message had to land by epoch \(item.cutoffEpoch ?? 0), which is past"
+                "its \(item.kind.rawValue) message had to land by epoch \(item.cutoffEpoch ?? 0), "
+                + "which is past"
         )
     }
 

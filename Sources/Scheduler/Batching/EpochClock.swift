@@ -5,7 +5,8 @@ package import Kernel
 package struct EpochClock: Sendable, Hashable, Codable {
     /// An epoch that the chain had reached.
     package var epoch: Int64
-    /// When that was heard. The epoch had begun by then, so that instants come out late by less than one epoch
+    /// When that was heard. The epoch had begun by then, so that instants come out late by less than one
+    /// epoch
     /// and the way of a message: who must not be late asks for an epoch less.
     package var at: Instant
     package var duration: Duration

@@ -51,7 +51,8 @@ package enum ManagerMessage: Message {
     case addPiece(PieceDeal, replyTo: Ref<ManagerEvent>?)
     /// Something for one sector: an operator's word. Answered with `accepted` or `refused`.
     case operate(number: UInt64, SectorEvent, replyTo: Ref<ManagerEvent>?)
-    /// Go to the state of that name, today's or an earlier release's. Running work is cancelled, unless it is to
+    /// Go to the state of that name, today's or an earlier release's. Running work is cancelled, unless it
+    /// is to
     /// go on as the new state's.
     case forceState(number: UInt64, name: String, adopts: Bool, replyTo: Ref<ManagerEvent>?)
     /// A sector that was sealed elsewhere, with the addresses of its files, goes on here.
@@ -81,7 +82,7 @@ package enum ManagerMessage: Message {
 }
 
 /// What the manager answers.
-package enum ManagerEvent: Message {
+package enum ManagerEvent: Message, Hashable {
     /// The numbers of the new sectors.
     case pledged([UInt64])
     case refused(String)

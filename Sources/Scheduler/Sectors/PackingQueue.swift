@@ -4,8 +4,10 @@ package import Kernel
 
 /// Decides which piece goes into which sector, and when a sector has waited long enough: a pure value.
 ///
-/// Larger pieces go first, each into the sector in which it leaves the least padding; a sector begins to seal when
-/// it is full, when it holds as many pieces as it may, a fixed time after its first piece, or before the earliest
+/// Larger pieces go first, each into the sector in which it leaves the least padding; a sector begins to
+/// seal when
+/// it is full, when it holds as many pieces as it may, a fixed time after its first piece, or before the
+/// earliest
 /// of all its deals begins, less the time that sealing takes.
 package struct PackingQueue: Sendable {
     package struct Options: Sendable, Hashable, Codable {

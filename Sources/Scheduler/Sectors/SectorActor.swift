@@ -52,7 +52,8 @@ package struct SectorServices: Sendable {
     }
 }
 
-/// Keeps one sector while something is under way for it: a shell around ``SectorStateMachine`` that saves, asks
+/// Keeps one sector while something is under way for it: a shell around ``SectorStateMachine`` that saves,
+/// asks
 /// and tells.
 package actor SectorActor: Component {
     package nonisolated let home: Home
@@ -161,7 +162,8 @@ package actor SectorActor: Component {
         guard SectorTransitions.accepts(before.state, event.kind) else {
             asker?.tell(
                 .refused(
-                    "\(before.key) is in \(before.state.rawValue), where \(event.kind.rawValue) has no meaning"
+                    "\(before.key) is in \(before.state.rawValue), where \(event.kind.rawValue) "
+                        + "has no meaning"
                 ))
             notTaken(event, before)
             if before.state.isResting { context.stop() }

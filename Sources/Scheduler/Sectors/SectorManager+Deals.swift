@@ -69,6 +69,14 @@ extension SectorManager {
             asker?.tell(.refused(refusal))
             return
         }
+        let network = services.limits.network
+        let latest = head + network.maxExpirationAhead - network.maxTicketAge
+        guard piece.endEpoch <= latest else {
+            asker?.tell(
+                .refused(
+                    "its deal ends at epoch \(piece.endEpoch), too late: no sector lasts beyond \(latest)"))
+            return
+        }
         guard pieceOwners.count < 10_000 else {
             asker?.tell(.refused("\(pieceOwners.count) pieces wait for a sector already; come again later"))
             return
@@ -113,7 +121,8 @@ extension SectorManager {
         }
     }
 
-    /// Opens one sector for the pieces that wait, where the limits allow it; the next is opened when this one has
+    /// Opens one sector for the pieces that wait, where the limits allow it; the next is opened when this
+    /// one has
     /// taken its piece.
     private func openOne(_ context: Context<ManagerMessage>) throws {
         let limits = options.limits

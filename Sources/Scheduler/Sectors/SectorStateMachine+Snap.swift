@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Chain
 
-/// Deals that come into a sector that is proving: a new replica beside the old one, which then takes its place.
+/// Deals that come into a sector that is proving: a new replica beside the old one, which then takes its
+/// place.
 extension SectorStateMachine {
     mutating func markForUpdate() -> [SectorAction] {
         guard record.pieces.isEmpty, record.payloadPath == nil else { return [] }

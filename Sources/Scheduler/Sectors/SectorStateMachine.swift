@@ -5,7 +5,8 @@ private import Sealing
 
 /// The life of one sector as a pure value: an event in, the next state and the wanted actions out.
 ///
-/// ``SectorTransitions`` says which events each state expects and where they may lead; whatever is not in that
+/// ``SectorTransitions`` says which events each state expects and where they may lead; whatever is not in
+/// that
 /// table changes nothing.
 ///
 /// How far a sector goes back is decided by what failed. A lost worker says nothing about the data: the same

@@ -2,7 +2,8 @@
 
 /// The table as pages for people.
 extension SectorTransitions {
-    /// Events that a sector's own work causes; the diagram shows these, and an operator's are in the table only.
+    /// Events that a sector's own work causes; the diagram shows these, and an operator's are in the table
+    /// only.
     private static let drawn: Set<SectorEventKind> = [
         .taskDone, .taskFailed, .filesLost, .ticket, .messageSent, .preCommitted, .seed, .proven, .refused,
         .standing, .retryDue, .epochReached, .updateLanded, .deadlineImmutable, .terminated,

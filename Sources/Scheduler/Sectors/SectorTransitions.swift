@@ -2,7 +2,8 @@
 
 /// Which events each state expects, and where they may lead: the life of a sector as data.
 ///
-/// The state machine asks this table before it does anything, so that an event that no row lists changes nothing.
+/// The state machine asks this table before it does anything, so that an event that no row lists changes
+/// nothing.
 /// The page `Sectors.md` is written from it.
 package enum SectorTransitions {
     /// One row: in `state`, an event of `kind` leads to one of `next`. The state itself among them means that

@@ -188,7 +188,8 @@ extension TaskType {
         case .preCommit2: .preCommit2
         case .commit1: .commit1
         case .commit2: .commit2
-        // A scenario has no durations for what comes after Proving: they are taken from the sealing task of the
+        // A scenario has no durations for what comes after Proving: they are taken from the sealing task of
+        // the
         // same kind of work.
         case .replicaUpdate: .preCommit2
         case .proveReplicaUpdate: .commit2
