@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chain
 import Foundation
+import Kernel
 import Scheduler
 import Testing
 
@@ -445,6 +446,21 @@ struct SectorStateMachineTests {
         let stored = try JSONEncoder().encode(name)
         #expect(try JSONDecoder().decode(SectorState.self, from: stored) == state)
         #expect(try JSONDecoder().decode(SectorState.self, from: JSONEncoder().encode(state)) == state)
+    }
+
+    @Test("a record and a log entry survive their stored form", arguments: SectorState.allCases)
+    func storedForm(state: SectorState) throws {
+        var record = machine(at: .submitCommitAggregate).record
+        record.state = state
+        record.pieces = [piece(512), piece(1024)]
+        record.failures = FailureCause.allCases.map(\.index)
+        record.update = ReplicaUpdate(oldPieces: [piece(128)])
+        record.returnState = .getTicket
+        record.openedAt = .zero + .seconds(5)
+        #expect(try WireDecoder.decode(SectorRecord.self, from: WireEncoder.encode(record)) == record)
+        let entry = SectorLogEntry(
+            at: .zero + .seconds(9), from: .packing, to: state, event: "taskDone", reason: nil)
+        #expect(try WireDecoder.decode(SectorLogEntry.self, from: WireEncoder.encode(entry)) == entry)
     }
 
     @Test("a record of an earlier release is read: shorter tables, missing fields, an old name")
