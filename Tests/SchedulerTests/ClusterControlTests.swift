@@ -56,6 +56,10 @@ private final class Heard: @unchecked Sendable {
     }
 }
 
+extension TaskEvent {
+    fileprivate var isGrant: Bool { if case .granted = self { true } else { false } }
+}
+
 private actor TaskOwner: Component {
     nonisolated let home: Home
     private let heard: Heard
@@ -297,6 +301,28 @@ struct ClusterControlTests {
         run(20)
         #expect(try stores(cluster).map(\.reservedBytes) == [4096, 0])
         #expect(runner.aborted.count == 1)
+    }
+
+    @Test("a held task is granted a slot with the room for its files, and fetches once it is told what to do")
+    func heldMove() throws {
+        let cluster = try boot()
+        try addWorker("w1", host: "h1", slots: [.addPiece])
+        run(1)
+        cluster.scheduler.tell(.admit(SectorKey(miner: 1000, number: 1), bytes: 4096, replyTo: cluster.rooms))
+        try addWorker("w4", host: "h4", slots: [.preCommit2], canFetch: true)
+        run(1)
+        var held = request(1, .preCommit2)
+        held.isHeld = true
+        cluster.scheduler.tell(.submit(held, host: "h1", replyTo: cluster.tasks))
+        run(30)
+        #expect(heard.tasks.map(\.isGrant) == [true])
+        #expect(runner.started.isEmpty)
+        #expect(try stores(cluster).map(\.reservedBytes) == [4096, 4096])
+        cluster.scheduler.tell(.supply(held))
+        run(30)
+        #expect(heard.tasks.map(\.isGrant) == [true, false])
+        #expect(runner.started.map { $0.fetch?.toStore } == ["h4:s"])
+        #expect(try stores(cluster).map(\.reservedBytes) == [0, 4096])
     }
 
     @Test("sectors wait for room with a reason, and each decision is remembered")

@@ -75,8 +75,12 @@ extension ClusterScheduler {
             endReserving(move, running.task)
             move.stage = .fetching
             workers[name]?.calls[call]?.move = move
-            untaken[call] = name
-            workers[name]?.ref.tell(.assign(call, assignment))
+            if running.isHeld {
+                owners[id]?.tell(.granted(id, worker: name))
+            } else {
+                untaken[call] = name
+                workers[name]?.ref.tell(.assign(call, assignment))
+            }
         } else if var prefetch = moves.prefetches[id], prefetch.move.store == store,
             prefetch.move.stage == .reserving
         {

@@ -67,11 +67,16 @@ extension ClusterScheduler {
         callOf[id] = (call, name)
         view.occupy(index, id)
         view.noteStart(id.type, on: target.info.host, at: now)
-        if move == nil {
-            untaken[call] = name
-            worker.ref.tell(.assign(call, assignment))
+        if task.request.isHeld {
+            // With a move it is granted when there is room for the files: a ticket would age meanwhile.
+            if move == nil { owners[id]?.tell(.granted(id, worker: name)) }
+        } else {
+            if move == nil {
+                untaken[call] = name
+                worker.ref.tell(.assign(call, assignment))
+            }
+            owners[id]?.tell(.started(id, worker: name))
         }
-        owners[id]?.tell(.started(id, worker: name))
         options.observer?.taskAssigned(id, worker: name, at: now)
         note(move == nil ? .started : .moved, id.sector, id, name, reason, nil, now)
         return true

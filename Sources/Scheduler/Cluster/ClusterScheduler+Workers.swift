@@ -40,7 +40,9 @@ extension ClusterScheduler {
         // Calls that the scheduler counts on and the worker does not know died with an earlier incarnation.
         let alive = Set(running)
         let dead =
-            workers[name]?.calls.filter { !alive.contains($0.key) && !$0.value.isReserving }.map(\.key) ?? []
+            workers[name]?.calls.filter {
+                !alive.contains($0.key) && !$0.value.isReserving && !$0.value.isHeld
+            }.map(\.key) ?? []
         if !dead.isEmpty {
             let store = info.store
             context.log.warning("worker \(name) came back without \(dead.count) of its tasks")

@@ -137,6 +137,7 @@ package actor ClusterScheduler: Component {
     private func handle(_ message: SchedulerMessage, _ context: Context<SchedulerMessage>) -> Bool {
         switch message {
         case .submit(let request, let host, let owner): submit(request, host: host, owner, context)
+        case .supply(let request): supply(request, context)
         case .cancel(let id): cancel(id, context.now)
         case .admit(let sector, let bytes, let isDeal, let deadline, let priority, let owner):
             sequence += 1
@@ -179,8 +180,15 @@ package actor ClusterScheduler: Component {
         _ request: TaskRequest, host: String?, _ owner: Ref<TaskEvent>, _ context: Context<SchedulerMessage>
     ) {
         owners[request.id] = owner
-        if let (_, worker) = callOf[request.id] {
-            owner.tell(.started(request.id, worker: worker))
+        if let (call, worker) = callOf[request.id] {
+            guard workers[worker]?.calls[call]?.isHeld == true else {
+                owner.tell(.started(request.id, worker: worker))
+                return
+            }
+            // Where room for its files is still asked for, the slot is granted with it.
+            if workers[worker]?.calls[call]?.isReserving == false {
+                owner.tell(.granted(request.id, worker: worker))
+            }
             return
         }
         if let result = early.removeValue(forKey: request.id) {
@@ -199,6 +207,22 @@ package actor ClusterScheduler: Component {
         view.add(
             request, host: request.work.type.needsFiles ? place : nil, since: context.now, sequence: sequence)
         options.observer?.taskQueued(request.id, at: context.now)
+    }
+
+    /// The owner of a held slot has said what to do: only now does the worker hear of it.
+    private func supply(_ request: TaskRequest, _ context: Context<SchedulerMessage>) {
+        guard let (call, name) = callOf[request.id], let worker = workers[name],
+            let running = worker.calls[call], running.isHeld, !running.isReserving,
+            var supplied = running.assignment
+        else { return }
+        supplied.request = request
+        supplied.request.isHeld = false
+        workers[name]?.calls[call]?.assignment = supplied
+        untaken[call] = name
+        // A lost worker says when it comes back what it runs; this call is then said again.
+        if !worker.isLost { worker.ref.tell(.assign(call, supplied)) }
+        owners[request.id]?.tell(.started(request.id, worker: name))
+        armSayAgain(context)
     }
 
     private func cancel(_ id: TaskID, _ now: Instant) {
@@ -327,12 +351,15 @@ package actor ClusterScheduler: Component {
 /// A call that a worker has, or will have once there is room for its files.
 struct RunningCall {
     /// What was assigned; `nil` for a call that was taken over from an earlier incarnation.
-    let assignment: Assignment?
+    var assignment: Assignment?
     let devices: DeviceGrant
     let since: Instant
     var move: Move?
     /// To put back in the queue where the move finds no room.
     var task: WaitingTask?
+
+    /// The slot is taken, and nobody has said yet what to do in it.
+    var isHeld: Bool { assignment?.request.isHeld == true }
 }
 
 extension TaskResult {

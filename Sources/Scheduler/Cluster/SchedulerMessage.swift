@@ -6,6 +6,8 @@ package import Kernel
 package enum SchedulerMessage: Message {
     /// A sector wants work done; asking twice for one id changes nothing. `host` holds the sector's files.
     case submit(TaskRequest, host: String?, replyTo: Ref<TaskEvent>)
+    /// What the owner of a granted slot wants done in it; without that slot it changes nothing.
+    case supply(TaskRequest)
     /// The work is no longer wanted.
     case cancel(TaskID)
     /// A sector wants room on a sealing store; the storage index answers with `reserved` once there is some.
@@ -51,6 +53,8 @@ package enum SchedulerMessage: Message {
 
 /// What the scheduler tells those who submitted work, and operators.
 package enum TaskEvent: Message {
+    /// A slot is taken for a task that is held; it begins when it is supplied.
+    case granted(TaskID, worker: String)
     /// A worker has begun.
     case started(TaskID, worker: String)
     /// It is over.

@@ -151,26 +151,3 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         digest.high = (digest.high &* 0x9e37_79b9_7f4a_7c15) ^ digest.low
     }
 }
-
-extension SectorState {
-    /// The place in `allCases`.
-    var position: Int {
-        switch self {
-        case .packing: 0
-        case .getTicket: 1
-        case .preCommit1: 2
-        case .preCommit2: 3
-        case .preCommitWait: 4
-        case .waitSeed: 5
-        case .committing: 6
-        case .commitWait: 7
-        case .finalizeSector: 8
-        case .proving: 9
-        case .sealPreCommit1Failed: 10
-        case .sealPreCommit2Failed: 11
-        case .computeProofFailed: 12
-        case .finalizeFailed: 13
-        case .failedUnrecoverable: 14
-        }
-    }
-}

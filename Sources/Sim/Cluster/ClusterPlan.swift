@@ -97,7 +97,7 @@ package struct ClusterPlan: Sendable {
     ) throws(SimulationError) {
         let host = "\(group.name)/\(index)"
         let disks = group.disks.filter(\.sealing)
-        let types = TaskType.allCases.filter { group.slotsPerHost(of: $0.kind) > 0 }
+        let types = TaskType.sealing.filter { group.slotsPerHost(of: $0.kind) > 0 }
         // A host that takes no pieces begins no sectors; it may work on those of others if it fetches them.
         let beginsSectors = !disks.isEmpty && types.contains(.addPiece)
         let holdsSectors = beginsSectors || (!disks.isEmpty && fetches(group))
@@ -122,7 +122,7 @@ package struct ClusterPlan: Sendable {
                     nicBytesPerSecond: group.nic.bytesPerSecond))
         }
         for workers in group.workers {
-            let slots = TaskType.allCases.compactMap { type -> WorkerInfo.SlotCount? in
+            let slots = TaskType.sealing.compactMap { type -> WorkerInfo.SlotCount? in
                 let count = workers.slots(of: type.kind)
                 return count > 0 && (!type.needsFiles || holdsSectors) ? .init(type, count) : nil
             }
@@ -142,7 +142,7 @@ package struct ClusterPlan: Sendable {
     private func fetches(_ group: Scenario.HostGroup) -> Bool {
         group.workers.contains { workers in
             workers.group == .none
-                && TaskType.allCases.contains { $0.needsFiles && workers.slots(of: $0.kind) > 0 }
+                && TaskType.sealing.contains { $0.needsFiles && workers.slots(of: $0.kind) > 0 }
         }
     }
 
@@ -154,7 +154,7 @@ package struct ClusterPlan: Sendable {
     private mutating func checkKinds(
         _ types: [TaskType], _ host: String, _ scenario: Scenario
     ) throws(SimulationError) {
-        let missing = TaskType.allCases.filter { $0.needsFiles && !types.contains($0) }
+        let missing = TaskType.sealing.filter { $0.needsFiles && !types.contains($0) }
         guard !missing.isEmpty else { return }
         let away = missing.filter { kind in
             !scenario.hosts.contains { group in
@@ -188,7 +188,7 @@ package struct ClusterPlan: Sendable {
     private static func pacing(_ rules: [Scenario.TicketRule]) throws(SimulationError) -> [Pacing] {
         var pacing: [Pacing] = []
         for rule in rules {
-            guard let type = TaskType.allCases.first(where: { $0.kind == rule.task }) else { continue }
+            guard let type = TaskType.sealing.first(where: { $0.kind == rule.task }) else { continue }
             guard rule.scope == .host else {
                 throw SimulationError(
                     .notSupported,
@@ -239,12 +239,19 @@ extension TaskType {
     /// The kind by which scenarios know it.
     package var kind: Scenario.TaskKind {
         switch self {
+        case .windowPoSt: .windowPoSt
         case .addPiece: .addPiece
         case .preCommit1: .preCommit1
         case .preCommit2: .preCommit2
         case .commit1: .commit1
         case .commit2: .commit2
-        case .finalize: .finalize
+        // A scenario has no durations for what comes after Proving: they are taken from the sealing task of
+        // the
+        // same kind of work.
+        case .replicaUpdate: .preCommit2
+        case .proveReplicaUpdate: .commit2
+        case .finalize, .finalizeReplicaUpdate, .releaseKey, .remove: .finalize
+        case .download: .fetch
         }
     }
 }

@@ -169,7 +169,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     private static func outcome(of request: TaskRequest, store: String?) -> TaskOutcome {
         let key = request.id.sector
         switch request.work {
-        case .addPiece:
+        case .addPiece, .addPieces:
             return .addPiece(unsealedCommitment: commitment(key, "data"), paddedBytes: 0)
         case .preCommit1: return .preCommit1(unsealedCommitment: commitment(key, "data"))
         case .preCommit2:
@@ -177,7 +177,14 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
                 unsealedCommitment: commitment(key, "data"), sealedCommitment: commitment(key, "replica"))
         case .commit1: return .commit1(form: .modelled, proof: commitment(key, "openings"))
         case .commit2: return .commit2(form: .modelled, proof: commitment(key, "proof"))
-        case .finalize: return .finalize(store: store ?? "")
+        case .finalize, .finalizeReplicaUpdate: return .finalize(store: store ?? "")
+        case .replicaUpdate:
+            return .replicaUpdate(
+                unsealedCommitment: commitment(key, "new data"),
+                sealedCommitment: commitment(key, "new replica"))
+        case .proveReplicaUpdate: return .proveReplicaUpdate(proof: commitment(key, "update proof"))
+        case .releaseKey, .remove, .download: return .completed
+        case .windowPoSt: return .windowPoSt(proof: commitment(key, "window proof"), skipped: [])
         }
     }
 

@@ -186,7 +186,8 @@ package final class SimulatedCluster {
                 policy: policy, policyContext: policyContext,
                 chain: node.ref(
                     at: Address(node: Self.chainNode, name: MinerAssembly.chainName), as: ChainMessage.self),
-                store: store, sealingBytes: sealingBytes, lifetimeEpochs: 540 * 2880,
+                store: store, limits: .init(network: plan.network), sealingBytes: sealingBytes,
+                lifetimeEpochs: 540 * 2880,
                 askAgainAfter: epoch * 40, observer: metrics)
             _ = try assembly.boot(on: node)
         }

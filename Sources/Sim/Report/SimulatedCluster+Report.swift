@@ -35,7 +35,7 @@ extension SimulatedCluster {
                 report.stateLevels.append(mean)
             }
         }
-        report.stages = TaskType.allCases.map { stage($0, seconds, now) }
+        report.stages = TaskType.sealing.map { stage($0, seconds, now) }
         report.limits = limits(report)
         report.bottleneck = bottleneck(report)
         report.cost = cost(report)
