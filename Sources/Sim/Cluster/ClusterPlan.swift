@@ -246,8 +246,7 @@ extension TaskType {
         case .commit1: .commit1
         case .commit2: .commit2
         // A scenario has no durations for what comes after Proving: they are taken from the sealing task of
-        // the
-        // same kind of work.
+        // the same kind of work.
         case .replicaUpdate: .preCommit2
         case .proveReplicaUpdate: .commit2
         case .finalize, .finalizeReplicaUpdate, .releaseKey, .remove: .finalize

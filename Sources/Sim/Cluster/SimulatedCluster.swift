@@ -81,8 +81,8 @@ package final class SimulatedCluster {
                 .impossible,
                 "host \(need.host) has no slots for "
                     + need.kinds.map(\.kind.rawValue).joined(separator: ", ")
-                    + " and policy \(policy) moves no sectors between hosts: choose another, or give the group "
-                    + "a worker for these")
+                    + " and policy \(policy) moves no sectors between hosts: choose another, or give the "
+                    + "group a worker for these")
         }
         draws = TaskDraws(scenario: scenario, seed: options.seed)
         metrics = ClusterMetrics(warmUp: .zero + Self.warmUp(of: scenario))
