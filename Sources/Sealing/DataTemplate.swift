@@ -63,15 +63,7 @@ package struct DataTemplate: Sendable {
         let digest = hasher.finalize().hex
         try file.protect()
         try file.commit()
-        let note: Data
-        do {
-            note = try JSONEncoder().encode(Note(sha256: digest))
-        } catch {
-            throw SealingError(.malformed, "encode \(notePath): \(error)")
-        }
-        let noteFile = try OutputFile(notePath, isShared: true)
-        try noteFile.append(Array(note))
-        try noteFile.commit()
+        try Files.write(note: Note(sha256: digest), to: notePath, isShared: true)
         return digest
     }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
+
 #if canImport(Glibc)
 import Glibc
 #else
@@ -112,10 +114,31 @@ enum Files {
     }
 
     /// Writes a small file under a temporary name, syncs it and renames it.
-    static func write(_ bytes: [UInt8], to path: String) throws(SealingError) {
-        let file = try OutputFile(path)
+    ///
+    /// - Parameter isShared: whether others may make the same file at the same time.
+    static func write(_ bytes: [UInt8], to path: String, isShared: Bool = false) throws(SealingError) {
+        let file = try OutputFile(path, isShared: isShared)
         try file.append(bytes)
         try file.commit()
+    }
+
+    /// Writes what a later run must know, as JSON with its keys in order.
+    ///
+    /// - Parameter isShared: whether others may make the same file at the same time.
+    static func write(
+        note: some Encodable,
+        to path: String,
+        isShared: Bool = false
+    ) throws(SealingError) {
+        let data: Data
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys]
+            data = try encoder.encode(note)
+        } catch {
+            throw SealingError(.malformed, "encode \(path): \(error)")
+        }
+        try write(Array(data), to: path, isShared: isShared)
     }
 
     static func read(

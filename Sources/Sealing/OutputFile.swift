@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import CSealing
+
 #if canImport(Glibc)
 import Glibc
 #else
@@ -115,14 +117,9 @@ final class OutputFile {
     ///
     /// - Returns: whether the file now has the other's bytes; if not, it is as before.
     func clone(_ source: InputFile) -> Bool {
-        #if canImport(Glibc)
-        // FICLONE of the Linux interface, _IOW(0x94, 9, int); a macro that Swift does not see.
-        guard ioctl(descriptor, 0x4004_9409, source.descriptor) == 0 else { return false }
+        guard csealing_host_clone_file(descriptor, source.descriptor) == 0 else { return false }
         count = source.size
         return true
-        #else
-        return false
-        #endif
     }
 
     func append(_ bytes: [UInt8]) throws(SealingError) {

@@ -252,10 +252,7 @@ package enum ParentCache {
     private static func note(_ path: String, _ digest: String, _ observer: SealObserver) {
         do {
             guard let stamp = try Files.stamp(path) else { return }
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys]
-            let bytes = Array(try encoder.encode(Note(sha256: digest, stamp: stamp)))
-            try Files.write(bytes, to: "\(path).sealyard.json")
+            try Files.write(note: Note(sha256: digest, stamp: stamp), to: "\(path).sealyard.json")
         } catch {
             observer.warn(
                 "\(path) is right but that cannot be noted beside it (\(error)): "

@@ -99,15 +99,7 @@ struct ReplicaCheckpoint: Codable {
     }
 
     func save(_ path: String) throws(SealingError) {
-        let data: Data
-        do {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys]
-            data = try encoder.encode(self)
-        } catch {
-            throw SealingError(.malformed, "encode \(path): \(error)")
-        }
-        try Files.write(Array(data), to: path)
+        try Files.write(note: self, to: path)
     }
 }
 

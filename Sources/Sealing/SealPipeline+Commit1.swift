@@ -47,23 +47,16 @@ extension SealPipeline {
             }
             partitions.append(proofs)
         }
-        let proofs = vanillaProofs(
+        return try checked(
             partitions,
             ticket: ticket,
             replicaID: replicaID,
             seed: seed,
             commitments: commitments
-        )
-        do throws(VanillaRejection) {
-            try VanillaVerifier.verify(proofs, statement(replicaID, commitments, seed: seed))
-        } catch {
-            throw SealingError(
-                .commitmentMismatch,
-                "the files in \(paths.cache) or \(paths.sealed) do not prove the sector, \(error); "
-                    + "they are damaged or of another ticket"
-            )
+        ) {
+            "the files in \(paths.cache) or \(paths.sealed) do not prove the sector, \($0); "
+                + "they are damaged or of another ticket"
         }
-        return proofs
     }
 
     /// Opens the trees, whose roots must be those of the commitments.
@@ -99,14 +92,19 @@ extension SealPipeline {
         return aux
     }
 
-    func vanillaProofs(
+    /// The openings as one proof, which holds.
+    ///
+    /// - Parameter complaint: what to say where it does not.
+    /// - Throws: ``SealingError`` `.commitmentMismatch`.
+    func checked(
         _ partitions: [[ChallengeProof]],
         ticket: Commitment,
         replicaID: Commitment,
         seed: Commitment,
-        commitments: PreCommit2Output
-    ) -> VanillaProofs {
-        VanillaProofs(
+        commitments: PreCommit2Output,
+        complaint: (VanillaRejection) -> String
+    ) throws(SealingError) -> VanillaProofs {
+        let proofs = VanillaProofs(
             proofName: parameters.proofName,
             shapeName: parameters.shapeName,
             partitions: partitions,
@@ -116,6 +114,12 @@ extension SealPipeline {
             seed: seed,
             ticket: ticket
         )
+        do throws(VanillaRejection) {
+            try VanillaVerifier.verify(proofs, statement(replicaID, commitments, seed: seed))
+        } catch {
+            throw SealingError(.commitmentMismatch, complaint(error))
+        }
+        return proofs
     }
 }
 

@@ -104,22 +104,13 @@ extension SealPipeline {
             }
             partitions.append(proofs)
         }
-        let proofs = vanillaProofs(
+        return try checked(
             partitions,
             ticket: ticket,
             replicaID: replicaID,
             seed: seed,
             commitments: commitments
-        )
-        do throws(VanillaRejection) {
-            try VanillaVerifier.verify(proofs, statement(replicaID, commitments, seed: seed))
-        } catch {
-            throw SealingError(
-                .commitmentMismatch,
-                "\(path) does not prove the sector, \(error); remove it and open again"
-            )
-        }
-        return proofs
+        ) { "\(path) does not prove the sector, \($0); remove it and open again" }
     }
 
     private func requireSynthetic() throws(SealingError) {

@@ -68,21 +68,3 @@ struct StudyOptions: ParsableArguments {
         return text
     }
 }
-
-/// One line about a study on standard error: repainted on a terminal, every ten seconds elsewhere.
-final class StudyLine: Sendable {
-    private let period: Int64 = Console.isInteractive ? 100_000_000 : 10_000_000_000
-    private let state = LockedLine()
-
-    func show(_ progress: StudyProgress) {
-        let now = SystemClock.monotonicNanoseconds
-        guard state.isDue(now, period) else { return }
-        let left = progress.secondsLeft.map { ", \(Int($0.rounded(.up))) s left" } ?? ""
-        let text = "\(progress.done) of \(progress.total) runs\(left)"
-        if Console.isInteractive { Console.paint("\r\u{1B}[K" + text) } else { Console.note(text) }
-    }
-
-    func finish() {
-        if Console.isInteractive { Console.paint("\r\u{1B}[K") }
-    }
-}

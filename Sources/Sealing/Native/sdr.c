@@ -5,11 +5,9 @@
 /* Labels this many nodes ahead have their parents fetched: some microseconds, enough for memory. */
 #define PREFETCH_DISTANCE 6
 
-/* A label may lie across two cache lines: layers are aligned to 16 bytes only. */
+/* Layers begin on a page, so a label lies in one cache line. */
 static inline void prefetch_label(const uint8_t *layer, uint64_t parent, uint64_t nodes) {
-    const uint8_t *at = layer + 32 * (parent < nodes ? parent : 0);
-    __builtin_prefetch(at);
-    __builtin_prefetch(at + 31);
+    __builtin_prefetch(layer + 32 * (parent < nodes ? parent : 0));
 }
 
 static inline void prefetch(const uint32_t *parents, uint64_t nodes, const uint8_t *current,

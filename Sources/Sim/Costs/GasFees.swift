@@ -46,9 +46,9 @@ package enum GasFees {
 
     /// Gas that sealing one sector takes when its messages carry `batch` sectors each.
     ///
-    /// A message has a part that is paid once and a part for each sector; the two figures of the published
-    /// averages fix both: 22.9 M alone against 16.4 M in a batch for a pre-commit, 142 M against 49.3 M for a
-    /// prove-commit.
+    /// A message has a part that is paid once and a part for each sector. Published are averages: 22.9 M
+    /// alone against 16.4 M in a batch for a pre-commit, 142 M against 49.3 M for a prove-commit. That the
+    /// latter is the part of each sector, and the difference what is paid once, is assumed.
     package static func gasPerSector(preCommitBatch: Int, commitBatch: Int) -> Int {
         func share(_ alone: Int, _ inBatch: Int, _ count: Int) -> Int {
             inBatch + (alone - inBatch) / max(1, count)
