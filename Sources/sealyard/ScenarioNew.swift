@@ -39,6 +39,8 @@ extension ScenarioCommand {
                 _ = try SimulatedCluster(scenario)
             } catch let error as ScenarioError {
                 throw CommandError.failure("these answers make no sound scenario: \(error.message)")
+            } catch let error as SimulationError {
+                throw CommandError.failure("these answers make no sound scenario: \(error.message)")
             }
             try FileText.write(Array(template.yaml.utf8), to: file)
             Console.write("\(file) written; run 'sealyard simulate \(file)'")

@@ -26,6 +26,9 @@ struct SectorUnsealCommand: AsyncParsableCommand {
     @Option(help: "Bytes of payload; all from the offset on unless given.")
     var length: UInt64?
 
+    @OptionGroup
+    var sealing: SealingArguments
+
     func run() async throws {
         let description = try SectorDescription.load(from: directory)
         guard offset <= description.payloadBytes,
@@ -50,7 +53,7 @@ struct SectorUnsealCommand: AsyncParsableCommand {
         let pipeline = SealPipeline(
             identity,
             paths: SectorPaths(unsealed: scratch, sealed: stored.sealed, cache: stored.cache),
-            observer: progress.observer)
+            options: try sealing.options(), observer: progress.observer)
         try pipeline.unseal(
             ticket: try Commitment(hex: description.ticket), commD: try Commitment(hex: description.commD))
         try copyPayload(

@@ -47,6 +47,24 @@ struct BenchCommandTests {
         }
     }
 
+    @Test(
+        "the kernels use the path of the option, else that of the environment; one that is unknown is refused"
+    )
+    func paths() throws {
+        func rates(_ extra: [String], _ environment: [String: String] = [:]) throws -> [String: Any] {
+            let outcome = try program.run(
+                list: ["bench", "sealing", "--skip-unseal", "--skip-post", "--json"] + extra,
+                environment: environment)
+            #expect(outcome.status == 0, "\(outcome.complaint)")
+            return try #require(try outcome.document()["sealyard"] as? [String: Any])
+        }
+        let forced = ["SEALYARD_PATH": "portable"]
+        #expect(try rates([], forced)["sha256Path"] as? String == "portable")
+        #expect(try rates(["--path", "portable"])["poseidonPath"] as? String == "portable")
+        let unknown = try program.run(list: ["bench", "sealing"], environment: ["SEALYARD_PATH": "avx1024"])
+        #expect(unknown.status == 2 && unknown.complaint.contains("avx1024"))
+    }
+
     @Test("transport prints rates and round trips of the size that was asked for")
     func transport() throws {
         let outcome = try program.run(

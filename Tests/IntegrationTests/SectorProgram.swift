@@ -49,9 +49,10 @@ struct BuiltProgram {
     /// Runs the program to its end.
     func run(_ arguments: String...) throws -> Outcome { try run(list: arguments) }
 
-    /// Runs the program to its end.
-    func run(list arguments: [String]) throws -> Outcome {
+    /// Runs the program to its end, with variables besides those of the tests.
+    func run(list arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
         let process = Process()
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.executableURL = url
         process.arguments = arguments
         let scratch = try ScratchFolder()

@@ -49,14 +49,15 @@ package struct SectorDirectory: Sendable {
         }
     }
 
-    /// Deletes what is left of a sector.
+    /// Deletes what is left of a sector, unfinished files too.
     ///
     /// - Throws: ``EngineError`` with `fileFailed`.
     package func remove(_ sector: SectorIdentity) throws(EngineError) {
-        for path in [
-            "\(root)/unsealed/\(sector.fileName)", "\(root)/sealed/\(sector.fileName)",
-            "\(root)/cache/\(sector.fileName)", notes(of: sector),
-        ] where FileManager.default.fileExists(atPath: path) {
+        let files = ["unsealed", "sealed"].flatMap { part in
+            ["", ".staging", ".partial", ".tmp"].map { "\(root)/\(part)/\(sector.fileName)\($0)" }
+        }
+        for path in files + ["\(root)/cache/\(sector.fileName)", notes(of: sector)]
+        where FileManager.default.fileExists(atPath: path) {
             do { try FileManager.default.removeItem(atPath: path) } catch {
                 throw EngineError(code: .fileFailed, message: "\(path) cannot be removed: \(error)")
             }

@@ -39,6 +39,7 @@ package struct SweepShard: Sendable, Hashable {
     package var count: Int
 
     package static let whole = SweepShard(index: 0, count: 1)
+    static let countMax = 100_000
 
     package init(index: Int, count: Int) {
         self.index = index
@@ -50,8 +51,9 @@ package struct SweepShard: Sendable, Hashable {
     /// - Throws: ``StudyError`` with `invalid`.
     package init(_ text: String) throws(StudyError) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, let index = Int(parts[0]), let count = Int(parts[1]), count > 0,
-            count <= 100_000, (0..<count).contains(index)
+        guard parts.count == 2, let index = Int(parts[0]), let count = Int(parts[1]),
+            (1...Self.countMax).contains(count),
+            (0..<count).contains(index)
         else {
             throw StudyError(.invalid, "--shard '\(text.prefix(40))': write i/n with i from 0 to n − 1")
         }
@@ -62,6 +64,8 @@ package struct SweepShard: Sendable, Hashable {
 /// A grid of scenarios, each run several times; a run is one line of JSON.
 package struct Sweep: Sendable {
     package static let runCountMax = 1_000_000
+    /// Scenarios that a sweep holds at once.
+    package static let pointCountMax = 10_000
 
     package struct Point: Sendable {
         package var settings: [StudySetting]
@@ -89,6 +93,10 @@ package struct Sweep: Sendable {
                 throw StudyError(.tooLarge, "a sweep has at most \(Self.runCountMax) runs; vary less")
             }
             count = product
+        }
+        guard count / replications <= Self.pointCountMax else {
+            throw StudyError(
+                .tooLarge, "a sweep has at most \(Self.pointCountMax) combinations; vary less at a time")
         }
         var points: [Point] = []
         for place in 0..<count / replications {
@@ -200,7 +208,9 @@ extension Sweep {
                 throw StudyError(
                     .invalid, "\(file.name) is of another sweep, or cut otherwise, than \(files[0].name)")
             }
-            guard (0..<header.of).contains(header.shard), header.runs <= runCountMax else {
+            guard (1...SweepShard.countMax).contains(header.of), (0...runCountMax).contains(header.runs),
+                (0..<header.of).contains(header.shard)
+            else {
                 throw StudyError(.invalid, "\(file.name): the header makes no sense")
             }
             if let other = shards.updateValue(file.name, forKey: header.shard) {

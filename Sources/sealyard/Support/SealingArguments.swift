@@ -72,7 +72,8 @@ struct SealingArguments: ParsableArguments {
     ///
     /// - Throws: ``SealingError`` where this processor lacks the path's instructions.
     func options() throws(SealingError) -> SealingOptions {
-        try InstructionPath.use(path)
+        // Without the option the environment's SEALYARD_PATH stands.
+        if path != .automatic { try InstructionPath.use(path) }
         var options = SealingOptions()
         options.memoryBytesMax = memory.bytes
         if let parentCache { options.parentCache = .directory(parentCache) }

@@ -105,6 +105,11 @@ struct StudyTests {
         #expect(throws: StudyError.self) { try Sweep.merge(files + [files[0]]) }
         let cut = files.map { (name: $0.name, text: String($0.text.dropLast(10))) }
         #expect(throws: StudyError.self) { try Sweep.merge(cut) }
+        // Counts that no sweep has are refused before anything is done with them.
+        for (runs, shard, of) in [(1, 0, 0), (1, 0, -1), (-1, 0, 1), (1, 5, 2), (1, 0, Int.max)] {
+            let text = "{\"sweep\":\"x\",\"runs\":\(runs),\"shard\":\(shard),\"of\":\(of)}\n"
+            #expect(throws: StudyError.self) { try Sweep.merge([("forged", text)]) }
+        }
         let stopped = try sweep.run(control: .init(shouldStop: { true }))
         #expect(stopped == nil)
     }
