@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSealing
+import Kernel
 
 /// Which pages of memory hold the layers.
 package enum HugePages: String, Hashable, Sendable, Codable, CaseIterable {
@@ -39,6 +40,8 @@ package enum HugePages: String, Hashable, Sendable, Codable, CaseIterable {
 final class LayerBuffer: @unchecked Sendable {
     /// Bytes made present between two looks at the observer.
     private static let populatedBytesAtOnce: UInt64 = 1 << 30
+    /// Bytes made present between two chunks of labels that the same thread writes.
+    private static let populatedBytesAhead = 1 << 25
 
     let base: UnsafeMutablePointer<UInt8>
     /// Bytes that may be used.
@@ -126,6 +129,20 @@ final class LayerBuffer: @unchecked Sendable {
                 throw LayerBuffer.shortage(mappedCount, pages, node, what, number)
             }
             done += part
+        }
+    }
+
+    /// Has a thread make the pages present, from the first on, before whoever labels comes to them: they
+    /// are zeroed, and a virtual machine may have to ask its host for each. What waits when the pool is
+    /// shut down is left out.
+    func populate(by pool: WorkPool) {
+        guard pages == .none else { return }
+        for start in stride(from: 0, to: mappedCount, by: LayerBuffer.populatedBytesAhead) {
+            pool.submit { [self] in
+                /* Pages that cannot be made present now are so when they are touched. */
+                _ = csealing_host_populate(
+                    base + start, min(LayerBuffer.populatedBytesAhead, mappedCount - start))
+            }
         }
     }
 

@@ -4,13 +4,13 @@ import Synchronization
 
 /// Writes the labels of a layer to its file, with a digest, while they are computed.
 ///
-/// With a pool of one thread that is done beside the labeling; the buffer must then keep its labels
-/// until ``wait()`` has returned. Without one it is done at once.
-// Safety: file and hasher are used by the pool's only thread, or without a pool by the caller's.
+/// A pool of one thread does that beside the labeling; the buffer must keep its labels until ``wait()``
+/// has returned.
+// Safety: file and hasher are used by the pool's only thread.
 final class LayerWriter: @unchecked Sendable {
     private let buffer: LayerBuffer
     private let file: OutputFile
-    private let pool: WorkPool?
+    private let pool: WorkPool
     private var hasher = SHA256()
     private let gate = Gate(count: 1)
     private let isAbandoned = Atomic<Bool>(false)
@@ -24,7 +24,7 @@ final class LayerWriter: @unchecked Sendable {
         }
     }
 
-    init(_ path: String, _ buffer: LayerBuffer, pool: WorkPool?) throws(SealingError) {
+    init(_ path: String, _ buffer: LayerBuffer, pool: WorkPool) throws(SealingError) {
         file = try OutputFile(path)
         self.buffer = buffer
         self.pool = pool
@@ -34,10 +34,6 @@ final class LayerWriter: @unchecked Sendable {
     ///
     /// - Throws: ``SealingError`` `.inputOutput`, perhaps that of an earlier range.
     func write(_ range: Range<Int>) throws(SealingError) {
-        guard let pool else {
-            try put(range)
-            return
-        }
         if let failure = gate.failure {
             throw failure
         }
@@ -53,15 +49,10 @@ final class LayerWriter: @unchecked Sendable {
 
     /// Gives the file its name after all that was written, and then calls `done` with its digest.
     ///
-    /// - Throws: ``SealingError`` `.inputOutput`, what `done` throws; with a pool, ``wait()`` does.
+    /// - Throws: ``SealingError`` `.inputOutput`, and what `done` throws, from ``wait()``.
     func finish(
         _ done: @escaping @Sendable (_ digest: String) throws(SealingError) -> Void
     ) throws(SealingError) {
-        guard let pool else {
-            try close(done)
-            gate.pass(nil)
-            return
-        }
         pool.submit { [self] in
             guard gate.failure == nil, !isAbandoned.load(ordering: .relaxed) else {
                 gate.pass(nil)

@@ -72,6 +72,11 @@ package struct RegisteredSealProof: Hashable, Sendable {
         return RegisteredSealProof(unchecked: 5 * family.rawValue + index)
     }
 
+    /// Whether sectors of this size have registered proofs.
+    package static func isRegistered(_ size: SectorSize) -> Bool {
+        sizes.contains(size)
+    }
+
     package var sectorSize: SectorSize {
         RegisteredSealProof.sizes[number % 5]
     }

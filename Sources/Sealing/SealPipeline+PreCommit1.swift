@@ -164,8 +164,10 @@ extension SealPipeline {
                 "reading layer \(finished)"
             )
         }
-        let pool = try labeler.crew.map { (_) throws(SealingError) in try LayerWriter.makePool() }
-        defer { pool?.shutDown() }
+        let pool = try LayerWriter.makePool()
+        defer { pool.shutDown() }
+        current.populate(by: pool)
+        previous.populate(by: pool)
         /* The writer of the layer before, which may still be at work while this one is labeled. */
         var pending: LayerWriter?
         for layer in (finished + 1)...count {

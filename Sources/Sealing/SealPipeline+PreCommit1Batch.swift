@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSealing
+import Kernel
 
 /// One sector of a batch.
 package struct PreCommit1Job: Sendable {
@@ -95,20 +96,18 @@ extension SealPipeline {
                 try labeler.join(InputFile(paths.layer(finished)), sector: index, into: previous)
             }
         }
+        let pool = try LayerWriter.makePool()
+        defer { pool.shutDown() }
+        current.populate(by: pool)
+        previous.populate(by: pool)
         for layer in (finished + 1)...shape.layerCount {
-            var files: [OutputFile] = []
-            for job in jobs {
-                files.append(try OutputFile(job.pipeline.paths.layer(layer)))
-            }
-            var hashers = [SHA256](repeating: SHA256(), count: jobs.count)
+            let writer = try BatchLayerWriter(jobs.map { $0.pipeline.paths.layer(layer) }, pool: pool)
             try labeler.label(layer: layer, previous: previous, into: current) {
-                (sector, bytes) throws(SealingError) in
-                try files[sector].append(bytes)
-                hashers[sector].update(bytes)
+                (labels) throws(SealingError) in
+                try writer.write(labels)
             }
-            for index in jobs.indices {
-                try files[index].commit()
-                starts[index].checkpoint.layers.append(hashers[index].finalize().hex)
+            for (index, digest) in try writer.finish().enumerated() {
+                starts[index].checkpoint.layers.append(digest)
                 try starts[index].checkpoint.save(jobs[index].pipeline.paths.checkpoint)
             }
             swap(&previous, &current)
@@ -133,13 +132,13 @@ struct BatchLabeler {
     ///   - layer: 1 or more.
     ///   - previous: the layer before of all sectors; not read for layer 1.
     ///   - current: `32 * nodeCount` bytes for each sector, overwritten.
-    ///   - chunkDone: called for each sector with its next labels.
+    ///   - chunkDone: called with the next labels of all sectors, one sector's after the other's.
     /// - Throws: ``SealingError`` `.cancelled`, and what `chunkDone` throws.
     func label(
         layer: Int,
         previous: LayerBuffer?,
         into current: LayerBuffer,
-        chunkDone: (_ sector: Int, _ labels: [UInt8]) throws(SealingError) -> Void
+        chunkDone: (_ labels: [UInt8]) throws(SealingError) -> Void
     ) throws(SealingError) {
         let width = replicaIDs.count
         precondition(current.count == Int(32 * nodeCount) * width, "32 bytes a node and sector")
@@ -172,9 +171,7 @@ struct BatchLabeler {
                 csealing_split(implementation.native, width, chunk, &labels, count),
                 "labels of layer \(layer) by sector"
             )
-            for sector in 0..<width {
-                try chunkDone(sector, Array(labels[32 * count * sector..<32 * count * (sector + 1)]))
-            }
+            try chunkDone(labels)
             first += UInt64(count)
         }
     }
@@ -244,8 +241,11 @@ extension StackedLabels {
             )
             var sectors = [[UInt8]](repeating: [], count: replicaIDs.count)
             try labeler.label(layer: layer, previous: previous, into: current) {
-                (sector, labels) throws(SealingError) in
-                sectors[sector] += labels
+                (labels) throws(SealingError) in
+                let count = labels.count / sectors.count
+                for sector in sectors.indices {
+                    sectors[sector] += labels[count * sector..<count * (sector + 1)]
+                }
             }
             layers.append(sectors)
             previous = current

@@ -16,6 +16,10 @@ package struct SectorIdentity: Hashable, Sendable, Codable {
 
     /// Name of the sector's files, `s-t01000-1`.
     package var fileName: String {
+        SectorIdentity.fileName(minerID: minerID, number: number)
+    }
+
+    fileprivate static func fileName(minerID: UInt64, number: UInt64) -> String {
         "s-t0\(minerID)-\(number)"
     }
 
@@ -88,6 +92,11 @@ package struct SectorPaths: Hashable, Sendable, Codable {
     /// `unsealed/`, `sealed/` and `cache/` under one store's root directory.
     package init(root: String, sector: SectorIdentity) {
         self.init(root: root, name: sector.fileName)
+    }
+
+    /// The same for a sector whose kind of proof does not matter or is not registered.
+    package init(root: String, minerID: UInt64, number: UInt64) {
+        self.init(root: root, name: SectorIdentity.fileName(minerID: minerID, number: number))
     }
 
     init(root: String, name: String) {

@@ -16,7 +16,7 @@ struct BenchSealingCommand: AsyncParsableCommand {
             \(SealingBenchmark.notes.joined(separator: " "))
             """)
 
-    @Option(help: "Sector size: 2KiB, 8MiB, 512MiB, 32GiB or 64GiB.") var sectorSize = "2KiB"
+    @Option(help: "Sector size, such as 2KiB, 8MiB, 512MiB, 1GiB or 32GiB.") var sectorSize = "2KiB"
     @Option(help: "Sectors to seal.") var numSectors = 1
     @Option(help: "Sectors in AddPiece and pre-commit 1 at once, each on a core of its own.")
     var parallel = 1
@@ -97,9 +97,7 @@ struct BenchSealingCommand: AsyncParsableCommand {
 
     private func size() throws -> SectorSize {
         do throws(SealingError) {
-            let size = try SectorSize(parsing: sectorSize)
-            _ = try RegisteredSealProof.forSize(size)
-            return size
+            return try SectorSize(parsing: sectorSize)
         } catch {
             throw ValidationError(error.message)
         }
@@ -141,7 +139,19 @@ struct BenchSealingCommand: AsyncParsableCommand {
                 String(
                     format: "kernels: %.2f M SHA-256 compressions/s (%@), labels at %.0f %% of that bound",
                     rates.sha256CompressionsPerSecond / 1e6, rates.sha256Path,
-                    rates.preCommit1FractionOfBound * 100))
+                    rates.labelFractionOfBound * 100))
+            if !result.layers.isEmpty {
+                lines.append(
+                    String(
+                        format: "seal: layers of pre-commit 1 at %.0f %% of that bound",
+                        result.preCommit1FractionOfBound(rates) * 100))
+            }
+            if let best = rates.batchLabelFractionOfBound.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) {
+                lines.append(
+                    String(
+                        format: "kernels: labels of %@ sectors side by side at %.2f times the bound of one",
+                        best.key, best.value))
+            }
             lines.append(
                 String(
                     format: "kernels: %.2f GB/s of data to its CommP (%@)",

@@ -63,6 +63,8 @@ extension SealingBenchmark {
         package var spaceTime = SpaceTime()
         /// What the times are not, in words.
         package var notes: [String]
+        /// The labels of the first sectors, layer by layer.
+        package var layers: [Layer] = []
         /// Rates of the kernels alone, where they were measured.
         package var rates: KernelRates?
 
@@ -103,7 +105,27 @@ extension SealingBenchmark {
             try box.encode(spaceTime.windowCheck[0], forKey: .windowCheckCold)
             try box.encode(spaceTime.windowCheck[1], forKey: .windowCheckHot)
             try box.encode(notes, forKey: .notes)
-            try box.encodeIfPresent(rates, forKey: .rates)
+            if let rates {
+                let own = box.superEncoder(forKey: .rates)
+                try rates.encode(to: own)
+                var more = own.container(keyedBy: OwnKeys.self)
+                try more.encode(preCommit1FractionOfBound(rates), forKey: .fraction)
+                try more.encode(layers, forKey: .layers)
+            }
+        }
+
+        private enum OwnKeys: String, CodingKey {
+            case fraction = "preCommit1FractionOfBound"
+            case layers = "preCommit1Layers"
+        }
+
+        /// Compressions of all layers in the time that they took, over those of a bare chain; of the
+        /// kernel alone where layers were too short to be timed.
+        package func preCommit1FractionOfBound(_ rates: KernelRates) -> Double {
+            guard !layers.isEmpty else { return rates.labelFractionOfBound }
+            let compressions = layers.reduce(0) { $0 + $1.compressions }
+            let seconds = layers.reduce(0) { $0 + $1.seconds }
+            return Double(compressions) / seconds / rates.sha256CompressionsPerSecond
         }
     }
 }

@@ -69,6 +69,16 @@ package enum SealingBenchmark {
             result.notes.append("PreCommit1 of a sector is 1/\(width) of the time of \(width) side by side.")
         }
         for sector in sectors { result.sum.add(sector.times) }
+        result.layers = run.layers()
+        if result.layers.isEmpty {
+            result.notes.append(
+                "Layers of this size are too short to be timed: preCommit1FractionOfBound is the kernel's.")
+        }
+        if !RegisteredSealProof.isRegistered(settings.size) {
+            result.notes.append(
+                "No seal proof is registered for \(settings.size): the graph is that of PoRep identifier 0, "
+                    + "API 1.1.")
+        }
         if settings.provesSpaceTime { try run.proveSpaceTime(sectors.map(\.sector), into: &result) }
         return result
     }
@@ -89,23 +99,32 @@ private struct Run: Sendable {
 
     private let settings: SealingBenchmark.Settings
     private let observer: SealObserver
-    private let proof: RegisteredSealProof
+    private let parameters: SealParameters
     private let payload: PieceSource
     private let ticket: Commitment
+    private let timings: LayerTimings
 
     init(_ settings: SealingBenchmark.Settings, observer: SealObserver) throws {
         self.settings = settings
+        timings = LayerTimings(compressionsPerNode: 20 * settings.interleaveCount)
         self.observer = observer
-        proof = try RegisteredSealProof.forSize(settings.size)
+        parameters = RegisteredSealProof.isRegistered(settings.size)
+            ? try RegisteredSealProof.forSize(settings.size).parameters
+            : SealParameters(
+                sectorSize: settings.size, porepID: .zero, apiVersion: .v1_1, family: .v1_1)
         ticket = SHA256.hash(Array(settings.ticketPreimage.utf8)).truncated254
         payload = try Self.makePayload(size: settings.size, directory: settings.directory)
     }
 
-    private func pipeline(_ number: UInt64) -> SealPipeline {
-        let sector = SectorIdentity(minerID: settings.miner, number: number, proof: proof)
-        return SealPipeline(
-            sector, paths: SectorPaths(root: settings.directory, sector: sector), options: settings.options,
-            observer: observer, hasher: settings.hasher)
+    /// What was measured of the first group's layers.
+    func layers() -> [SealingBenchmark.Layer] { timings.layers() }
+
+    private func pipeline(_ number: UInt64, _ observer: SealObserver? = nil) -> SealPipeline {
+        SealPipeline(
+            parameters: parameters, proverID: Commitment(proverOf: settings.miner), sectorNumber: number,
+            paths: SectorPaths(
+                root: settings.directory, minerID: settings.miner, number: number),
+            options: settings.options, observer: observer ?? self.observer, hasher: settings.hasher)
     }
 
     /// Seals the groups on as many threads as are wanted.
@@ -129,7 +148,7 @@ private struct Run: Sendable {
         var times = numbers.map { _ in SealingBenchmark.Times() }
         var jobs: [PreCommit1Job] = []
         for (index, number) in numbers.enumerated() {
-            let pipeline = pipeline(number)
+            let pipeline = pipeline(number, number == 1 ? timings.listening(with: observer) : nil)
             let added = try timed(&times[index].addPiece) {
                 try pipeline.addPiece(payload, paddedSize: settings.size.bytes)
             }

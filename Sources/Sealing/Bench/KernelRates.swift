@@ -4,7 +4,7 @@ import CSealing
 /// How fast the kernels of this module run on one core, in the terms of their bounds.
 package struct KernelRates: Hashable, Sendable, Codable {
     /// Sectors side by side in the measured batches.
-    package static let batchWidths = [2, 3, 4, 8, 16]
+    package static let batchWidths = [2, 3, 4, 8, 12, 16]
 
     /// Hashes in a second, by arity.
     package struct ByArity: Hashable, Sendable, Codable {
@@ -29,10 +29,10 @@ package struct KernelRates: Hashable, Sendable, Codable {
     /// Compressions of one chain in a second.
     package let sha256CompressionsPerSecond: Double
     /// Compressions of a layer's labels in a second, of one sector, over those of a bare chain.
-    package let preCommit1FractionOfBound: Double
-    /// The same for each of ``batchWidths`` sectors side by side, all their compressions counted;
-    /// beyond 1 where their chains fill each other's gaps.
-    package let preCommit1BatchFractionOfBound: [Double]
+    package let labelFractionOfBound: Double
+    /// The same for each of ``batchWidths`` sectors side by side, by their number, all their compressions
+    /// counted; beyond 1 where their chains fill each other's gaps.
+    package let batchLabelFractionOfBound: [String: Double]
     /// Padded data in a second, hashed to the root of its binary tree (CommP).
     package let binaryTreeBytesPerSecond: Double
     package let poseidonHashesPerSecond: ByArity
@@ -73,10 +73,10 @@ package struct KernelRates: Hashable, Sendable, Codable {
         let chain = try chainRate(path, stopwatch)
         let graph = try StackedGraph(porepID: .zero, nodeCount: nodeCount, apiVersion: .v1_1)
         let parents = try ParentSource(computing: graph)
-        var fractions: [Double] = []
-        for width in [1] + batchWidths {
-            let rate = try labelRate(width, graph, parents, path, stopwatch)
-            fractions.append(rate / chain)
+        let alone = try labelRate(1, graph, parents, path, stopwatch) / chain
+        var batches: [String: Double] = [:]
+        for width in batchWidths {
+            batches["\(width)"] = try labelRate(width, graph, parents, path, stopwatch) / chain
         }
         return KernelRates(
             sha256Path: path.instructions(of: .sha256),
@@ -84,8 +84,8 @@ package struct KernelRates: Hashable, Sendable, Codable {
             batchLabelsPath: path.instructions(of: .batchLabels),
             poseidonPath: path.instructions(of: .poseidon),
             sha256CompressionsPerSecond: chain,
-            preCommit1FractionOfBound: fractions[0],
-            preCommit1BatchFractionOfBound: Array(fractions.dropFirst()),
+            labelFractionOfBound: alone,
+            batchLabelFractionOfBound: batches,
             binaryTreeBytesPerSecond: try treeRate(path, stopwatch),
             poseidonHashesPerSecond: ByArity(
                 two: try hashRate(.arity2, path, stopwatch),
@@ -143,7 +143,7 @@ package struct KernelRates: Hashable, Sendable, Codable {
             implementation: implementation
         )
         return try stopwatch.rate(of: compressions) { () throws(SealingError) in
-            try labeler.label(layer: 2, previous: previous, into: current) { _, _ in }
+            try labeler.label(layer: 2, previous: previous, into: current) { _ in }
         }
     }
 

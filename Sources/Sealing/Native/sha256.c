@@ -105,7 +105,7 @@ csealing_streams_function csealing_streams_for(csealing_path path) {
 }
 
 /* Fewer sectors than this leave so many of 16 lanes empty that streams are faster. */
-#define WIDTH_FOR_AVX512 8
+#define WIDTH_FOR_AVX512 10
 
 const csealing_lane_kernels *csealing_label_lanes_for(csealing_path path, size_t width) {
     const int streams = csealing_streams_for(path) != NULL;
