@@ -35,6 +35,8 @@ import Testing
                 #expect(text.contains("1 huge pages of \(pages.rawValue)"))
                 #expect(text.contains("ordinary pages are used"))
                 #expect(text.contains("echo COUNT > \(folder)/nr_hugepages"))
+            } else {
+                #expect(warnings.all == [])
             }
             options.memoryBytesMax = pages == .mib2 ? 4 << 20 : 2 << 30
             options.memoryBytesMax -= 1
