@@ -154,9 +154,9 @@ TARGET static void streams_sha_ni(const csealing_streams *m, size_t width, size_
     }
 }
 
-/* Parents by twos; the schedules of the next two are made during the padding of these. */
+/* Parents by fours; the schedules of the next four are made during the padding of these. */
 TARGET static size_t row_sha_ni(const uint8_t *children, uint8_t *parents, size_t count) {
-    enum { WIDTH = 2 };
+    enum { WIDTH = 4 };
     const size_t done = count - count % WIDTH;
     const schedule *padding = (const schedule *)(const void *)csealing_sha256_padding64;
     schedule own[WIDTH];
@@ -173,7 +173,7 @@ TARGET static size_t row_sha_ni(const uint8_t *children, uint8_t *parents, size_
         stream_state states[WIDTH];
         for (size_t s = 0; s < WIDTH; s++) {
             states[s] = start_state();
-            /* Behind the last two their own schedules are made again, and not used. */
+            /* Behind the last ones their own schedules are made again, and not used. */
             data[s] += i + WIDTH < done ? 64 * WIDTH : 0;
         }
         rounds(states, own, 1, NULL, 0, NULL, WIDTH);
