@@ -92,8 +92,9 @@ var targets: [Target] = [
         name: "KernelTests",
         dependencies: ["Kernel", "KernelJournal", .product(name: "GRDB", package: "GRDB.swift")],
         swiftSettings: strict),
+    .target(name: "CGoRandom", path: "Tests/GoRandom", cSettings: kernelC),
     .testTarget(
-        name: "SealingTests", dependencies: ["Sealing", "CSealing", "COpenCL"],
+        name: "SealingTests", dependencies: ["Sealing", "CSealing", "COpenCL", "CGoRandom"],
         swiftSettings: strict),
     .testTarget(name: "ChainTests", dependencies: ["Chain", "Sealing", "Kernel"], swiftSettings: strict),
     .testTarget(
