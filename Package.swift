@@ -167,7 +167,10 @@ if !coreOnly {
             swiftSettings: strict),
         .testTarget(
             name: "EngineTests",
-            dependencies: ["Engine", "Scheduler", "Chain", "Sealing", "Kernel", "CHwloc", "CNuma"],
+            dependencies: [
+                "Engine", "Scheduler", "Chain", "Sealing", "Kernel", "CHwloc", "CNuma",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["sealyard", "Kernel"], swiftSettings: strict),

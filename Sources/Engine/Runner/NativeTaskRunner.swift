@@ -143,9 +143,16 @@ package final class NativeTaskRunner: TaskRunner {
             throw TaskFailure(
                 cause: .filesLost, message: "the result of PreCommit1 is not in \(sealing.root)")
         }
-        let output = try pipeline.preCommit2(input)
-        notes.preCommit2 = output
-        try notes.save(sealing.notes(of: sector))
+        let output: PreCommit2Output
+        if let made = notes.preCommit2, made.commD == input.commD, try pipeline.hasSyntheticProofs(made) {
+            // A call before this one came so far that the layers may be gone.
+            output = made
+        } else {
+            output = try pipeline.preCommit2(input)
+            notes.preCommit2 = output
+            try notes.save(sealing.notes(of: sector))
+        }
+        try pipeline.prepareForSeed(ticket: input.ticket, commitments: output)
         return .preCommit2(unsealedCommitment: output.commD.bytes, sealedCommitment: output.commR.bytes)
     }
 
