@@ -29,7 +29,8 @@ final class RunnerHouse: Sendable {
 
     /// `former` is a runner that has died, whose directories this one takes over.
     init(
-        proof number: Int = 5, after former: RunnerHouse? = nil, threadCount: Int = 2
+        proof number: Int = 5, after former: RunnerHouse? = nil, threadCount: Int = 2,
+        batching: NativeTaskRunner.Batching = .init()
     ) throws {
         self.former = former
         root =
@@ -39,7 +40,7 @@ final class RunnerHouse: Sendable {
         pool = try WorkPool(name: "seal", threadCount: threadCount)
         runner = NativeTaskRunner(
             sealing: sealing, longTerm: try SectorDirectory(root: "\(self.root)/long-term"), pool: pool,
-            log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            batching: batching, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     deinit {
@@ -53,6 +54,9 @@ final class RunnerHouse: Sendable {
     func paths(_ number: UInt64) -> SectorPaths {
         sealing.paths(of: SectorIdentity(minerID: 1000, number: number, proof: proof))
     }
+
+    /// Where a sector's digests of layers are noted.
+    func layerNotes(_ number: UInt64) -> String { "\(paths(number).cache)/sealyard-precommit1.json" }
 
     /// Starts a task and returns at once.
     func start(_ number: UInt64, _ work: TaskWork) -> CallID {

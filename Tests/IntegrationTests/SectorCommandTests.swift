@@ -209,6 +209,12 @@ struct SectorCommandTests {
             (["sector", "unseal"], "directory"),
             (["sector", "commit1", "DIR", "--out", "OUT"], "--seed"),
             (["sector", "commit1", "DIR", "--out", "OUT", "--seed", "12"], "64"),
+            (
+                [
+                    "worker", "run", "--data", "OUT", "--secret", "OUT", "--name", "w", "--long-term", "OUT",
+                    "--miner", "127.0.0.1:1", "--batch-precommit1", "4",
+                ], "PC1=4"
+            ),
             (["sector", "verify", "DIR", "--nonsense"], "--nonsense"),
             (["bench", "simulation", "--sectors", "0"], "--sectors"),
             (["bench", "sealing", "--sector-size", "1GiB"], "1GiB"),
