@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@Suite("sealyard sector, killed")
+@Suite("sealyard sector, killed", .serialized)
 struct SectorKillTests {
     /// A phase of sealing, known by the temporary file that it writes.
     struct Phase: Sendable, CustomTestStringConvertible {
