@@ -92,8 +92,9 @@ var targets: [Target] = [
         name: "KernelTests",
         dependencies: ["Kernel", "KernelJournal", .product(name: "GRDB", package: "GRDB.swift")],
         swiftSettings: strict),
+    .target(name: "CGoRandom", path: "Tests/GoRandom", cSettings: kernelC),
     .testTarget(
-        name: "SealingTests", dependencies: ["Sealing", "CSealing", "COpenCL"],
+        name: "SealingTests", dependencies: ["Sealing", "CSealing", "COpenCL", "CGoRandom"],
         swiftSettings: strict),
     .testTarget(name: "ChainTests", dependencies: ["Chain", "Sealing", "Kernel"], swiftSettings: strict),
     .testTarget(
@@ -166,7 +167,10 @@ if !coreOnly {
             swiftSettings: strict),
         .testTarget(
             name: "EngineTests",
-            dependencies: ["Engine", "Scheduler", "Chain", "Sealing", "Kernel", "CHwloc", "CNuma"],
+            dependencies: [
+                "Engine", "Scheduler", "Chain", "Sealing", "Kernel", "CHwloc", "CNuma",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["sealyard", "Kernel"], swiftSettings: strict),

@@ -18,14 +18,18 @@ package struct Commitment: Hashable, Sendable {
     /// Reads the 32 bytes that start at `offset`, which must lie in `bytes`.
     package init(in bytes: [UInt8], at offset: Int = 0) {
         precondition(offset >= 0 && offset <= bytes.count - 32, "a node needs 32 bytes")
-        func word(_ index: Int) -> UInt64 {
-            var value: UInt64 = 0
-            for byte in 0..<8 {
-                value |= UInt64(bytes[offset + 8 * index + byte]) << UInt64(8 * byte)
+        words = bytes.withUnsafeBytes { buffer in
+            func word(_ index: Int) -> UInt64 {
+                // Safety: all 32 bytes lie in the buffer, which was looked at above.
+                UInt64(
+                    littleEndian: buffer.loadUnaligned(
+                        fromByteOffset: offset + 8 * index,
+                        as: UInt64.self
+                    )
+                )
             }
-            return value
+            return (word(0), word(1), word(2), word(3))
         }
-        self.init(words: (word(0), word(1), word(2), word(3)))
     }
 
     /// Reads exactly 32 bytes.
@@ -53,14 +57,10 @@ package struct Commitment: Hashable, Sendable {
 
     /// The 32 bytes in memory order.
     package var bytes: [UInt8] {
-        var result: [UInt8] = []
-        result.reserveCapacity(32)
-        for word in [words.0, words.1, words.2, words.3] {
-            for byte in 0..<8 {
-                result.append(UInt8(truncatingIfNeeded: word >> UInt64(8 * byte)))
-            }
-        }
-        return result
+        let ordered = (
+            words.0.littleEndian, words.1.littleEndian, words.2.littleEndian, words.3.littleEndian
+        )
+        return withUnsafeBytes(of: ordered) { Array($0) }
     }
 
     /// 64 lowercase hexadecimal digits in memory order.

@@ -263,7 +263,10 @@ package enum PoStVanilla {
         }
     }
 
-    private static func verify(
+    /// Returns when one opening leads from a node of the replica to its root.
+    ///
+    /// - Throws: ``VanillaRejection``.
+    package static func verify(
         _ path: MerkleProof,
         _ node: UInt64,
         root: Commitment,

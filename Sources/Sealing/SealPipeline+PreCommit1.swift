@@ -55,6 +55,16 @@ extension SealPipeline {
         return output(start)
     }
 
+    /// Checks what pre-commit 1 begins with: the data against its pieces, and the layers that are there.
+    ///
+    /// - Throws: as ``preCommit1(ticket:pieces:)``.
+    package func checkPreCommit1(
+        ticket: Commitment,
+        pieces: [PieceInfo]
+    ) throws(SealingError) {
+        _ = try prepare(ticket: ticket, pieces: pieces)
+    }
+
     /// Checks the data, builds tree-d and looks how many layers are there.
     func prepare(
         ticket: Commitment,

@@ -42,17 +42,55 @@ extension SealPipeline {
         try file.commit()
     }
 
+    /// Makes a sector ready to wait for its seed: to be called between pre-commit 2 and commit 1.
+    ///
+    /// A synthetic proof's openings are made, and then layers, tree-d and tree-c removed. Called again,
+    /// after an interruption too, it keeps openings that are complete and removes what is still there.
+    /// Sectors of other families are left as they are: commit 1 reads their layers and trees.
+    ///
+    /// - Parameters:
+    ///   - ticket: the sealing randomness of pre-commit 1.
+    ///   - commitments: what pre-commit 2 gave.
+    /// - Throws: as ``synthesize(ticket:commitments:)`` and ``clearLayers()``.
+    package func prepareForSeed(
+        ticket: Commitment,
+        commitments: PreCommit2Output
+    ) throws(SealingError) {
+        guard parameters.family == .synthetic else {
+            return
+        }
+        if try !hasSyntheticProofs(commitments) {
+            try synthesize(ticket: ticket, commitments: commitments)
+        }
+        try clearLayers()
+    }
+
+    /// Whether the synthetic openings of the sector with these commitments are on the disk, complete.
+    ///
+    /// Size and roots are looked at; commit 1 verifies what it picks.
+    ///
+    /// - Throws: ``SealingError`` `.inputOutput`.
+    package func hasSyntheticProofs(
+        _ commitments: PreCommit2Output
+    ) throws(SealingError) -> Bool {
+        guard parameters.family == .synthetic,
+            try Files.size(paths.syntheticProofs) == syntheticFileByteCount
+        else {
+            return false
+        }
+        let roots = commitments.commD.bytes + commitments.commC.bytes + commitments.commRLast.bytes
+        return try InputFile(paths.syntheticProofs).read(at: 0, count: roots.count) == roots
+    }
+
     /// Removes layers, tree-d and tree-c of a sector whose synthetic openings are on the disk.
     ///
     /// - Throws: ``SealingError`` `.missingFile` or `.wrongFileSize` for the openings, which are looked
     ///   at first; `.invalidArgument` for another family of proofs, `.inputOutput`.
     package func clearLayers() throws(SealingError) {
         try requireSynthetic()
-        let count = UInt64(syntheticCount)
-        let layout = SyntheticProofLayout(size: size)
         try Files.require(
             paths.syntheticProofs,
-            size: SyntheticProofLayout.headerByteCount + count * UInt64(layout.recordByteCount),
+            size: syntheticFileByteCount,
             "the synthetic proofs"
         )
         try requireProvable()
@@ -72,11 +110,7 @@ extension SealPipeline {
         let header = SyntheticProofLayout.headerByteCount
         let set = syntheticSet(replicaID, commitments)
         let path = paths.syntheticProofs
-        try Files.require(
-            path,
-            size: header + UInt64(set.count) * UInt64(layout.recordByteCount),
-            "the synthetic proofs"
-        )
+        try Files.require(path, size: syntheticFileByteCount, "the synthetic proofs")
         let file = try InputFile(path)
         let expected = commitments.commD.bytes + aux.bytes
         guard try file.read(at: 0, count: Int(header)) == expected else {
@@ -122,9 +156,12 @@ extension SealPipeline {
         }
     }
 
-    /// Challenges of the set.
-    private var syntheticCount: Int {
-        SyntheticChallenges(replicaID: .zero, commR: .zero, nodeCount: size.nodeCount).count
+    /// Bytes of the complete file of openings.
+    private var syntheticFileByteCount: UInt64 {
+        // How many challenges there are follows from the size alone.
+        let set = SyntheticChallenges(replicaID: .zero, commR: .zero, nodeCount: size.nodeCount)
+        let record = SyntheticProofLayout(size: size).recordByteCount
+        return SyntheticProofLayout.headerByteCount + UInt64(set.count) * UInt64(record)
     }
 
     private func syntheticSet(

@@ -132,8 +132,7 @@ package enum VanillaVerifier {
         }
         for (index, (proof, node)) in zip(list, challenges).enumerated() {
             do throws(VanillaRejection) {
-                let check = ChallengeCheck(statement: statement, graph: graph, node: node)
-                try check.run(proof)
+                try ChallengeCheck(statement: statement, graph: graph, node: node).run(proof)
             } catch {
                 var rejection = error
                 rejection.partition = partition
@@ -145,18 +144,75 @@ package enum VanillaVerifier {
 }
 
 /// Checks one challenge's proof.
-struct ChallengeCheck {
-    let statement: PoRepStatement
-    let graph: StackedGraph
-    let node: UInt64
+package struct ChallengeCheck {
+    /// What is checked by itself; a proof holds when all parts do.
+    package enum Part: Hashable, Sendable {
+        /// CommC and CommRLast hash to CommR, and CommD is the statement's.
+        case commitments
+        case dataPath
+        case replicaPath
+        /// The column of the node (0) or of a parent (1 to 14), and its place in tree-c.
+        case column(Int)
+        /// The labels of the node in all layers, from those of its parents.
+        case labels
+        /// The replica node is label plus data.
+        case encoding
 
-    var size: SectorSize {
+        /// All parts, in the order in which a proof is checked.
+        package static let all: [Part] =
+            [.commitments, .dataPath, .replicaPath] + (0..<15).map(column) + [.labels, .encoding]
+    }
+
+    private let statement: PoRepStatement
+    private let node: UInt64
+    /// The node's 14 parents, in slot order.
+    private let parents: [UInt32]
+
+    private var size: SectorSize {
         statement.parameters.sectorSize
     }
 
-    func run(_ proof: ChallengeProof) throws(VanillaRejection) {
-        let columns = proof.replicaColumnProofs
-        let commC = columns.challenged.inclusionProof.root
+    /// - Throws: ``VanillaRejection`` `.wrongNode` for a node that the graph does not have.
+    package init(
+        statement: PoRepStatement,
+        graph: StackedGraph,
+        node: UInt64
+    ) throws(VanillaRejection) {
+        self.statement = statement
+        self.node = node
+        do {
+            parents = try graph.parents(first: node, count: 1)
+        } catch {
+            throw VanillaRejection(.wrongNode, error.message)
+        }
+    }
+
+    /// Returns when all parts of the proof hold.
+    ///
+    /// - Throws: ``VanillaRejection`` with the first thing that is wrong.
+    package func run(_ proof: ChallengeProof) throws(VanillaRejection) {
+        for part in Part.all {
+            try check(part, of: proof)
+        }
+    }
+
+    /// Returns when one part of the proof holds.
+    ///
+    /// - Throws: ``VanillaRejection``.
+    package func check(_ part: Part, of proof: ChallengeProof) throws(VanillaRejection) {
+        switch part {
+        case .commitments: try verifyCommitments(proof)
+        case .dataPath: try path(proof.commDProof, .data(size), .sha256, at: node, "data path")
+        case .replicaPath:
+            try path(proof.commRLastProof, .replica(size), .poseidon8, at: node, "replica path")
+        case .column(let slot): try verifyColumn(slot, of: proof.replicaColumnProofs)
+        case .labels: try verifyLabels(proof)
+        case .encoding: try verifyEncoding(proof)
+        }
+    }
+
+    private func verifyCommitments(_ proof: ChallengeProof) throws(VanillaRejection) {
+        let commC = proof.replicaColumnProofs.challenged.inclusionProof.root
         let commRLast = proof.commRLastProof.root
         let commR = try field("CommR") { () throws(SealingError) in
             try Poseidon.arity2.hash([commC, commRLast])
@@ -167,37 +223,39 @@ struct ChallengeCheck {
         guard proof.commDProof.root == statement.commD else {
             throw VanillaRejection(.wrongPath, "the data path ends at another CommD")
         }
-        try path(proof.commDProof, .data(size), .sha256, at: node, "data path")
-        try path(proof.commRLastProof, .replica(size), .poseidon8, at: node, "replica path")
-        try verify(columns, commC: commC)
-        try verifyLabels(proof)
-        let key = columns.challenged.column.rows[size.shape.layerCount - 1]
+    }
+
+    private func verifyEncoding(_ proof: ChallengeProof) throws(VanillaRejection) {
+        let rows = proof.replicaColumnProofs.challenged.column.rows
+        guard rows.count == size.shape.layerCount else {
+            throw VanillaRejection(.wrongShape, "the column of the node has \(rows.count) rows")
+        }
         let replica = try field("encoding") { () throws(SealingError) in
-            try Field.encode(key: key.bytes, data: proof.commDProof.leaf.bytes)
+            try Field.encode(key: rows[rows.count - 1].bytes, data: proof.commDProof.leaf.bytes)
         }
         guard Commitment(in: replica) == proof.commRLastProof.leaf else {
             throw VanillaRejection(.wrongEncoding, "the replica node is not label plus data")
         }
     }
 
-    private func verify(
-        _ columns: ReplicaColumnProofs,
-        commC: Commitment
+    private func verifyColumn(
+        _ slot: Int,
+        of columns: ReplicaColumnProofs
     ) throws(VanillaRejection) {
-        let parents: [UInt32]
-        do {
-            parents = try graph.parents(first: node, count: 1)
-        } catch {
-            throw VanillaRejection(.wrongNode, error.message)
-        }
-        guard columns.drgParents.count == 6, columns.expanderParents.count == 8 else {
+        let drgCount = StackedGraph.baseDegree
+        guard columns.drgParents.count == drgCount,
+            columns.expanderParents.count == parents.count - drgCount
+        else {
             throw VanillaRejection(.wrongShape, "a node has 6 and 8 parents")
         }
-        try column(columns.challenged, at: node, commC: commC, "column of the node")
-        let given = columns.drgParents + columns.expanderParents
-        for (slot, (proof, parent)) in zip(given, parents).enumerated() {
-            try column(proof, at: UInt64(parent), commC: commC, "column of parent \(slot)")
+        let commC = columns.challenged.inclusionProof.root
+        guard slot > 0 else {
+            return try column(columns.challenged, at: node, commC: commC, "column of the node")
         }
+        let given =
+            slot <= drgCount
+            ? columns.drgParents[slot - 1] : columns.expanderParents[slot - 1 - drgCount]
+        try column(given, at: UInt64(parents[slot - 1]), commC: commC, "column of parent \(slot - 1)")
     }
 
     private func column(
@@ -230,6 +288,10 @@ struct ChallengeCheck {
     private func verifyLabels(_ proof: ChallengeProof) throws(VanillaRejection) {
         let columns = proof.replicaColumnProofs
         let count = size.shape.layerCount
+        let all = [columns.challenged] + columns.drgParents + columns.expanderParents
+        guard all.allSatisfy({ $0.column.rows.count == count }) else {
+            throw VanillaRejection(.wrongShape, "a column has another number of rows than \(count)")
+        }
         guard proof.labelingProofs.count == count else {
             throw VanillaRejection(.wrongShape, "\(proof.labelingProofs.count) layers of labels")
         }

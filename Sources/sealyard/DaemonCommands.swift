@@ -146,7 +146,28 @@ struct WorkerCommand: AsyncParsableCommand {
         var slot: [String] = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1"]
         @Option(help: "Tasks that compute at once, of all kinds; 0 takes one per processor.")
         var threads = 0
+        @Option(
+            name: .customLong("batch-precommit1"),
+            help: "PreCommit1 tasks that one core labels side by side, 1 to 16; PC1 needs as many slots.")
+        var batchPreCommit1 = 1
+        @Option(help: "Time that the first PreCommit1 task of a batch waits for others.")
+        var batchWait = DurationArgument(seconds: 2)
         @OptionGroup var sealing: SealingArguments
+
+        func validate() throws {
+            guard (1...SealPipeline.batchCountMax).contains(batchPreCommit1) else {
+                throw ValidationError("--batch-precommit1 takes 1 to \(SealPipeline.batchCountMax)")
+            }
+            let slots = try slot.map(Self.slotCount).filter { $0.type == .preCommit1 }
+            guard batchPreCommit1 == 1 || slots.reduce(0, { $0 + $1.count }) >= batchPreCommit1 else {
+                throw ValidationError(
+                    "--batch-precommit1 \(batchPreCommit1) needs as many slots: give --slot "
+                        + "PC1=\(batchPreCommit1), and the other kinds theirs")
+            }
+            guard batchWait.value >= .zero, batchWait.value <= .seconds(3600) else {
+                throw ValidationError("--batch-wait takes 0s to 1h")
+            }
+        }
 
         mutating func run() async throws {
             Shutdown.holdSignals()
@@ -158,6 +179,7 @@ struct WorkerCommand: AsyncParsableCommand {
                 threadCount: threads > 0 ? threads : SystemClock.processorCount)
             options.sealing = try sealing.options()
             options.hasher = try sealing.hasher()
+            options.batching = .init(countMax: batchPreCommit1, wait: batchWait.value)
             let worker = try await WorkerDaemon(options, log: daemonLog(name))
             try await daemon.serve(worker.node) { worker.shutDown() }
         }

@@ -8,8 +8,8 @@ struct SectorCommand: AsyncParsableCommand {
         commandName: "sector",
         abstract: "Seal, unseal and check single sectors, without a cluster.",
         subcommands: [
-            SectorSealCommand.self, SectorUnsealCommand.self, SectorVerifyCommand.self,
-            SectorCommPCommand.self, SectorDevicesCommand.self,
+            SectorSealCommand.self, SectorCommit1Command.self, SectorUnsealCommand.self,
+            SectorVerifyCommand.self, SectorCommPCommand.self, SectorDevicesCommand.self,
         ])
 }
 

@@ -98,6 +98,16 @@ struct SectorDescription: Hashable, Sendable, Codable {
             proof: try RegisteredSealProof(number: registeredProof))
     }
 
+    /// The commitments as commit 1 takes them; nil for a sector that is not sealed.
+    ///
+    /// - Throws: ``SealingError`` for text that is no commitment.
+    func output() throws(SealingError) -> PreCommit2Output? {
+        guard let sealed else { return nil }
+        return PreCommit2Output(
+            commD: try Commitment(hex: commD), commR: try Commitment(hex: sealed.commR),
+            commC: try Commitment(hex: sealed.commC), commRLast: try Commitment(hex: sealed.commRLast))
+    }
+
     /// All that the text claims about itself must be true.
     private func check() throws(SealingError) {
         let identity = try identity()

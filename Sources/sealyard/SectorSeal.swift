@@ -10,7 +10,8 @@ struct SectorSealCommand: AsyncParsableCommand {
         discussion: """
             The payload is padded to the sector's size with zeros. The directory gets the sector's \
             files (unsealed, sealed, cache) and a description of the sector. Running the same command \
-            again goes on where an interrupted one stopped.
+            again goes on where an interrupted one stopped. Of synthetic proofs (10 to 14) all openings \
+            are made as well and the layers removed, unless --finalize says that none are wanted.
             """)
 
     @Argument(help: "The payload.", completion: .file())
@@ -124,9 +125,9 @@ struct SectorSeal {
             identity, paths: SectorPaths(root: directory, sector: identity), options: options,
             observer: observer, hasher: hasher)
         if let found = try takeUp(description) {
-            if let sealed = found.sealed {
-                try pipeline.verifySector(commR: try Commitment(hex: sealed.commR))
-                if finalizes { try pipeline.finalize() }
+            if let output = try found.output() {
+                try pipeline.verifySector(commR: output.commR)
+                try settle(pipeline, output)
                 return found
             }
         } else {
@@ -143,8 +144,18 @@ struct SectorSeal {
             commC: output.commC.hex, commRLast: output.commRLast.hex, commR: output.commR.hex,
             replicaID: pipeline.replicaID(ticket: ticket, commD: output.commD).hex)
         try description.save(in: directory)
-        if finalizes { try pipeline.finalize() }
+        try settle(pipeline, output)
         return description
+    }
+
+    /// Removes what is not needed any more; safe to repeat.
+    private func settle(_ pipeline: SealPipeline, _ output: PreCommit2Output) throws(SealingError) {
+        if finalizes { return try pipeline.finalize() }
+        // Layer 1 goes first: where it is gone and no openings are there, the sector was finalized before.
+        guard try pipeline.hasSyntheticProofs(output) || FileText.exists(pipeline.paths.layer(1)) else {
+            return
+        }
+        try pipeline.prepareForSeed(ticket: ticket, commitments: output)
     }
 
     /// The description that the directory has already, which must be that of the same sector and data.

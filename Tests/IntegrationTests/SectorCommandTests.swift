@@ -42,6 +42,48 @@ struct SectorCommandTests {
         #expect(try other.text("commR") == outcome.text("commR"))
     }
 
+    @Test("a synthetic proof leaves openings in place of layers, and is made and verified from them")
+    func synthetic() throws {
+        let payload = try scratch.file("payload", [UInt8](repeating: 0, count: 2_032))
+        let command = [
+            "sector", "seal", payload, "--registered-proof", "10", "--out", scratch.path("sector"), "--json",
+        ]
+        let outcome = try program.run(list: command)
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        #expect(
+            try outcome.text("commR") == "40e5dd08e5bd066e4d3c4a17bcef02b45b8a82488f986b64d19da77b1b92ca19")
+        let cache = "sector/cache/s-t01000-1"
+        let gone = ["layer-1", "layer-2", "tree-c", "tree-d"].map { "\(cache)/sc-02-data-\($0).dat" }
+        let openings = "\(cache)/syn-porep-vanilla-proofs.dat"
+        #expect(!gone.contains(where: scratch.exists) && scratch.exists(openings))
+        for seed in ["01", "02"] {
+            let proof = try program.run(
+                "sector", "commit1", scratch.path("sector"), "--seed", String(repeating: seed, count: 32),
+                "--out", scratch.path("proof-\(seed)"), "--json")
+            #expect(proof.status == 0, "\(proof.complaint)")
+            #expect(try proof.document()["challenges"] as? Int == 2)
+            #expect(try proof.document()["isSynthetic"] as? Bool == true)
+            let json = try JSONSerialization.jsonObject(with: Data(scratch.bytes("proof-\(seed)")))
+            let name = (json as? [String: Any])?["registered_proof"] as? String
+            #expect(name == "StackedDrg2KiBV1_1_Feat_SyntheticPoRep")
+        }
+        let isSame = try scratch.bytes("proof-01") == scratch.bytes("proof-02")
+        #expect(!isSame)
+        // Again, all is done; to finalize takes the openings, too, and may be repeated.
+        #expect(try program.run(list: command).output == outcome.output)
+        for arguments in [command + ["--finalize"], command + ["--finalize"], command] {
+            #expect(try program.run(list: arguments).output == outcome.output)
+            #expect(!scratch.exists(openings))
+        }
+        let late = try program.run(
+            "sector", "commit1", scratch.path("sector"), "--seed", String(repeating: "01", count: 32),
+            "--out", scratch.path("late"))
+        #expect(late.status == 1 && late.complaint.contains("layer"), "\(late.complaint)")
+        #expect(!scratch.exists("late"))
+        let sound = try program.run("sector", "verify", scratch.path("sector"))
+        #expect(sound.status == 0, "\(sound.complaint)")
+    }
+
     @Test("unsealing gives the file back, and any range of it")
     func unseal() throws {
         #expect(try seal(Self.pattern).status == 0)
@@ -165,6 +207,14 @@ struct SectorCommandTests {
             ),
             (["sector", "seal", "FILE", "--out", "OUT", "--size", "2KiB", "--miner", "x"], "miner"),
             (["sector", "unseal"], "directory"),
+            (["sector", "commit1", "DIR", "--out", "OUT"], "--seed"),
+            (["sector", "commit1", "DIR", "--out", "OUT", "--seed", "12"], "64"),
+            (
+                [
+                    "worker", "run", "--data", "OUT", "--secret", "OUT", "--name", "w", "--long-term", "OUT",
+                    "--miner", "127.0.0.1:1", "--batch-precommit1", "4",
+                ], "PC1=4"
+            ),
             (["sector", "verify", "DIR", "--nonsense"], "--nonsense"),
             (["bench", "simulation", "--sectors", "0"], "--sectors"),
             (["bench", "sealing", "--sector-size", "1GiB"], "1GiB"),

@@ -2,7 +2,7 @@
 import Foundation
 import Testing
 
-@Suite("sealyard sector, killed")
+@Suite("sealyard sector, killed", .serialized)
 struct SectorKillTests {
     /// A phase of sealing, known by the temporary file that it writes.
     struct Phase: Sendable, CustomTestStringConvertible {
@@ -87,6 +87,39 @@ struct SectorKillTests {
         let sealed = "sealed/s-t01000-1"
         let isSame = try scratch.bytes("killed/\(sealed)") == scratch.bytes("whole/\(sealed)")
         #expect(isSame, "the replica after kills in \(hits.map(\.name))")
+    }
+
+    @Test("a synthetic proof killed while its openings are made goes on, and proves without layers")
+    func synthetic() throws {
+        let payload = try scratch.file("payload", [UInt8](repeating: 0x3b, count: 2_000))
+        func seal(_ sector: String) -> [String] {
+            ["sector", "seal", payload, "--registered-proof", "10", "--out", scratch.path(sector), "--json"]
+        }
+        let whole = try program.run(list: seal("whole"))
+        #expect(whole.status == 0, "\(whole.complaint)")
+        let openings = "\(Self.cache)/syn-porep-vanilla-proofs.dat"
+        let phase = Phase(
+            name: "openings", folder: Self.cache, prefix: "syn-porep-vanilla-proofs.dat", suffix: ".tmp")
+        // The phase is short: where the kill came late, another sector is tried.
+        let killed = try (1...20).lazy.map { "killed-\($0)" }.first { try kill(seal($0), in: phase, of: $0) }
+        let sector = try #require(killed, "no kill came while openings were made")
+        #expect(!scratch.exists("\(sector)/\(openings)"))
+        let early = try program.run(
+            "sector", "commit1", scratch.path(sector), "--seed", String(repeating: "01", count: 32), "--out",
+            scratch.path("early.json"))
+        #expect(early.status == 0, "layers are there still: \(early.complaint)")
+        let resumed = try program.run(list: seal(sector))
+        #expect(resumed.status == 0, "\(resumed.complaint)")
+        #expect(try resumed.text("commR") == whole.text("commR"))
+        #expect(try scratch.bytes("\(sector)/\(openings)") == scratch.bytes("whole/\(openings)"))
+        #expect(!scratch.exists("\(sector)/\(Self.cache)/sc-02-data-layer-1.dat"))
+        let late = try program.run(
+            "sector", "commit1", scratch.path(sector), "--seed", String(repeating: "01", count: 32), "--out",
+            scratch.path("late.json"))
+        #expect(late.status == 0, "\(late.complaint)")
+        let isSame = try scratch.bytes("early.json") == scratch.bytes("late.json")
+        #expect(isSame, "the proof from openings is that from layers")
+        #expect(try leftovers(sector).isEmpty)
     }
 
     /// Files with temporary names.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import CGoRandom
+import Foundation
 
 /// The seeded generator of Go's `math/rand`: x(n) = x(n-607) + x(n-273) modulo 2^64.
 ///
@@ -9,34 +11,37 @@ struct GoRandom {
     private static let tap = 273
 
     private var state: [UInt64]
-    private var tap = 0
     private var feed = GoRandom.length - GoRandom.tap
 
     init(seed: UInt32) {
+        precondition(Int(CGORANDOM_LENGTH) == GoRandom.length)
         state = GoRandom.start(seed: seed, shifts: (40, 20))
         for (index, word) in GoRandom.advanced.enumerated() {
             state[index] ^= word
         }
     }
 
-    mutating func next32() -> UInt32 {
-        tap = (tap + GoRandom.length - 1) % GoRandom.length
-        feed = (feed + GoRandom.length - 1) % GoRandom.length
-        state[feed] &+= state[tap]
-        return UInt32(truncatingIfNeeded: (state[feed] << 1) >> 32)
+    /// The next 32-bit words, little-endian.
+    mutating func words(_ count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 4 * count) { buffer, initializedCount in
+            guard let base = buffer.baseAddress else { return }
+            // Safety: the buffer has the room that was asked for, and the function fills it.
+            cgorandom_draw(&state, &feed, base, count)
+            initializedCount = 4 * count
+        }
     }
 
-    /// Words little-endian, cut to a length.
-    mutating func bytes(_ count: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count + 4)
-        while bytes.count < count {
-            let word = next32()
-            for shift in stride(from: UInt32(0), to: 32, by: 8) {
-                bytes.append(UInt8(truncatingIfNeeded: word >> shift))
-            }
+    /// Writes the first `count` bytes to a file, a chunk at a time.
+    mutating func write(_ count: Int, to path: String) throws {
+        try Data().write(to: URL(filePath: path))
+        let file = try FileHandle(forWritingTo: URL(filePath: path))
+        var left = count
+        while left > 0 {
+            let chunk = min(left, 1 << 22)
+            try file.write(contentsOf: words((chunk + 3) / 4).prefix(chunk))
+            left -= chunk
         }
-        return Array(bytes.prefix(count))
+        try file.close()
     }
 
     /// Three draws of a Lehmer generator for each word, after twenty that are dropped.

@@ -218,4 +218,71 @@ import Testing
         )
         #expect(try run.scratch.files() == before)
     }
+
+    @Test("a sector prepared for its seed has no layers, and proves; repeated, nothing changes")
+    func prepared() throws {
+        let (run, output) = try sealed()
+        let expected = try commit1(run, output)
+        for _ in 0..<2 {
+            try run.pipeline.prepareForSeed(ticket: run.ticket, commitments: output)
+            #expect(try run.pipeline.hasSyntheticProofs(output))
+            #expect(!FileManager.default.fileExists(atPath: run.paths.layer(1)))
+            #expect(try commit1(run, output) == expected)
+        }
+        // A known answer: the graph is that of the proof's number, the labels those of api 1.1.
+        let vector = Vectors.all.full_seals[3]
+        #expect(try vector.porep_id.node == SyntheticTests.proof.parameters.porepID)
+        let known = try SealRun(SyntheticTests.proof, ticket: try vector.ticket.node)
+        #expect(try known.seal().commR == (try vector.comm_r.node))
+
+        let plain = try SealRun()
+        let plainOutput = try plain.seal()
+        let before = try plain.scratch.files()
+        try plain.pipeline.prepareForSeed(ticket: plain.ticket, commitments: plainOutput)
+        #expect(try plain.scratch.files() == before)
+        #expect(try !plain.pipeline.hasSyntheticProofs(plainOutput))
+    }
+
+    @Test("preparing goes on after a stop at any challenge, and after a kill between any two removals")
+    func preparedAfterStops() throws {
+        let (run, output) = try sealed()
+        let expected = try commit1(run, output)
+        let before = try run.scratch.files()
+        for stop in [0, 1, 31, 63] as [UInt64] {
+            let steps = StepLog()
+            let stopped = run.pipeline(
+                observer: SealObserver(
+                    progress: steps.note,
+                    isCancelled: { (steps.last("synthetic proofs") ?? 0) >= stop }
+                )
+            )
+            let error = sealingError {
+                try stopped.prepareForSeed(ticket: run.ticket, commitments: output)
+            }
+            #expect(error?.code == .cancelled)
+            #expect(try run.scratch.files() == before)
+            #expect(try !run.pipeline.hasSyntheticProofs(output))
+        }
+        // What was killed while it wrote left a temporary file, which is no complete one.
+        try Scratch.write([1, 2, 3], to: file(run) + ".tmp")
+        try run.pipeline.synthesize(ticket: run.ticket, commitments: output)
+        let removed = [
+            run.paths.layer(1), run.paths.layer(2), run.paths.treeD, run.paths.cacheFile("tree-c"),
+        ]
+        for path in removed {
+            try FileManager.default.removeItem(atPath: path)
+            #expect(try commit1(run, output) == expected, "\(path) is gone")
+        }
+        try run.pipeline.prepareForSeed(ticket: run.ticket, commitments: output)
+        #expect(try commit1(run, output) == expected)
+        // Openings of another sector are made again, which damaged ones cannot be without layers.
+        var bytes = try Scratch.bytes(file(run))
+        bytes[0] ^= 1
+        try Scratch.write(bytes, to: file(run))
+        #expect(try !run.pipeline.hasSyntheticProofs(output))
+        let error = sealingError {
+            try run.pipeline.prepareForSeed(ticket: run.ticket, commitments: output)
+        }
+        #expect(error?.code == .missingFile)
+    }
 }

@@ -42,7 +42,9 @@ enum ImportRules {
             ] + network + foundation),
         Row(folder: "Tests/KernelTests", modules: ["Kernel", "CKernel", "KernelJournal", "GRDB"] + tests),
         Row(folder: "Tests/KernelTCPTests", modules: ["Kernel", "KernelTCP"] + network + tests),
-        Row(folder: "Tests/SealingTests", modules: ["Kernel", "Sealing", "CSealing", "COpenCL"] + tests),
+        Row(
+            folder: "Tests/SealingTests",
+            modules: ["Kernel", "Sealing", "CSealing", "COpenCL", "CGoRandom"] + tests),
         Row(folder: "Tests/ChainTests", modules: ["Kernel", "Sealing", "Chain"] + tests),
         Row(folder: "Tests/SchedulerTests", modules: ["Kernel", "Sealing", "Chain", "Scheduler"] + tests),
         Row(folder: "Tests/SimTests", modules: ["Kernel", "Sealing", "Chain", "Scheduler", "Sim"] + tests),

@@ -25,6 +25,8 @@ package struct WorkerDaemon: Sendable {
         package var sealing = SealingOptions()
         /// Who hashes trees and columns.
         package var hasher: any PoseidonHasher = ProcessorPoseidon()
+        /// How many tasks of pre-commit 1 are run together.
+        package var batching = NativeTaskRunner.Batching()
 
         package init(
             node: DaemonOptions, miner: Endpoint, minerName: String, sealingDirectory: String,
@@ -57,7 +59,7 @@ package struct WorkerDaemon: Sendable {
         let runner = NativeTaskRunner(
             sealing: try SectorDirectory(root: options.sealingDirectory),
             longTerm: try SectorDirectory(root: options.longTermDirectory), pool: pool,
-            options: options.sealing, hasher: options.hasher, log: log)
+            options: options.sealing, hasher: options.hasher, batching: options.batching, log: log)
         let info = WorkerInfo(name: name, host: name, store: "\(name):sealing", slots: options.slots)
         let store = StoreInfo(
             name: info.store, host: info.host, capacityBytes: options.capacityBytes,

@@ -12,14 +12,17 @@ private import Synchronization
 /// An abort sets a flag that the kernels look at several times a second. Every step may be repeated: what is
 /// complete has its final name, and what has not is done again.
 package final class NativeTaskRunner: TaskRunner {
-    private let sealing: SectorDirectory
+    let sealing: SectorDirectory
     private let longTerm: SectorDirectory
-    private let pool: WorkPool
+    let pool: WorkPool
     private let options: SealingOptions
     private let hasher: any PoseidonHasher
-    private let log: Logger
+    let log: Logger
     private let cancelled = Mutex<Set<CallID>>([])
     private let active = Mutex<Set<CallID>>([])
+    private let batching: Batching
+    /// Tasks of pre-commit 1 that wait for others to be run with.
+    let gatherer: Gatherer<Waiting>
 
     /// Makes a runner.
     ///
@@ -29,16 +32,19 @@ package final class NativeTaskRunner: TaskRunner {
     ///   - pool: the threads that compute.
     ///   - options: limits and places for the kernels.
     ///   - hasher: who hashes trees and columns, for all tasks that run at once.
+    ///   - batching: how many tasks of pre-commit 1 are run together.
     package init(
         sealing: SectorDirectory, longTerm: SectorDirectory, pool: WorkPool,
         options: SealingOptions = SealingOptions(), hasher: any PoseidonHasher = ProcessorPoseidon(),
-        log: Logger
+        batching: Batching = Batching(), log: Logger
     ) {
         self.sealing = sealing
         self.longTerm = longTerm
         self.pool = pool
         self.options = options
         self.hasher = hasher
+        self.batching = batching
+        gatherer = Gatherer(countMax: batching.countMax, window: batching.wait)
         self.log = log
     }
 
@@ -46,12 +52,16 @@ package final class NativeTaskRunner: TaskRunner {
         _ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>
     ) {
         active.withLock { _ = $0.insert(call) }
-        pool.submit { [self] in
-            let result = run(call, request)
-            active.withLock { _ = $0.remove(call) }
-            cancelled.withLock { _ = $0.remove(call) }
-            reportTo.tell(.finished(call, result))
-        }
+        let waiting = Waiting(call: call, request: request, reportTo: reportTo)
+        if batching.countMax > 1, case .preCommit1 = request.work { return gather(waiting) }
+        pool.submit { [self] in finish(waiting, run(call, request)) }
+    }
+
+    /// Reports the end of a call.
+    func finish(_ waiting: Waiting, _ result: TaskResult) {
+        active.withLock { _ = $0.remove(waiting.call) }
+        cancelled.withLock { _ = $0.remove(waiting.call) }
+        waiting.reportTo.tell(.finished(waiting.call, result))
     }
 
     package func abort(_ call: CallID) {
@@ -59,10 +69,17 @@ package final class NativeTaskRunner: TaskRunner {
         cancelled.withLock { _ = $0.insert(call) }
     }
 
-    private func run(_ call: CallID, _ request: TaskRequest) -> TaskResult {
+    func isCancelled(_ call: CallID) -> Bool { cancelled.withLock { $0.contains(call) } }
+
+    func run(_ call: CallID, _ request: TaskRequest) -> TaskResult {
+        log.debug("\(call) begins")
+        return result { try perform(call, request) }
+    }
+
+    /// What `body` comes to: an outcome, or why there is none.
+    func result(_ body: () throws -> TaskOutcome) -> TaskResult {
         do {
-            log.debug("\(call) begins")
-            return .done(try perform(call, request))
+            return .done(try body())
         } catch let failure as TaskFailure {
             return .failed(failure)
         } catch let error as SealingError {
@@ -81,18 +98,27 @@ package final class NativeTaskRunner: TaskRunner {
         }
     }
 
-    private func perform(_ call: CallID, _ request: TaskRequest) throws -> TaskOutcome {
+    func sector(of request: TaskRequest) throws -> SectorIdentity {
         guard let number = Int(exactly: request.proof) else {
             throw TaskFailure(cause: .invalidRequest, message: "no registered proof \(request.proof)")
         }
         let key = request.id.sector
-        let sector = SectorIdentity(
+        return SectorIdentity(
             minerID: key.miner, number: key.number, proof: try RegisteredSealProof(number: number))
+    }
+
+    /// The steps of a sector, which stop when one of `calls` is aborted.
+    func pipeline(_ sector: SectorIdentity, _ call: CallID, stoppedBy calls: Set<CallID>) -> SealPipeline {
         let observer = SealObserver(
-            isCancelled: { [self] in cancelled.withLock { $0.contains(call) } },
+            isCancelled: { [self] in cancelled.withLock { !$0.isDisjoint(with: calls) } },
             warn: { [log] in log.warning("\(call): \($0)") })
-        let pipeline = SealPipeline(
+        return SealPipeline(
             sector, paths: sealing.paths(of: sector), options: options, observer: observer, hasher: hasher)
+    }
+
+    private func perform(_ call: CallID, _ request: TaskRequest) throws -> TaskOutcome {
+        let sector = try sector(of: request)
+        let pipeline = pipeline(sector, call, stoppedBy: [call])
         switch request.work {
         case .addPiece(let path): return try addPiece(path, sector, pipeline)
         case .preCommit1(let ticket): return try preCommit1(ticket, sector, pipeline)
@@ -127,9 +153,17 @@ package final class NativeTaskRunner: TaskRunner {
     private func preCommit1(
         _ ticket: [UInt8], _ sector: SectorIdentity, _ pipeline: SealPipeline
     ) throws -> TaskOutcome {
-        var notes = try SectorNotes.load(sealing.notes(of: sector))
+        let notes = try SectorNotes.load(sealing.notes(of: sector))
         let ticket = try Commitment(bytes: ticket)
         let output = try pipeline.preCommit1(ticket: ticket, pieces: notes.pieces)
+        return try note(output, ticket: ticket, notes, of: sector)
+    }
+
+    /// Keeps what pre-commit 1 gave for the steps after it.
+    func note(
+        _ output: PreCommit1Output, ticket: Commitment, _ notes: SectorNotes, of sector: SectorIdentity
+    ) throws -> TaskOutcome {
+        var notes = notes
         notes.ticket = ticket
         notes.preCommit1 = output
         notes.preCommit2 = nil
@@ -143,9 +177,16 @@ package final class NativeTaskRunner: TaskRunner {
             throw TaskFailure(
                 cause: .filesLost, message: "the result of PreCommit1 is not in \(sealing.root)")
         }
-        let output = try pipeline.preCommit2(input)
-        notes.preCommit2 = output
-        try notes.save(sealing.notes(of: sector))
+        let output: PreCommit2Output
+        if let made = notes.preCommit2, made.commD == input.commD, try pipeline.hasSyntheticProofs(made) {
+            // A call before this one came so far that the layers may be gone.
+            output = made
+        } else {
+            output = try pipeline.preCommit2(input)
+            notes.preCommit2 = output
+            try notes.save(sealing.notes(of: sector))
+        }
+        try pipeline.prepareForSeed(ticket: input.ticket, commitments: output)
         return .preCommit2(unsealedCommitment: output.commD.bytes, sealedCommitment: output.commR.bytes)
     }
 
