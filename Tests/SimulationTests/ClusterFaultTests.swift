@@ -24,7 +24,9 @@ struct ClusterFaultTests {
         let cluster = try SimulatedCluster(
             Clusters.devnet(sectorCount: Self.sectorCount),
             options: .init(
-                seed: seed, traceDetail: .content, encodesNetworkMessages: true, checksInvariants: true))
+                // Half of the seeds try each of two policies.
+                seed: seed, policy: seed % 2 == 0 ? SealyardPolicy.name : nil, traceDetail: .content,
+                encodesNetworkMessages: true, checksInvariants: true))
         let nodes =
             [SimulatedCluster.chainNode, SimulatedCluster.minerNode] + cluster.plan.processes.map(\.node)
         var random = cluster.world.random(named: "faults")
