@@ -173,16 +173,38 @@ package struct ClusterPlan: Sendable {
         if moveNeed == nil { moveNeed = (host, missing) }
     }
 
+    /// What a host of the group has, and at least what its slots take together: a scenario that says how many
+    /// tasks run at once and how long they take then is believed, also where it names no GPU or no processor.
+    /// Memory is taken as it is stated.
     private func hostInfo(_ group: Scenario.HostGroup, _ name: String) -> HostInfo {
         let nodes = max(1, group.numaNodes)
         let memory = UInt64(max(0, group.memory.bytes))
-        let models = group.gpus.flatMap { Array(repeating: $0.model, count: $0.count) }
+        let least = leastDevices(group)
+        var models = group.gpus.flatMap { Array(repeating: $0.model, count: $0.count) }
+        while models.count < least.gpuCount { models.append("unnamed") }
         return HostInfo(
-            name: name, logicalCoreCount: group.cpu.coreCount * group.cpu.threadsPerCore,
+            name: name,
+            logicalCoreCount: max(group.cpu.coreCount * group.cpu.threadsPerCore, least.coreCount),
             numaNodes: (0..<nodes).map { .init(index: $0, memoryBytes: memory / UInt64(nodes)) },
             memoryBytes: memory,
             gpus: models.enumerated().map { .init(id: String($0.offset), name: $0.element) },
             nicBytesPerSecond: UInt64(max(0, group.nic.bytesPerSecond)))
+    }
+
+    /// What the slots of a host take when all of them are busy.
+    private func leastDevices(_ group: Scenario.HostGroup) -> (coreCount: Int, gpuCount: Int) {
+        let bytes = ResourceTable.sectorBytes(ofProof: proof)
+        var cores = 0
+        var gpus = 0.0
+        for type in TaskType.sealing {
+            let slots = group.slotsPerHost(of: type.kind)
+            let need = ResourceTable.standard.need(type, sectorBytes: bytes)
+            gpus += need.gpuUnits * Double(slots)
+            let usesGPU = need.gpuUnits > 0 && need.threadsWithGPU > 0
+            // A task that takes all processors counts as one beside the others.
+            cores += slots * (usesGPU ? need.threadsWithGPU : need.threads.resolved(coreCount: 1))
+        }
+        return (cores, Int(gpus.rounded(.up)))
     }
 
     private static func pacing(_ rules: [Scenario.TicketRule]) throws(SimulationError) -> [Pacing] {
