@@ -219,7 +219,8 @@ package actor ClusterScheduler: Component {
         supplied.request.isHeld = false
         workers[name]?.calls[call]?.assignment = supplied
         untaken[call] = name
-        // A lost worker says when it comes back what it runs; this call is then said again.
+        // A lost worker says when it comes back what it runs. This call is not among it and fails as one of
+        // infrastructure then, so that the sector asks for another slot and keeps its ticket.
         if !worker.isLost { worker.ref.tell(.assign(call, supplied)) }
         owners[request.id]?.tell(.started(request.id, worker: name))
         armSayAgain(context)
