@@ -52,6 +52,7 @@ bench: bootstrap ## print the speeds of this machine
 	.build/release/sealyard bench messages
 	.build/release/sealyard bench simulation
 	.build/release/sealyard bench transport
+	.build/release/sealyard bench decision
 
 format: ## rewrite the Swift sources in the style of the house
 	swift format --in-place --parallel --recursive Package.swift Sources Tests

@@ -12,12 +12,14 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
-    // Debug builds, in which the tests run, check every access for exclusivity; a simulated world spends more than
+    // Debug builds, in which the tests run, check every access for exclusivity; a simulated world spends
+    // more than
     // half of its time on these checks in a release build.
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
-// C is compiled at full optimisation in every configuration: at -O0 the proofs take minutes instead of seconds.
+// C is compiled at full optimisation in every configuration: at -O0 the proofs take minutes instead of
+// seconds.
 let kernelC: [CSetting] = [
     .unsafeFlags(["-O3", "-std=c17", "-Wall", "-Wextra", "-Werror"])
 ]
@@ -78,7 +80,9 @@ var targets: [Target] = [
             .product(name: "DequeModule", package: collections),
             .product(name: "OrderedCollections", package: collections),
         ],
-        exclude: ["README.md"], swiftSettings: strict),
+        exclude: ["README.md", "Policies.md", "Sectors.md"],
+        resources: [.embedInCode("Resources/resource-table.json")],
+        swiftSettings: strict),
     .target(
         name: "Sim",
         dependencies: [

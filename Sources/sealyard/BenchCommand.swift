@@ -9,10 +9,10 @@ import Sim
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure how fast this machine simulates, delivers, transports and seals.",
+        abstract: "Measure how fast this machine simulates, delivers, transports, seals and decides.",
         subcommands: [
             BenchMessagesCommand.self, BenchSimulationCommand.self, BenchTransportCommand.self,
-            BenchSealingCommand.self,
+            BenchSealingCommand.self, BenchDecisionCommand.self,
         ])
 }
 

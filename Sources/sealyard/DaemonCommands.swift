@@ -111,7 +111,7 @@ struct MinerCommand: AsyncParsableCommand {
         @Option(help: "Sector size: 2KiB … 64GiB.") var sectorSize: SectorSize
         @Option(help: "Folder of a journal of all that the components hear and say; see 'sealyard replay'.")
         var journal: String?
-        @Option(help: "Scheduling policy.") var policy = OldestLocalPolicy.name
+        @Option(help: "Scheduling policy.") var policy = PolicyCatalog.defaultName
         @Option(help: "Time a lost worker has to come back.") var lease = DurationArgument(seconds: 60)
         @Option(help: "Real time of one epoch, as the chain has it.") var epoch = DurationArgument(seconds: 4)
 

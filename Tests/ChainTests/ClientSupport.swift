@@ -97,7 +97,7 @@ actor SectorClient: Component {
 
     private func advance(_ event: ChainEvent, _ context: Context<ClientMessage>) {
         switch event {
-        case .ticket(key, let randomness, let epoch):
+        case .ticket(key, let randomness, let epoch, _):
             guard ticket == nil else { return }
             ticket = Commitment(in: randomness)
             let message = SectorPreCommit(

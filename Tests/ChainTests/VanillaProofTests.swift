@@ -59,7 +59,7 @@ private struct SealedSector: Sendable {
             )
         }
         let drawn: ChainEvent = try world.ask(chain) { .ticket(sector.key, replyTo: $0) }
-        #expect(drawn == .ticket(sector.key, randomness: sector.claim.ticket.bytes, epoch: 0))
+        #expect(drawn == .ticket(sector.key, randomness: sector.claim.ticket.bytes, epoch: 0, head: 0))
         let message = try preCommit(sector.key, head: 0) {
             $0.sealedCommitment = sector.claim.commR.bytes
             $0.unsealedCommitment = sector.claim.commD.bytes

@@ -30,6 +30,23 @@ struct BenchCommandTests {
         #expect(try other.text("traceHash") != outcome.text("traceHash"))
     }
 
+    @Test("decision times our policy beside the one of Lotus on one cluster")
+    func decision() throws {
+        let outcome = try program.run(
+            "bench", "decision", "--workers", "8", "--tasks", "200", "--decisions", "10", "--json")
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        let document = try outcome.document()
+        #expect(document["workers"] as? Int == 8 && document["tasks"] as? Int == 200)
+        let policies = try #require(document["policies"] as? [[String: Any]])
+        #expect(policies.map { $0["policy"] as? String } == ["sealyard", "lotus-utilization"])
+        for policy in policies {
+            #expect(try number(policy, "medianMicroseconds") > 0)
+            #expect(try number(policy, "medianMicroseconds") <= number(policy, "maxMicroseconds"))
+        }
+        let unknown = try program.run("bench", "decision", "--policies", "nonsense")
+        #expect(unknown.status == 1 && unknown.complaint.contains("lotus-utilization"))
+    }
+
     @Test("messages prints speeds of both worlds and counts every message")
     func messages() throws {
         let outcome = try program.run(

@@ -225,6 +225,32 @@ struct ClusterSchedulerTests {
         #expect(try diagnosis(scheduler).running.isEmpty)
     }
 
+    /// The word for a held slot may come before the loss of its worker is noticed, so that the assignment is
+    /// lost on its way, or after.
+    @Test(
+        "a held slot that is supplied while its worker is out of reach ends for the owner and is free again",
+        arguments: [1, 30])
+    func suppliedWhileCutOff(seconds: Int) throws {
+        let (scheduler, owner) = try boot(lease: .seconds(600))
+        let worker = try addWorker("w1", host: "h1", slots: 1)
+        var held = request(1)
+        held.isHeld = true
+        scheduler.tell(.submit(held, host: "h1", replyTo: owner))
+        world.run(until: .zero + .seconds(10))
+        let miner = try #require(world.node("miner"))
+        world.partition([worker], from: [miner])
+        world.run(until: .zero + .seconds(10 + seconds))
+        scheduler.tell(.supply(request(1)))
+        world.run(until: .zero + .seconds(60))
+        #expect(runner.started.isEmpty && log.failed.isEmpty)
+        world.heal([worker], and: [miner])
+        world.run(until: .zero + .seconds(120))
+        #expect(runner.started.isEmpty && log.failed.map(\.sector.number) == [1])
+        scheduler.tell(.submit(request(2), host: "h1", replyTo: owner))
+        world.run(until: .zero + .seconds(300))
+        #expect(log.finished.map(\.sector.number) == [2])
+    }
+
     @Test("a cancelled task is stopped on its worker and frees the slot")
     func cancel() throws {
         let (scheduler, owner) = try boot()

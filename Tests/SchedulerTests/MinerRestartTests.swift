@@ -25,7 +25,13 @@ private final class SlowRunner: TaskRunner, @unchecked Sendable {
             case .preCommit2: .preCommit2(unsealedCommitment: bytes, sealedCommitment: bytes)
             case .commit1: .commit1(form: .modelled, proof: [1])
             case .commit2: .commit2(form: .modelled, proof: [2])
-            case .finalize: .finalize(store: "long-term")
+            case .finalize, .finalizeReplicaUpdate: .finalize(store: "long-term")
+            case .addPieces: .addPiece(unsealedCommitment: bytes, paddedBytes: 2048)
+            case .replicaUpdate:
+                .replicaUpdate(unsealedCommitment: bytes, sealedCommitment: [UInt8](repeating: 8, count: 32))
+            case .proveReplicaUpdate: .proveReplicaUpdate(proof: [3])
+            case .releaseKey, .remove, .download: .completed
+            case .windowPoSt: .windowPoSt(proof: [4], skipped: [])
             }
         world.at(world.now + .seconds(100)) { reportTo.tell(.finished(call, .done(outcome))) }
     }

@@ -38,33 +38,92 @@ struct StorageIndexTests {
 
     private func key(_ number: UInt64) -> SectorKey { SectorKey(miner: 1000, number: number) }
 
-    @Test("sectors spread over the least loaded stores, in order of arrival, and wait when all are full")
-    func spread() throws {
+    @Test("room is given where it was asked for, until the store is full, and a refusal says what is full")
+    func refusals() throws {
         let (index, owner) = try boot()
         for name in ["a", "b"] {
             index.tell(
                 .attach(StoreInfo(name: name, host: "host-\(name)", capacityBytes: 1000, sealingCountMax: 2)))
         }
-        for number in 1...6 as ClosedRange<UInt64> {
-            index.tell(.reserve(key(number), bytes: 100, replyTo: owner))
+        for number in 1...3 as ClosedRange<UInt64> {
+            index.tell(.reserve(key(number), bytes: 100, at: "a", owner: owner, replyTo: owner))
         }
+        index.tell(.reserve(key(4), bytes: 1001, at: "b", owner: owner, replyTo: owner))
+        index.tell(.reserve(key(5), bytes: 1, at: "c", owner: owner, replyTo: owner))
         world.runUntilIdle()
-        let granted = heard.events.compactMap { event -> String? in
-            guard case .reserved(let key, let store, _) = event else { return nil }
-            return "\(key.number)\(store)"
+        let granted = heard.events.compactMap { event -> UInt64? in
+            guard case .reserved(let key, _, _) = event else { return nil }
+            return key.number
         }
-        #expect(granted == ["1a", "2b", "3a", "4b"])
-        index.tell(.release(key(2)))
+        #expect(granted == [1, 2])
+        let refused = heard.events.compactMap { event -> Refusal.Code? in
+            guard case .refused(_, _, let refusal) = event else { return nil }
+            return refusal.code
+        }
+        #expect(refused == [.sealingCount, .storeFull, .storeMissing])
+    }
+
+    @Test("stores of one file system share its room, and a store's settings close it")
+    func sharedFileSystem() throws {
+        let (index, owner) = try boot()
+        let pool = HostInfo.FileSystem(id: "pool", capacityBytes: 150, freeBytes: 150)
+        for name in ["a", "b"] {
+            index.tell(
+                .attach(
+                    StoreInfo(
+                        name: name, host: "h", capacityBytes: 1000, sealingCountMax: 0, fileSystem: pool)))
+        }
+        index.tell(
+            .attach(
+                StoreInfo(name: "c", host: "h", capacityBytes: 1000, sealingCountMax: 0, isReadOnly: true)))
+        index.tell(.reserve(key(1), bytes: 100, at: "a", owner: owner, replyTo: owner))
+        index.tell(.reserve(key(2), bytes: 100, at: "b", owner: owner, replyTo: owner))
+        index.tell(.reserve(key(3), bytes: 1, at: "c", owner: owner, replyTo: owner))
+        index.tell(.setOnline(store: "b", false))
+        index.tell(.reserve(key(4), bytes: 1, at: "b", owner: owner, replyTo: owner))
         world.runUntilIdle()
-        #expect(heard.events.last == .reserved(key(5), store: "b", host: "host-b"))
+        let codes = heard.events.compactMap { event -> Refusal.Code? in
+            guard case .refused(_, _, let refusal) = event else { return nil }
+            return refusal.code
+        }
+        #expect(codes == [.fileSystemFull, .storeClosed, .storeMissing])
+    }
+
+    @Test("a move takes room at both ends until the files are declared at the other, and its owner hears")
+    func moves() throws {
+        let (index, owner) = try boot()
+        for name in ["a", "b"] {
+            index.tell(.attach(StoreInfo(name: name, host: name, capacityBytes: 100, sealingCountMax: 0)))
+        }
+        index.tell(.reserve(key(1), bytes: 100, at: "a", owner: owner, replyTo: nil))
+        index.tell(.reserveMove(key(1), to: "b", replyTo: owner))
+        index.tell(.reserve(key(2), bytes: 1, at: "b", owner: owner, replyTo: nil))
+        #expect(try reservedBytes(index) == [100, 100])
+        index.tell(.declare(key(1), store: "b"))
+        index.tell(.declare(key(1), store: "b"))
+        #expect(try reservedBytes(index) == [0, 100])
+        world.runUntilIdle()
+        #expect(heard.events.filter { $0 == .moved(key(1), store: "b", host: "b") }.count == 1)
+        index.tell(.reserveMove(key(1), to: "a", replyTo: owner))
+        index.tell(.cancelMove(key(1), to: "a"))
+        index.tell(.cancelMove(key(1), to: "a"))
+        #expect(try reservedBytes(index) == [0, 100])
+        index.tell(.release(key(1)))
+        #expect(try reservedBytes(index) == [0, 0])
+    }
+
+    private func reservedBytes(_ index: Ref<StorageMessage>) throws -> [UInt64] {
+        let answer: StorageEvent = try world.ask(index) { .list(replyTo: $0) }
+        guard case .stores(let states) = answer else { return [] }
+        return states.map(\.reservedBytes)
     }
 
     @Test("asking twice is answered twice and counted once; releasing twice frees once")
     func idempotent() throws {
         let (index, owner) = try boot()
         index.tell(.attach(StoreInfo(name: "a", host: "h", capacityBytes: 150, sealingCountMax: 0)))
-        index.tell(.reserve(key(1), bytes: 100, replyTo: owner))
-        index.tell(.reserve(key(1), bytes: 100, replyTo: owner))
+        index.tell(.reserve(key(1), bytes: 100, at: "a", owner: owner, replyTo: nil))
+        index.tell(.reserve(key(1), bytes: 100, at: "a", owner: owner, replyTo: nil))
         world.runUntilIdle()
         #expect(heard.events.count == 2)
         var stores: StorageEvent = try world.ask(index) { .list(replyTo: $0) }
@@ -93,7 +152,8 @@ struct StorageIndexTests {
             index.tell(.attach(StoreInfo(name: name, host: name, capacityBytes: 1000, sealingCountMax: 0)))
         }
         for number in 1...4 as ClosedRange<UInt64> {
-            index.tell(.reserve(key(number), bytes: 1, replyTo: owner))
+            index.tell(
+                .reserve(key(number), bytes: 1, at: number % 2 == 1 ? "a" : "b", owner: owner, replyTo: nil))
         }
         world.runUntilIdle()
         heard.events = []
@@ -119,7 +179,15 @@ struct StorageIndexTests {
         for _ in 0..<300 {
             let sector = key(UInt64(random.index(below: 40)))
             if random.happens(0.6) {
-                index.tell(.reserve(sector, bytes: UInt64(1 + random.index(below: 200)), replyTo: owner))
+                let store = "s\(random.index(below: 3))"
+                if random.happens(0.7) {
+                    let bytes = UInt64(1 + random.index(below: 200))
+                    index.tell(.reserve(sector, bytes: bytes, at: store, owner: owner, replyTo: nil))
+                } else if random.happens(0.5) {
+                    index.tell(.reserveMove(sector, to: store, replyTo: owner))
+                } else {
+                    index.tell(.cancelMove(sector, to: store))
+                }
             } else {
                 index.tell(.release(sector))
             }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chain
+import Foundation
 import Kernel
 import Scheduler
 import Sim
@@ -8,6 +9,13 @@ import Testing
 @Suite("A devnet under drawn faults")
 struct ClusterFaultTests {
     private static let sectorCount = 24
+    /// The usual fifty, or those that `SIM_SEED` names: `7`, or `51-300` for a longer search.
+    private static let seeds: [UInt64] = {
+        let named = ProcessInfo.processInfo.environment["SIM_SEED"] ?? ""
+        let ends = named.split(separator: "-").compactMap { UInt64($0) }
+        guard let first = ends.first, let last = ends.last, first <= last else { return Array(1...50) }
+        return Array(first...last)
+    }()
     private static let faultsEnd = Instant(seconds: 3 * 3600)
 
     private struct Outcome: Hashable {
@@ -24,7 +32,9 @@ struct ClusterFaultTests {
         let cluster = try SimulatedCluster(
             Clusters.devnet(sectorCount: Self.sectorCount),
             options: .init(
-                seed: seed, traceDetail: .content, encodesNetworkMessages: true, checksInvariants: true))
+                // Half of the seeds try each of two policies.
+                seed: seed, policy: seed % 2 == 0 ? SealyardPolicy.name : nil, traceDetail: .content,
+                encodesNetworkMessages: true, checksInvariants: true))
         let nodes =
             [SimulatedCluster.chainNode, SimulatedCluster.minerNode] + cluster.plan.processes.map(\.node)
         var random = cluster.world.random(named: "faults")
@@ -45,7 +55,7 @@ struct ClusterFaultTests {
                 .map(\.key.description))
     }
 
-    @Test("every pledged sector ends in Proving, or is given up with a reason", arguments: UInt64(1)...50)
+    @Test("every pledged sector ends in Proving, or is given up with a reason", arguments: Self.seeds)
     func ends(seed: UInt64) throws {
         let outcome = try run(seed: seed)
         #expect(outcome.pledged == Self.sectorCount)

@@ -7,6 +7,10 @@ extension ChainMessage {
     package var wireByteEstimate: Int {
         switch self {
         case .proveCommit(let message, _): 256 + message.proof.count
+        case .proveCommitBatch(_, let messages, _): messages.reduce(256) { $0 + 64 + $1.proof.count }
+        case .preCommitBatch(_, let messages, _): 256 + 256 * messages.count
+        case .terminateBatch(_, let keys, _), .standings(let keys, _): 256 + 16 * keys.count
+        case .replicaUpdate(let message, _): 256 + message.proof.count
         default: 256
         }
     }
@@ -14,8 +18,10 @@ extension ChainMessage {
     /// Questions need no more than reading.
     package var permission: Permission {
         switch self {
-        case .head, .ticket, .seed, .sector, .sectors: .read
-        case .preCommit, .proveCommit, .epochReached: .admin
+        case .head, .ticket, .seed, .sector, .sectors, .baseFee, .standings, .reach: .read
+        case .preCommit, .proveCommit, .preCommitBatch, .proveCommitBatch, .terminateBatch, .replicaUpdate,
+            .epochReached:
+            .admin
         }
     }
 }

@@ -17,6 +17,21 @@ package enum ChainMessage: Message {
     case seed(SectorKey, replyTo: Ref<ChainEvent>)
     /// Proves a pre-committed sector; answered when it has landed with confidence, or was refused.
     case proveCommit(SectorProveCommit, replyTo: Ref<ChainEvent>)
+    /// Puts many pre-commitments on the chain in one message: all land or none. Answered with `accepted`, and
+    /// with `landed` when it has landed with confidence; or with `rejected`.
+    case preCommitBatch(ChainBatch, [SectorPreCommit], replyTo: Ref<ChainEvent>)
+    /// Proves many sectors in one message, answered as ``preCommitBatch(_:_:replyTo:)``.
+    case proveCommitBatch(ChainBatch, [SectorProveCommit], replyTo: Ref<ChainEvent>)
+    /// Ends many sectors before their time in one message, answered as ``preCommitBatch(_:_:replyTo:)``.
+    case terminateBatch(ChainBatch, [SectorKey], replyTo: Ref<ChainEvent>)
+    /// Puts new data into a proven sector; answered with `accepted` and `updated`, or `refused`.
+    case replicaUpdate(SectorReplicaUpdate, replyTo: Ref<ChainEvent>)
+    /// What a unit of gas costs at the head.
+    case baseFee(replyTo: Ref<ChainEvent>)
+    /// What the chain knows of each of these sectors, what is about to land included.
+    case standings([SectorKey], replyTo: Ref<ChainEvent>)
+    /// Answered when the chain has reached the epoch; one such wait a sector.
+    case reach(SectorKey, epoch: Int64, replyTo: Ref<ChainEvent>)
     /// What the chain knows of a sector.
     case sector(SectorKey, replyTo: Ref<ChainEvent>)
     /// All sectors of a miner, in order of number; at most `limit`.
@@ -31,8 +46,8 @@ package enum ChainMessage: Message {
 package enum ChainEvent: Message, Hashable {
     /// The head's epoch.
     case head(epoch: Int64)
-    /// A ticket and the epoch it was drawn at.
-    case ticket(SectorKey, randomness: [UInt8], epoch: Int64)
+    /// A ticket, the epoch it was drawn at, and the chain's head.
+    case ticket(SectorKey, randomness: [UInt8], epoch: Int64, head: Int64)
     /// The pre-commitment is on the chain since `epoch`.
     case preCommitted(SectorKey, epoch: Int64)
     /// The interactive seed and the epoch it was drawn at.
@@ -41,6 +56,21 @@ package enum ChainEvent: Message, Hashable {
     case proven(SectorKey, epoch: Int64)
     /// The chain refused the latest request for this sector.
     case refused(SectorKey, ChainRefusal)
+    /// A message of that name is on its way and will land.
+    case accepted(String)
+    /// The message of that name landed at `epoch`.
+    case landed(String, epoch: Int64)
+    /// Nothing of the message of that name lands.
+    case rejected(String, ChainRefusal)
+    /// The sector has new data since `epoch`.
+    case updated(SectorKey, epoch: Int64)
+    /// The sector's deadline is open or next; it may be changed from `until` on.
+    case deadlineImmutable(SectorKey, until: Int64)
+    /// attoFIL for a unit of gas.
+    case baseFee(UInt64, head: Int64)
+    case standings([ChainStanding])
+    /// The chain has reached the epoch.
+    case reached(SectorKey, epoch: Int64)
     /// What the chain knows of a sector.
     case sector(SectorKey, ChainSectorState)
     /// Sectors in order of number.
@@ -145,6 +175,8 @@ package enum ChainSectorState: Sendable, Hashable, Codable {
     case active(epoch: Int64, expiration: Int64)
     /// Pre-committed and not proven in time.
     case expired(epoch: Int64)
+    /// Ended before its time.
+    case terminated(epoch: Int64)
 }
 
 /// One sector in a list.

@@ -17,6 +17,7 @@ package actor ChainNode: Component {
     private let store: (any ChainStore)?
     private let genesis: Instant
     private let waitCountMax: Int
+    private let baseFee: BaseFeeModel
     private var waits = WaitList()
     private var alarm: Alarm?
 
@@ -38,18 +39,20 @@ package actor ChainNode: Component {
     ///     than its process.
     ///   - limits: how much the chain holds.
     ///   - waitCountMax: waits held at once; one more is refused.
+    ///   - baseFee: what gas costs; 0.1 nanoFIL unless said otherwise.
     /// - Throws: ``ChainError`` where the parameters are out of range, or the store cannot be read, is
     ///   corrupt, or belongs to another chain.
     package init(
         home: Home, parameters: NetworkParameters, beacon: DevnetBeacon, verifier: any ProofVerifier,
         store: (any ChainStore)? = nil, genesis: Instant = .zero, limits: ChainState.Limits = .init(),
-        waitCountMax: Int = 1_000_000
+        waitCountMax: Int = 1_000_000, baseFee: BaseFeeModel = .constant(100_000_000)
     ) throws(ChainError) {
         self.home = home
         self.verifier = verifier
         self.store = store
         self.genesis = genesis
         self.waitCountMax = waitCountMax
+        self.baseFee = baseFee
         var state = try ChainState(parameters: parameters, beacon: beacon, limits: limits)
         if let store {
             let identity = ChainIdentity(
@@ -70,7 +73,7 @@ package actor ChainNode: Component {
         case .ticket(let key, let replyTo):
             answer(replyTo, about: key, context) { () throws(ChainRefusal) in
                 let ticket = try state.ticket(for: key, head: head)
-                return .ticket(key, randomness: ticket.randomness.bytes, epoch: ticket.epoch)
+                return .ticket(key, randomness: ticket.randomness.bytes, epoch: ticket.epoch, head: head)
             }
         case .preCommit(let preCommit, let replyTo):
             let verdict = state.consider(preCommit, head: head)
@@ -80,6 +83,27 @@ package actor ChainNode: Component {
         case .proveCommit(let proveCommit, let replyTo):
             let verdict = state.consider(proveCommit, head: head, verifier: verifier)
             try settle(verdict, .init(key: proveCommit.key, kind: .prove), replyTo, head, context)
+        case .preCommitBatch(let batch, let messages, let replyTo):
+            let verdict = state.consider(messages, head: head)
+            let gas = ChainBatch.Gas.preCommit
+            try settle(verdict, batch, messages.map(\.key), gas: gas, replyTo, head, context)
+        case .proveCommitBatch(let batch, let messages, let replyTo):
+            let verdict = state.consider(messages, head: head, verifier: verifier)
+            let gas = ChainBatch.Gas.proveCommit
+            try settle(verdict, batch, messages.map(\.key), gas: gas, replyTo, head, context)
+        case .terminateBatch(let batch, let keys, let replyTo):
+            let verdict = state.considerTerminations(keys, head: head)
+            try settle(verdict, batch, keys, gas: ChainBatch.Gas.terminate, replyTo, head, context)
+        case .replicaUpdate(let update, let replyTo):
+            let verdict = state.consider(update, head: head)
+            if case .refused = verdict {} else { replyTo.tell(.accepted(update.messageName)) }
+            try settle(verdict, .init(key: update.key, kind: .update), replyTo, head, context)
+        case .baseFee(let replyTo): replyTo.tell(.baseFee(baseFee.fee(at: head), head: head))
+        case .standings(let keys, let replyTo):
+            let known = keys.prefix(ChainState.batchCountMax)
+            replyTo.tell(.standings(known.map { state.standing(of: $0, head: head) }))
+        case .reach(let key, let epoch, let replyTo):
+            hold(.init(key: key, kind: .epoch(epoch)), until: epoch, replyTo, head, context)
         case .sector(let key, let replyTo):
             replyTo.tell(.sector(key, state.state(of: key, head: head)))
         case .sectors(let miner, let limit, let replyTo):
@@ -110,18 +134,57 @@ package actor ChainNode: Component {
             // A wait that has no room is refused before anything lands, so that a refusal is never half
             // true.
             guard hasRoom(for: name) else { return refuseForWaits(replyTo, name.key, context) }
-            try keep(entry)
+            try keep([entry])
             try state.apply(entry)
-            context.metrics.add(name.kind == .prove ? "chain.proven" : "chain.preCommitted")
+            context.metrics.add(
+                name.kind == .prove
+                    ? "chain.proven" : name.kind == .update ? "chain.updated" : "chain.preCommitted")
             hold(name, until: epoch + state.parameters.messageConfidence, replyTo, head, context)
         }
     }
 
-    private func keep(_ entry: ChainEntry) throws(ChainError) {
+    /// A message for many sectors: all of it is stored and lands together, or nothing.
+    private func settle(
+        _ verdict: ChainState.BatchVerdict, _ batch: ChainBatch, _ keys: [SectorKey], gas: UInt64,
+        _ replyTo: Ref<ChainEvent>, _ head: Int64, _ context: Context<ChainMessage>
+    ) throws {
+        let landing: Int64
+        switch verdict {
+        case .refused(let refusal):
+            context.metrics.add("chain.refused")
+            replyTo.tell(.rejected(batch.name, refusal))
+            return
+        case .known(let epoch): landing = epoch
+        case .new(let entries, let epoch):
+            let fee = ChainBatch.fee(gas: gas, count: keys.count, baseFee: baseFee.fee(at: head))
+            if let most = batch.feeMax, fee > most {
+                let refusal = ChainRefusal.illegalState(
+                    "\(keys.count) sectors cost \(fee) attoFIL at the present base fee; "
+                        + "the message pays \(most) at most")
+                replyTo.tell(.rejected(batch.name, refusal))
+                return
+            }
+            guard waits.count < waitCountMax else {
+                let refusal = ChainRefusal.illegalState("\(waits.count) requests wait for an epoch already")
+                replyTo.tell(.rejected(batch.name, refusal))
+                return
+            }
+            try keep(entries)
+            for entry in entries { try state.apply(entry) }
+            context.metrics.add("chain.messages")
+            landing = epoch
+        }
+        replyTo.tell(.accepted(batch.name))
+        let name = WaitList.Name(key: keys[0], kind: .batch(batch.name, landing: landing))
+        hold(name, until: landing + state.parameters.messageConfidence, replyTo, head, context)
+    }
+
+    private func keep(_ entries: [ChainEntry]) throws(ChainError) {
         guard let store else { return }
-        let bytes = try entry.storedBytes()
+        var bytes: [[UInt8]] = []
+        for entry in entries { bytes.append(try entry.storedBytes()) }
         do {
-            try store.append([bytes])
+            try store.append(bytes)
         } catch {
             throw ChainError(.storeFailed, "the chain's store did not take an entry: \(error)")
         }
@@ -181,6 +244,9 @@ package actor ChainNode: Component {
             switch name.kind {
             case .preCommit: return .preCommitted(key, epoch: try state.preCommitEpoch(of: key))
             case .prove: return .proven(key, epoch: try state.provenEpoch(of: key))
+            case .update: return .updated(key, epoch: try state.updateEpoch(of: key))
+            case .epoch(let epoch): return .reached(key, epoch: epoch)
+            case .batch(let message, let landing): return .landed(message, epoch: landing)
             case .seed:
                 let seed = try state.seed(for: key, head: head)
                 return .seed(key, randomness: seed.randomness.bytes, epoch: seed.epoch)

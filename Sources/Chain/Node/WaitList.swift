@@ -8,6 +8,10 @@ struct WaitList {
         case preCommit
         case seed
         case prove
+        case update
+        case epoch(Int64)
+        /// A message for many sectors.
+        case batch(String, landing: Int64)
     }
 
     /// A sector and what is waited for; a repeat has the same name and takes the earlier one's place.

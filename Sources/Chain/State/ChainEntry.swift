@@ -10,6 +10,10 @@ package enum ChainEntry: Sendable, Hashable, Codable {
     case preCommitted(SectorKey, PreCommitRecord)
     /// A proof landed at an epoch.
     case proven(SectorKey, epoch: Int64)
+    /// New data landed in a proven sector; 32 bytes each.
+    case updated(SectorKey, commR: Commitment, commD: Commitment, epoch: Int64)
+    /// A sector was ended before its time.
+    case terminated(SectorKey, epoch: Int64)
 
     /// The stored form.
     ///

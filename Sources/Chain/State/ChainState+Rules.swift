@@ -114,9 +114,17 @@ extension ChainState {
         return epoch
     }
 
+    /// The epoch at which a sector's latest replica update landed.
+    ///
+    /// - Throws: ``ChainRefusal`` where there is none.
+    package func updateEpoch(of key: SectorKey) throws(ChainRefusal) -> Int64 {
+        guard let epoch = sector(key)?.updateEpoch else { throw .notFound("sector \(key) was not updated") }
+        return epoch
+    }
+
     // MARK: Checks
 
-    private func address(of key: SectorKey) throws(ChainRefusal) -> ActorAddress {
+    func address(of key: SectorKey) throws(ChainRefusal) -> ActorAddress {
         guard key.isWellFormed else {
             throw .illegalArgument("the numbers of a miner and of a sector are below 2^63")
         }

@@ -24,6 +24,10 @@ package struct ChainState: Sendable {
         var preCommit: PreCommitRecord
         /// The epoch at which its proof landed.
         var provenEpoch: Int64?
+        /// The epoch at which its latest replica update landed.
+        var updateEpoch: Int64?
+        /// The epoch at which it was ended.
+        var terminatedEpoch: Int64?
     }
 
     /// One miner's sectors: by number, and the numbers in order.
@@ -98,6 +102,20 @@ package struct ChainState: Sendable {
             miners[key.miner]?.sectors[key.number]?.provenEpoch = epoch
             provenCount += 1
             latestLanding = max(latestLanding, epoch)
+        case .updated(let key, let commR, let commD, let epoch):
+            guard let known = sector(key), let proven = known.provenEpoch, known.terminatedEpoch == nil,
+                epoch > proven
+            else { throw ChainError(.corruptStore, "sector \(key) cannot have been updated at \(epoch)") }
+            miners[key.miner]?.sectors[key.number]?.preCommit.commR = commR
+            miners[key.miner]?.sectors[key.number]?.preCommit.commD = commD
+            miners[key.miner]?.sectors[key.number]?.updateEpoch = epoch
+            latestLanding = max(latestLanding, epoch)
+        case .terminated(let key, let epoch):
+            guard let known = sector(key), let proven = known.provenEpoch, known.terminatedEpoch == nil,
+                epoch > proven
+            else { throw ChainError(.corruptStore, "sector \(key) cannot have ended at \(epoch)") }
+            miners[key.miner]?.sectors[key.number]?.terminatedEpoch = epoch
+            latestLanding = max(latestLanding, epoch)
         }
     }
 
@@ -131,6 +149,7 @@ package struct ChainState: Sendable {
 
     private func state(of sector: Sector, head: Int64) -> ChainSectorState {
         let landed = sector.preCommit.epoch
+        if let ended = sector.terminatedEpoch, ended <= head { return .terminated(epoch: ended) }
         if let proven = sector.provenEpoch, proven <= head {
             return .active(epoch: proven, expiration: sector.preCommit.expiration)
         }

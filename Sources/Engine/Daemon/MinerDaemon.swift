@@ -62,7 +62,7 @@ package struct MinerDaemon: Sendable {
                 miner: options.miner, proof: UInt64(options.proof.number), makesSNARK: false),
             scheduler: Self.schedulerOptions(lease: options.lease),
             policy: options.policy, chain: chain,
-            store: store, limits: .init(retryPause: .seconds(2)),
+            store: store, limits: .init(retryPause: .seconds(2), network: options.network),
             sealingBytes: SealingFootprint.bytes(sectorBytes: size.bytes, layerCount: size.shape.layerCount),
             lifetimeEpochs: options.network.defaultSectorLifetime, askAgainAfter: .seconds(10))
         components = try assembly.boot(on: node.world)

@@ -32,6 +32,15 @@ package final class SQLiteSectorStore: SectorStore {
                             record BLOB NOT NULL, PRIMARY KEY (miner, number)
                         ) STRICT, WITHOUT ROWID
                         """)
+                try database.execute(
+                    sql: """
+                        CREATE TABLE IF NOT EXISTS sector_log (
+                            id INTEGER PRIMARY KEY, miner INTEGER NOT NULL, number INTEGER NOT NULL,
+                            entry BLOB NOT NULL
+                        ) STRICT
+                        """)
+                try database.execute(
+                    sql: "CREATE INDEX IF NOT EXISTS sector_log_of ON sector_log (miner, number, id)")
             }
         } catch {
             throw EngineError(
@@ -39,9 +48,22 @@ package final class SQLiteSectorStore: SectorStore {
         }
     }
 
-    package func save(_ record: SectorRecord) throws {
+    package func save(_ record: SectorRecord) throws { try save(record, entry: nil) }
+
+    package func save(_ record: SectorRecord, _ entry: SectorLogEntry) throws {
+        try save(record, entry: Data(try WireEncoder.encode(entry)))
+    }
+
+    private func save(_ record: SectorRecord, entry: Data?) throws {
         let blob = Data(try WireEncoder.encode(record))
         try database.write { database in
+            if let entry {
+                try database.execute(
+                    sql: "INSERT INTO sector_log (miner, number, entry) VALUES (?, ?, ?)",
+                    arguments: [
+                        Int64(bitPattern: record.key.miner), Int64(bitPattern: record.key.number), entry,
+                    ])
+            }
             try database.execute(
                 sql: """
                     INSERT INTO sector (miner, number, state, record) VALUES (?, ?, ?, ?)
@@ -71,5 +93,17 @@ package final class SQLiteSectorStore: SectorStore {
         }
         guard let blob else { return nil }
         return try WireDecoder.decode(SectorRecord.self, from: [UInt8](blob))
+    }
+
+    package func log(_ key: SectorKey, limit: Int) throws -> [SectorLogEntry] {
+        let blobs = try database.read { database in
+            try Data.fetchAll(
+                database,
+                sql: "SELECT entry FROM sector_log WHERE miner = ? AND number = ? ORDER BY id DESC LIMIT ?",
+                arguments: [
+                    Int64(bitPattern: key.miner), Int64(bitPattern: key.number), max(0, limit),
+                ])
+        }
+        return try blobs.reversed().map { try WireDecoder.decode(SectorLogEntry.self, from: [UInt8]($0)) }
     }
 }

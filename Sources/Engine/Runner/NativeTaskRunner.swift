@@ -128,11 +128,59 @@ package final class NativeTaskRunner: TaskRunner {
             throw TaskFailure(
                 cause: .invalidRequest,
                 message: "this build proves by vanilla openings; it has no SNARK prover for Commit2")
+        case .addPieces(let pieces, let fills, let isUpdate):
+            guard !isUpdate else { throw Self.unsupported(request) }
+            return try addPieces(pieces, fills: fills, sector, pipeline)
+        case .remove(onlyUpdate: false):
+            try sealing.remove(sector)
+            try longTerm.remove(sector)
+            return .completed
+        case .remove, .replicaUpdate, .proveReplicaUpdate, .finalizeReplicaUpdate, .releaseKey, .download,
+            .windowPoSt:
+            throw Self.unsupported(request)
         case .finalize:
             try pipeline.finalize(keepUnsealed: true)
             try sealing.move(sector, to: longTerm)
             return .finalize(store: longTerm.root)
         }
+    }
+
+    private static func unsupported(_ request: TaskRequest) -> TaskFailure {
+        TaskFailure(
+            cause: .invalidRequest,
+            message:
+                "this build has no native kernel for \(request.id.type.rawValue); "
+                + "give the task to another worker"
+        )
+    }
+
+    /// Writes the sector's pieces from the first: what an interrupted try left is never trusted.
+    private func addPieces(
+        _ pieces: [PieceDeal], fills: Bool, _ sector: SectorIdentity, _ pipeline: SealPipeline
+    ) throws -> TaskOutcome {
+        try sealing.remove(sector)
+        var notes = SectorNotes()
+        for piece in pieces {
+            guard let path = piece.path else {
+                throw TaskFailure(
+                    cause: .invalidRequest,
+                    message: "a piece of \(piece.paddedBytes) bytes names no file; give its path")
+            }
+            let added = try pipeline.addPiece(
+                .wholeFile(path), paddedSize: piece.paddedBytes, existing: notes.pieces)
+            guard added.piece.commP.bytes == piece.commitment else {
+                throw TaskFailure(
+                    cause: .invalidRequest,
+                    message: "\(path) is not the piece of its deal: its commitment is another")
+            }
+            notes.pieces = added.pieces
+        }
+        if fills { notes.pieces += try pipeline.fillWithZeros(existing: notes.pieces) }
+        try notes.save(sealing.notes(of: sector))
+        let size = sector.proof.sectorSize
+        guard fills else { return .addPiece(unsealedCommitment: [], paddedBytes: size.bytes) }
+        let commD = try CommD.compute(pieces: notes.pieces, sectorSize: size)
+        return .addPiece(unsealedCommitment: commD.bytes, paddedBytes: size.bytes)
     }
 
     private func addPiece(

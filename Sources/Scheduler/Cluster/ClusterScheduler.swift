@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Chain
 package import Kernel
 private import Logging
-private import OrderedCollections
+internal import OrderedCollections
 
 /// Places tasks on workers by a policy, and makes sure that each ends: done, failed, or given to another
 /// worker.
 ///
-/// A running call is a lease of its worker. When the worker is lost the lease runs on for a while: a worker
-/// that comes back says what it runs and the calls are attached again. When the lease ends, its tasks fail
-/// with `infrastructureLost`, its store is declared lost, and the sectors decide how far they must go back.
+/// A running call is a lease of its worker, and of concrete things of its host. When the worker is lost the
+/// lease runs on for a while: a worker that comes back says what it runs and the calls are attached again.
+/// When the lease ends, its tasks fail with `infrastructureLost`, its store is declared lost, and the
+/// sectors decide how far they must go back.
 package actor ClusterScheduler: Component {
     /// How the scheduler behaves.
     package struct Options: Sendable {
@@ -23,12 +25,24 @@ package actor ClusterScheduler: Component {
         package var startGrace: Duration
         /// The accounts are checked after every message: for tests and simulation.
         package var checksInvariants: Bool
-        /// Told of every task that comes, starts and ends.
+        /// Told of every task that comes, starts and ends, and of every decision.
         package var observer: (any TaskObserver)?
+        /// Bytes that a sector takes on its sealing store; what a move needs.
+        package var sealingBytes: UInt64
+        /// Durations to expect until some were measured.
+        package var durations: [TaskType: Duration]
+        package var resources: ResourceTable
+        /// Decisions that are kept to be asked for.
+        package var decisionCountMax: Int
+        /// Failures of computation of a kind for one sector after which trying again is called useless.
+        package var tryCountMax: [TaskType: Int]
 
         package init(
             pacing: [Pacing] = [], lease: Duration = .seconds(60), sayAgainAfter: Duration = .seconds(10),
-            startGrace: Duration = .zero, checksInvariants: Bool = false, observer: (any TaskObserver)? = nil
+            startGrace: Duration = .zero, checksInvariants: Bool = false, observer: (any TaskObserver)? = nil,
+            sealingBytes: UInt64 = 0, durations: [TaskType: Duration] = [:],
+            resources: ResourceTable = .standard, decisionCountMax: Int = 1_000,
+            tryCountMax: [TaskType: Int] = [.commit2: 3]
         ) {
             self.pacing = pacing
             self.lease = lease
@@ -36,10 +50,15 @@ package actor ClusterScheduler: Component {
             self.startGrace = startGrace
             self.checksInvariants = checksInvariants
             self.observer = observer
+            self.sealingBytes = sealingBytes
+            self.durations = durations
+            self.resources = resources
+            self.decisionCountMax = decisionCountMax
+            self.tryCountMax = tryCountMax
         }
     }
 
-    private struct Worker {
+    struct Worker {
         var index: Int
         var info: WorkerInfo
         var ref: Ref<WorkerMessage>
@@ -49,33 +68,35 @@ package actor ClusterScheduler: Component {
         var calls: OrderedDictionary<CallID, RunningCall> = [:]
     }
 
-    private struct RunningCall {
-        /// What was assigned; `nil` for a call that was taken over from an earlier incarnation.
-        let request: TaskRequest?
-        let since: Instant
-    }
-
     package nonisolated let home: Home
-    private let options: Options
-    private var policy: any SchedulingPolicy
-    private let policyName: String
-    private let storage: Ref<StorageMessage>
-    private var view: ClusterView
-    private var workers: OrderedDictionary<String, Worker> = [:]
-    private var owners: [TaskID: Ref<TaskEvent>] = [:]
-    private var callOf: [TaskID: (call: CallID, worker: String)] = [:]
-    private var sequence: UInt64 = 0
+    let options: Options
+    var policy: any SchedulingPolicy
+    let policyName: String
+    let storage: Ref<StorageMessage>
+    var storageReplies: Ref<StorageEvent>?
+    let view: ClusterView
+    var workers: OrderedDictionary<String, Worker> = [:]
+    var owners: [TaskID: Ref<TaskEvent>] = [:]
+    var callOf: [TaskID: (call: CallID, worker: String)] = [:]
+    var sequence: UInt64 = 0
     /// Starts at a random number, so that no call of this incarnation equals one of an earlier.
-    private var callCount: UInt64 = 0
+    var callCount: UInt64 = 0
     private var firstCall: UInt64 = 0
     /// Results that came before their sector asked: it was made anew with the miner and asks again.
     private var early: OrderedDictionary<TaskID, TaskResult> = [:]
-    private var placesFrom: Instant = .zero
-    private var sessionCount: UInt64 = 0
-    private var paceTimer: (id: TimerID, at: Instant)?
+    private var failures: [SectorKey: [Int]] = [:]
+    var placesFrom: Instant = .zero
+    var sessionCount: UInt64 = 0
+    var paceTimer: (id: TimerID, at: Instant)?
     /// Calls that were assigned and not answered yet, with their workers, oldest first.
-    private var untaken: OrderedDictionary<CallID, String> = [:]
-    private var sayAgainTimer: TimerID?
+    var untaken: OrderedDictionary<CallID, String> = [:]
+    var sayAgainTimer: TimerID?
+    var rooms = RoomBook()
+    var moves = MoveBook()
+    var controls = ControlBook()
+    /// What a policy said of a task that it holds back, and what became of its last wish.
+    var holds: [TaskID: String] = [:]
+    var placements: PlacementLog
 
     package init(
         home: Home, policy: any SchedulingPolicy, storage: Ref<StorageMessage>, options: Options = Options()
@@ -85,7 +106,11 @@ package actor ClusterScheduler: Component {
         self.storage = storage
         self.options = options
         policyName = type(of: policy).name
-        view = ClusterView(pacing: options.pacing)
+        view = ClusterView(
+            pacing: options.pacing, resources: options.resources,
+            profiles: TaskProfiles(hints: options.durations),
+            sealingBytes: options.sealingBytes)
+        placements = PlacementLog(countMax: options.decisionCountMax)
     }
 
     /// Results that are held for sectors that have not asked yet; the oldest gives way.
@@ -94,31 +119,59 @@ package actor ClusterScheduler: Component {
     package func started(_ context: Context<SchedulerMessage>) {
         callCount = context.random.next() >> 16
         firstCall = callCount
+        let replies = context.adapter("storage", from: StorageEvent.self) { .storage($0) }
+        storageReplies = replies
+        storage.tell(.subscribe(replies))
         guard options.startGrace > .zero else { return }
         placesFrom = context.now + options.startGrace
         context.schedule(at: placesFrom, .graceOver)
     }
 
     package func receive(_ message: SchedulerMessage, _ context: Context<SchedulerMessage>) {
+        if handle(message, context) { place(context) }
+        reportQuiet()
+        if options.checksInvariants { view.checkInvariants() }
+    }
+
+    /// Takes a message; `false` where it changes nothing that placing looks at.
+    private func handle(_ message: SchedulerMessage, _ context: Context<SchedulerMessage>) -> Bool {
         switch message {
         case .submit(let request, let host, let owner): submit(request, host: host, owner, context)
+        case .supply(let request): supply(request, context)
         case .cancel(let id): cancel(id, context.now)
+        case .admit(let sector, let bytes, let isDeal, let deadline, let priority, let owner):
+            sequence += 1
+            let wish = AdmissionRequest(
+                sector: sector, bytes: bytes, isDeal: isDeal, deadline: deadline, priority: priority,
+                since: context.now, sequence: sequence)
+            admit(wish, owner)
+        case .withdraw(let sector): withdraw(sector)
         case .workerJoined(let info, let ref, let id, let store, let running, let finished):
             join(info, ref, id, running: running, finished: finished, context)
             if let store { storage.tell(.attach(store)) }
-        case .taken(let call): taken(call, context)
-        case .sayAgain: sayAgain(context)
+        case .taken(let call):
+            taken(call, context)
+            return false
+        case .sayAgain:
+            sayAgain(context)
+            return false
         case .workerGone(let name, let session, let reason): gone(name, session, reason, context)
         case .leaseExpired(let name, let session): expire(name, session, context)
+        case .fetched(let name, let call): fetched(name, call, context.now)
         case .report(let name, let call, let result): report(name, call, result, context.now)
+        case .storage(let event): return heard(event, context)
         case .paceDue: paceTimer = nil
         case .graceOver: break
+        case .control(let order, let asker): control(order, asker)
+        case .abort(let id, let asker): abort(id, asker, context.now)
         case .diagnose(let asker):
             asker.tell(.diagnosis(diagnosis(context)))
-            return
+            return false
+        case .decisions(let limit, let asker):
+            asker.tell(.decisions(placements.latest(min(limit, options.decisionCountMax))))
+            return false
         }
-        place(context)
-        if options.checksInvariants { view.checkInvariants() }
+        return true
     }
 
     // MARK: Tasks
@@ -127,8 +180,15 @@ package actor ClusterScheduler: Component {
         _ request: TaskRequest, host: String?, _ owner: Ref<TaskEvent>, _ context: Context<SchedulerMessage>
     ) {
         owners[request.id] = owner
-        if let (_, worker) = callOf[request.id] {
-            owner.tell(.started(request.id, worker: worker))
+        if let (call, worker) = callOf[request.id] {
+            guard workers[worker]?.calls[call]?.isHeld == true else {
+                owner.tell(.started(request.id, worker: worker))
+                return
+            }
+            // Where room for its files is still asked for, the slot is granted with it.
+            if workers[worker]?.calls[call]?.isReserving == false {
+                owner.tell(.granted(request.id, worker: worker))
+            }
             return
         }
         if let result = early.removeValue(forKey: request.id) {
@@ -138,16 +198,37 @@ package actor ClusterScheduler: Component {
         }
         guard !view.contains(request.id) else { return }
         sequence += 1
+        // Where its files are is known better here, if they were moved since the sector asked for room.
+        let known = rooms.place(of: request.id.sector)
+        let place = known?.host ?? host
+        if known == nil, request.work.type.needsFiles, host != nil {
+            view.heldMoves[request.id.sector] = .distantFuture
+        }
         view.add(
-            WaitingTask(
-                request: request, host: request.work.type.needsFiles ? host : nil, since: context.now,
-                sequence: sequence))
+            request, host: request.work.type.needsFiles ? place : nil, since: context.now, sequence: sequence)
         options.observer?.taskQueued(request.id, at: context.now)
+    }
+
+    /// The owner of a held slot has said what to do: only now does the worker hear of it.
+    private func supply(_ request: TaskRequest, _ context: Context<SchedulerMessage>) {
+        guard let (call, name) = callOf[request.id], let worker = workers[name],
+            let running = worker.calls[call], running.isHeld, !running.isReserving,
+            var supplied = running.assignment
+        else { return }
+        supplied.request = request
+        supplied.request.isHeld = false
+        workers[name]?.calls[call]?.assignment = supplied
+        untaken[call] = name
+        // A lost worker says when it comes back what it runs. This call is not among it and fails as one of
+        // infrastructure then, so that the sector asks for another slot and keeps its ticket.
+        if !worker.isLost { worker.ref.tell(.assign(call, supplied)) }
+        owners[request.id]?.tell(.started(request.id, worker: name))
+        armSayAgain(context)
     }
 
     private func cancel(_ id: TaskID, _ now: Instant) {
         owners[id] = nil
-        if view.remove(id) != nil {
+        if unqueue(id) != nil {
             options.observer?.taskEnded(id, nil, since: nil, at: now)
             return
         }
@@ -156,20 +237,78 @@ package actor ClusterScheduler: Component {
         endCall(call, of: name, nil, now)
     }
 
-    private func report(_ name: String, _ call: CallID, _ result: TaskResult, _ now: Instant) {
+    /// Takes a task out of the queue, and what was begun for it ahead.
+    private func unqueue(_ id: TaskID) -> WaitingTask? {
+        guard let task = view.remove(id) else { return nil }
+        holds[id] = nil
+        revokePrefetch(of: id)
+        return task
+    }
+
+    private func abort(_ id: TaskID, _ asker: Ref<TaskEvent>?, _ now: Instant) {
+        let failed = TaskResult.failed(
+            TaskFailure(cause: .aborted, message: "\(id) was aborted by an operator"))
+        let owner = owners.removeValue(forKey: id)
+        if unqueue(id) != nil {
+            options.observer?.taskEnded(id, failed, since: nil, at: now)
+            asker?.tell(.aborted(id, ControlReport(workers: [], runningCount: 0, note: "it was waiting")))
+        } else if let (call, name) = callOf.removeValue(forKey: id), let worker = workers[name] {
+            worker.ref.tell(.abort(call))
+            endCall(call, of: name, failed, now)
+            let note =
+                worker.isLost ? "the worker is lost and stops it when it comes back" : "its worker stops it"
+            asker?.tell(.aborted(id, ControlReport(workers: [name], runningCount: 1, note: note)))
+        } else {
+            if let owner { owners[id] = owner }
+            asker?.tell(
+                .aborted(id, ControlReport(workers: [], runningCount: 0, note: "no such task is known")))
+            return
+        }
+        owner?.tell(.finished(id, failed))
+    }
+
+    func report(_ name: String, _ call: CallID, _ result: TaskResult, _ now: Instant) {
         workers[name]?.ref.tell(.confirmed(call))
+        if case .done = result, call.task.type.needsFiles { noteFiles(of: call.task.sector, at: name) }
+        if prefetchEnded(call) { return }
         if callOf[call.task] == nil { return reportOfEarlier(call, result, now) }
         guard callOf[call.task]?.call == call else { return }
         callOf[call.task] = nil
         endCall(call, of: name, result, now)
-        owners.removeValue(forKey: call.task)?.tell(.finished(call.task, result))
+        owners.removeValue(forKey: call.task)?.tell(.finished(call.task, judged(call.task, result)))
     }
 
-    private func endCall(_ call: CallID, of name: String, _ result: TaskResult?, _ now: Instant) {
+    /// The result as the sector hears it: after so many failures of computation trying again is useless.
+    private func judged(_ id: TaskID, _ result: TaskResult) -> TaskResult {
+        guard let most = options.tryCountMax[id.type] else { return result }
+        guard case .failed(let failure) = result else {
+            failures[id.sector]?[id.type.stage] = 0
+            return result
+        }
+        guard failure.cause == .computeFailed else { return result }
+        failures[id.sector, default: Array(repeating: 0, count: TaskType.count)][id.type.stage] += 1
+        guard let count = failures[id.sector]?[id.type.stage], count >= most else { return result }
+        failures[id.sector]?[id.type.stage] = 0
+        return .failed(
+            TaskFailure(
+                cause: .invalidRequest,
+                message: "\(id.type.short) failed \(count) times, the most that is tried; the last: "
+                    + failure.message))
+    }
+
+    func forgetFailures(of sector: SectorKey) { failures[sector] = nil }
+
+    func endCall(_ call: CallID, of name: String, _ result: TaskResult?, _ now: Instant) {
         guard let worker = workers[name], let running = worker.calls[call] else { return }
         workers[name]?.calls.removeValue(forKey: call)
         untaken[call] = nil
-        view.vacate(worker.index, call.task.type)
+        endMove(of: running, sector: call.task.sector, at: name, isDone: result?.isDone ?? false)
+        view.vacate(worker.index, call.task)
+        let isReleased = view.ledger.release(call.number)
+        precondition(isReleased, "\(call) held no lease")
+        if case .done = result, running.assignment?.fetch == nil, running.assignment != nil {
+            view.profiles.add(call.task.type, worker: worker.index, now - running.since)
+        }
         options.observer?.taskEnded(call.task, result, since: running.since, at: now)
     }
 
@@ -178,7 +317,7 @@ package actor ClusterScheduler: Component {
     private func reportOfEarlier(_ call: CallID, _ result: TaskResult, _ now: Instant) {
         let isOwn = call.number > firstCall && call.number <= callCount
         guard !isOwn, case .done = result else { return }
-        if view.remove(call.task) != nil {
+        if unqueue(call.task) != nil {
             options.observer?.taskEnded(call.task, result, since: nil, at: now)
             owners.removeValue(forKey: call.task)?.tell(.finished(call.task, result))
             return
@@ -188,226 +327,45 @@ package actor ClusterScheduler: Component {
     }
 
     /// Takes over a call that an earlier incarnation of this scheduler assigned and the worker still runs.
-    private func adopt(_ call: CallID, of name: String, _ now: Instant) {
+    func adopt(_ call: CallID, of name: String, _ now: Instant) {
         guard let worker = workers[name], callOf[call.task] == nil,
-            view.workers[worker.index].freeCount(call.task.type) > 0
+            view.workers[worker.index].busyCounts[call.task.type.stage]
+                < view.workers[worker.index].slotCounts[call.task.type.stage]
         else { return }
-        _ = view.remove(call.task)
-        workers[name]?.calls[call] = RunningCall(request: nil, since: now)
+        let task = unqueue(call.task)
+        let target = view.workers[worker.index]
+        let need = task.map { view.need(call.task.type, proof: $0.request.proof, on: worker.index) } ?? .none
+        do {
+            // It runs already: it holds what it holds.
+            let devices = try view.ledger.lease(
+                call.number, need, stage: call.task.type.stage, host: target.hostIndex, worker: worker.info,
+                workerIndex: worker.index, force: true)
+            workers[name]?.calls[call] = RunningCall(assignment: nil, devices: devices, since: now)
+        } catch { preconditionFailure("a forced lease was refused: \(error)") }
         callOf[call.task] = (call, name)
-        view.occupy(worker.index, call.task.type)
+        view.occupy(worker.index, call.task)
         owners[call.task]?.tell(.started(call.task, worker: name))
         options.observer?.taskAssigned(call.task, worker: name, at: now)
     }
+}
 
-    // MARK: Workers
+/// A call that a worker has, or will have once there is room for its files.
+struct RunningCall {
+    /// What was assigned; `nil` for a call that was taken over from an earlier incarnation.
+    var assignment: Assignment?
+    let devices: DeviceGrant
+    let since: Instant
+    var move: Move?
+    /// To put back in the queue where the move finds no room.
+    var task: WaitingTask?
 
-    private func join(
-        _ info: WorkerInfo, _ ref: Ref<WorkerMessage>, _ id: JoinID, running: [CallID],
-        finished: [FinishedCall], _ context: Context<SchedulerMessage>
-    ) {
-        // A registration that came twice, or after a newer one, says what is no longer so.
-        if let known = workers[info.name]?.join, known.incarnation == id.incarnation,
-            known.number >= id.number
-        {
-            return
-        }
-        sessionCount += 1
-        let session = sessionCount
-        if var known = workers[info.name] {
-            known.ref = ref
-            known.session = session
-            known.join = id
-            known.isLost = false
-            workers[info.name] = known
-            view.setAvailable(known.index, true)
-        } else {
-            workers[info.name] = Worker(
-                index: view.join(info), info: info, ref: ref, session: session, join: id)
-            context.log.info("worker \(info.name) on \(info.host) joined")
-        }
-        let name = info.name
-        context.watch(ref) { .workerGone(name: name, session: session, $0) }
-        for done in finished { report(name, done.call, done.result, context.now) }
-        for call in running { adopt(call, of: name, context.now) }
-        let known = running.filter { callOf[$0.task]?.call == $0 }
-        for call in known { taken(call, context) }
-        ref.tell(.welcome(id, known: known))
-        // Calls that the scheduler counts on and the worker does not know died with an earlier incarnation.
-        let alive = Set(running)
-        let dead = workers[name]?.calls.keys.filter { !alive.contains($0) } ?? []
-        if !dead.isEmpty {
-            let store = info.store
-            context.log.warning("worker \(name) came back without \(dead.count) of its tasks")
-            for call in dead {
-                fail(
-                    call, of: name, "worker \(name) was restarted; its store \(store) is still there",
-                    context.now)
-            }
-        }
-    }
+    /// The slot is taken, and nobody has said yet what to do in it.
+    var isHeld: Bool { assignment?.request.isHeld == true }
+}
 
-    private func gone(
-        _ name: String, _ session: UInt64, _ reason: Termination, _ context: Context<SchedulerMessage>
-    ) {
-        guard let worker = workers[name], worker.session == session, !worker.isLost else { return }
-        workers[name]?.isLost = true
-        view.setAvailable(worker.index, false)
-        let count = worker.calls.count
-        context.log.warning(
-            "worker \(name) is lost (\(reason.rawValue)): \(count) tasks wait \(options.lease) for it"
-        )
-        context.schedule(after: options.lease, .leaseExpired(name: name, session: session))
-    }
-
-    private func expire(_ name: String, _ session: UInt64, _ context: Context<SchedulerMessage>) {
-        guard let worker = workers[name], worker.session == session, worker.isLost else { return }
-        context.log.warning("worker \(name) did not come back; its \(worker.calls.count) tasks go elsewhere")
-        let isLastOfStore = !workers.values.contains {
-            $0.info.store == worker.info.store && $0.info.name != name && !$0.isLost
-        }
-        for call in worker.calls.keys {
-            fail(call, of: name, "worker \(name) was lost and did not come back", context.now)
-        }
-        view.leave(worker.index)
-        workers[name] = nil
-        if isLastOfStore { storage.tell(.lose(store: worker.info.store)) }
-    }
-
-    private func fail(_ call: CallID, of name: String, _ message: String, _ now: Instant) {
-        let failed = TaskResult.failed(TaskFailure(cause: .infrastructureLost, message: message))
-        callOf[call.task] = nil
-        endCall(call, of: name, failed, now)
-        owners.removeValue(forKey: call.task)?.tell(.finished(call.task, failed))
-    }
-
-    // MARK: Assignments under way
-
-    private func taken(_ call: CallID, _ context: Context<SchedulerMessage>) {
-        untaken[call] = nil
-        if untaken.isEmpty, let timer = sayAgainTimer {
-            context.cancel(timer)
-            sayAgainTimer = nil
-        }
-    }
-
-    /// Assignments that no worker has answered may be lost: they are said again, which does no harm.
-    private func sayAgain(_ context: Context<SchedulerMessage>) {
-        sayAgainTimer = nil
-        for (call, name) in untaken {
-            guard let worker = workers[name], !worker.isLost, let running = worker.calls[call],
-                running.since + options.sayAgainAfter <= context.now
-            else { continue }
-            if let request = running.request { worker.ref.tell(.assign(call, request)) }
-        }
-        if !untaken.isEmpty { armSayAgain(context) }
-    }
-
-    private func armSayAgain(_ context: Context<SchedulerMessage>) {
-        guard sayAgainTimer == nil else { return }
-        sayAgainTimer = context.schedule(after: options.sayAgainAfter, .sayAgain)
-    }
-
-    // MARK: Placement
-
-    private func place(_ context: Context<SchedulerMessage>) {
-        let now = context.now
-        guard now >= placesFrom else { return }
-        while true {
-            var placedCount = 0
-            for case .assign(let id, let index) in policy.decide(view, at: now)
-            where assign(id, to: index, now) { placedCount += 1 }
-            if placedCount == 0 { break }
-            armSayAgain(context)
-        }
-        armPace(now, context)
-    }
-
-    /// Starts a task; `false` where the decision does not fit the cluster.
-    private func assign(_ id: TaskID, to index: Int, _ now: Instant) -> Bool {
-        guard view.workers.indices.contains(index) else { return false }
-        let target = view.workers[index]
-        let name = target.info.name
-        guard target.freeCount(id.type) > 0, let worker = workers[name], worker.index == index,
-            view.paceDelay(id.type, on: target.info.host, at: now) == nil, let task = view.remove(id)
-        else { return false }
-        callCount += 1
-        let call = CallID(task: id, number: callCount)
-        workers[name]?.calls[call] = RunningCall(request: task.request, since: now)
-        callOf[id] = (call, name)
-        untaken[call] = name
-        view.occupy(index, id.type)
-        view.noteStart(id.type, on: target.info.host, at: now)
-        worker.ref.tell(.assign(call, task.request))
-        owners[id]?.tell(.started(id, worker: name))
-        options.observer?.taskAssigned(id, worker: name, at: now)
-        return true
-    }
-
-    /// Sets an alarm for the first start that a pace limit holds back.
-    private func armPace(_ now: Instant, _ context: Context<SchedulerMessage>) {
-        var first: Instant?
-        for rule in options.pacing where view.waitingCount(rule.type) > 0 && view.freeSlotCount(rule.type) > 0
-        {
-            for index in view.openWorkers(rule.type) {
-                let host = view.workers[index].info.host
-                guard let next = view.paceDelay(rule.type, on: host, at: now),
-                    view.oldest(rule.type, on: host) != nil
-                else { continue }
-                if first.map({ next < $0 }) ?? true { first = next }
-            }
-        }
-        guard let first else { return }
-        if let known = paceTimer {
-            guard first < known.at else { return }
-            context.cancel(known.id)
-        }
-        paceTimer = (context.schedule(at: first, .paceDue), first)
-    }
-
-    // MARK: Diagnosis
-
-    private func diagnosis(_ context: Context<SchedulerMessage>) -> SchedulerDiagnosis {
-        var waiting: [SchedulerDiagnosis.Waiting] = []
-        for type in TaskType.downstreamFirst {
-            for task in view.waiting(type) {
-                waiting.append(
-                    .init(
-                        task: task.request.id, host: task.host, since: task.since,
-                        reason: reason(task, at: context.now)))
-            }
-        }
-        let running = workers.values.flatMap { worker in
-            worker.calls.map {
-                SchedulerDiagnosis.Running(
-                    task: $0.key.task, worker: worker.info.name, since: $0.value.since,
-                    isOrphaned: worker.isLost)
-            }
-        }
-        return SchedulerDiagnosis(
-            policy: policyName, workerCount: workers.values.filter { !$0.isLost }.count, waiting: waiting,
-            running: running.sorted { $0.task < $1.task })
-    }
-
-    private func reason(_ task: WaitingTask, at now: Instant) -> String {
-        let type = task.request.id.type
-        let able = view.workers.filter { $0.slotCounts[type.stage] > 0 }
-        guard !able.isEmpty else { return "no worker in the cluster accepts \(type.short)" }
-        let near = able.filter { task.host == nil || $0.info.host == task.host }
-        guard !near.isEmpty else {
-            return "its files are on \(task.host ?? "another host"), where no worker accepts \(type.short)"
-        }
-        guard near.contains(where: \.isAvailable) else {
-            return "the workers that could run it are lost or paused"
-        }
-        guard let open = near.first(where: { $0.freeCount(type) > 0 }) else {
-            return
-                "all \(near.reduce(0) { $0 + $1.slotCounts[type.stage] }) \(type.short) slots "
-                + "it could use are taken"
-        }
-        if let next = view.paceDelay(type, on: open.info.host, at: now) {
-            return "the pace limit of \(open.info.host) allows the next start in \(next - now)"
-        }
-        return "an older task goes first"
+extension TaskResult {
+    /// It ended well.
+    package var isDone: Bool {
+        if case .done = self { true } else { false }
     }
 }

@@ -1,39 +1,238 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Chain
 package import Kernel
-private import OrderedCollections
-
-/// A task that waits for a slot.
-package struct WaitingTask: Sendable, Hashable {
-    package let request: TaskRequest
-    /// The host that holds the sector's files; `nil` where the task may run anywhere.
-    package let host: String?
-    /// When it was submitted.
-    package let since: Instant
-    /// Counts submissions: a total order of age.
-    package let sequence: UInt64
-}
 
 /// A worker as a policy sees it.
 package struct WorkerView: Sendable {
     /// The worker's position in ``ClusterView/workers``, stable while it is in the cluster.
     package let index: Int
-    package let info: WorkerInfo
-    /// Slots by ``TaskType/stage``.
+    private let infoBox: Box<WorkerInfo>
+    /// Its host's position in ``ClusterView/hosts``.
+    package let hostIndex: Int
+    /// Slots by ``TaskType/stage``; 0 where it does not accept the kind.
     package internal(set) var slotCounts: [Int]
     package internal(set) var busyCounts: [Int]
-    /// Connected and not paused.
+    /// Kinds that an operator paused here, by ``TaskType/stage``.
+    package internal(set) var pausedKinds = Array(repeating: false, count: TaskType.count)
+    /// Connected.
     package internal(set) var isAvailable = true
+    /// An operator lets nothing new in.
+    package internal(set) var isCordoned = false
+    /// What runs here, in order of start.
+    package internal(set) var running: [TaskID] = []
 
-    /// Slots of a kind that are free now.
+    package var info: WorkerInfo { infoBox.value }
+
+    init(index: Int, info: WorkerInfo, hostIndex: Int) {
+        self.index = index
+        infoBox = Box(info)
+        self.hostIndex = hostIndex
+        slotCounts = Array(repeating: 0, count: TaskType.count)
+        busyCounts = Array(repeating: 0, count: TaskType.count)
+    }
+
+    /// Slots of a kind that are free now; 0 where it is lost, paused or cordoned.
     package func freeCount(_ type: TaskType) -> Int {
-        isAvailable ? slotCounts[type.stage] - busyCounts[type.stage] : 0
+        isAvailable && !isCordoned && !pausedKinds[type.stage]
+            ? slotCounts[type.stage] - busyCounts[type.stage] : 0
+    }
+
+    /// The most tasks of a kind that run here at once: 0 where it is not accepted, `nil` for as many as the
+    /// host's resources allow.
+    package func slotMax(_ type: TaskType) -> Int? {
+        let count = slotCounts[type.stage]
+        return count >= WorkerInfo.SlotCount.asResourcesAllow ? nil : count
     }
 }
 
-/// What a policy decides.
-package enum Decision: Sendable, Hashable {
-    /// The task starts on the worker with that index.
-    case assign(TaskID, worker: Int)
+/// A host as a policy sees it; what it has left is told by ``ClusterView/ledger``.
+package struct HostView: Sendable {
+    package let index: Int
+    package let name: String
+    /// `nil` where no worker of it has told.
+    package var info: HostInfo? { infoBox?.value }
+    var infoBox: Box<HostInfo>?
+    /// Its workers' positions in ``ClusterView/workers``, ascending.
+    package internal(set) var workerIndices: [Int] = []
+    /// Transfers of sectors that go in or out now.
+    package internal(set) var transferInCount = 0
+    package internal(set) var transferOutCount = 0
+    /// Tasks that run on its workers, by ``TaskType/stage``.
+    package internal(set) var busyCounts = Array(repeating: 0, count: TaskType.count)
+    /// Slots of its workers that may take new tasks, by ``TaskType/stage``.
+    package internal(set) var slotCounts = Array(repeating: 0, count: TaskType.count)
+    /// Among them, of workers that can fetch.
+    package internal(set) var fetchingSlotCounts = Array(repeating: 0, count: TaskType.count)
+
+    init(index: Int, name: String) {
+        self.index = index
+        self.name = name
+    }
+}
+
+/// A sealing store as a policy sees it.
+package struct StoreView: Sendable {
+    package internal(set) var state: StoreState
+    package let hostIndex: Int
+    /// Granted by the scheduler and not yet answered by the storage index.
+    var pendingBytes: UInt64 = 0
+    var pendingCount = 0
+
+    package var info: StoreInfo { state.info }
+    package var reservedBytes: UInt64 { state.reservedBytes + pendingBytes }
+    package var sectorCount: Int { state.sectorCount + pendingCount }
+
+    /// The share of its limits that is taken.
+    package var load: Double {
+        let bytes = Double(reservedBytes) / Double(max(1, info.capacityBytes))
+        let count = info.sealingCountMax > 0 ? Double(sectorCount) / Double(info.sealingCountMax) : 0
+        return max(bytes, count)
+    }
+}
+
+/// The cluster as a policy sees it: waiting tasks in order of urgency, workers with their free slots, hosts,
+/// stores, and what is under way.
+///
+/// Tasks are kept by kind and by the host that holds their files, so that a policy finds the most urgent one
+/// for a slot without walking the queue.
+///
+/// It is one thing that changes in place, so that asking a policy copies nothing; a policy must not keep it.
+// Safety: changed only by the scheduler that made it, on its own executor, and never while a policy reads it.
+package final class ClusterView: @unchecked Sendable {
+    package internal(set) var workers: [WorkerView] = []
+    package internal(set) var hosts: [HostView] = []
+    /// In order of their names.
+    package internal(set) var stores: [StoreView] = []
+    package internal(set) var ledger = ResourceLedger()
+    package internal(set) var profiles: TaskProfiles
+    /// What tasks need where a worker says nothing else.
+    package let resources: ResourceTable
+
+    /// Counts the changes of workers and of what they may take.
+    package internal(set) var topologyRevision = 0
+    var freeIndices: [Int] = []
+    var hostIndices: [String: Int] = [:]
+    var queue = TaskQueue()
+    var wishes = UrgencyTable<SectorKey, AdmissionRequest>()
+    var wishOrder = UrgencyList()
+    var freeTotals = Array(repeating: 0, count: TaskType.count)
+    /// Slots of workers that may take new tasks, and of those that fetch.
+    var slotTotals = Array(repeating: 0, count: TaskType.count)
+    var fetchingSlotTotals = Array(repeating: 0, count: TaskType.count)
+    var busyTotals = Array(repeating: 0, count: TaskType.count)
+    /// By kind, the indices of workers with a free slot, ascending: a policy looks at no others.
+    var openIndices: [[Int]] = Array(repeating: [], count: TaskType.count)
+    /// Sectors that may not be moved before then: the storage index does not know them yet, or had no room.
+    var heldMoves: [SectorKey: Instant] = [:]
+    var pacings: [Pacing?] = Array(repeating: nil, count: TaskType.count)
+    var starts: [String: [[Instant]]] = [:]
+    /// Needs by worker and proof, so that no table is searched at each question.
+    var needs = NeedCache()
+    /// Bytes of a sector's files before each kind of task, as shares of the sealing footprint in percent.
+    var sealingBytes: UInt64
+
+    package init(
+        pacing: [Pacing] = [], resources: ResourceTable = .standard, profiles: TaskProfiles = TaskProfiles(),
+        sealingBytes: UInt64 = 0
+    ) {
+        self.resources = resources
+        self.profiles = profiles
+        self.sealingBytes = sealingBytes
+        for rule in pacing { pacings[rule.type.stage] = rule }
+    }
+
+    // MARK: Waiting tasks
+
+    /// The number of waiting tasks of a kind.
+    package func waitingCount(_ type: TaskType) -> Int { queue.count(type) }
+
+    /// The number of waiting tasks of a kind whose files are on a host.
+    package func waitingCount(_ type: TaskType, on host: Int) -> Int { queue.count(type, on: host) }
+
+    /// The number of tasks of a kind that run.
+    package func runningCount(_ type: TaskType) -> Int { busyTotals[type.stage] }
+
+    /// The most urgent waiting task of a kind.
+    package func first(_ type: TaskType) -> WaitingTask? { queue.first(type) }
+
+    /// The most urgent waiting task of a kind that may run on a host without moving files.
+    package func first(_ type: TaskType, on host: Int) -> WaitingTask? { queue.first(type, on: host) }
+
+    /// The same by the host's name.
+    package func first(_ type: TaskType, on host: String) -> WaitingTask? {
+        queue.first(type, on: hostIndices[host] ?? -1)
+    }
+
+    /// All waiting tasks of a kind in order of urgency, one at a time.
+    package func waiting(_ type: TaskType) -> WaitingTasks { queue.waiting(type) }
+
+    /// The waiting tasks of a kind whose files are on a host, in order of urgency.
+    package func waiting(_ type: TaskType, on host: Int) -> WaitingTasks { queue.waiting(type, on: host) }
+
+    /// The waiting tasks of a kind that are bound to no host, in order of urgency.
+    package func waitingAnywhere(_ type: TaskType) -> WaitingTasks { queue.waitingAnywhere(type) }
+
+    /// A waiting task; `nil` where it does not wait.
+    package func task(_ id: TaskID) -> WaitingTask? { queue.task(id) }
+
+    // MARK: Sectors that wait for room
+
+    /// The number of sectors that wait for room.
+    package var admissionCount: Int { wishes.count }
+
+    /// The first sector to be let in.
+    package var firstAdmission: AdmissionRequest? { wishOrder.first.map { wishes[$0] } }
+
+    /// The sectors that wait for room, in order.
+    package var admissions: [AdmissionRequest] {
+        var cursor = UrgencyList.Cursor()
+        var all: [AdmissionRequest] = []
+        while let slot = wishOrder.next(&cursor) { all.append(wishes[slot]) }
+        return all
+    }
+
+    package func admission(_ sector: SectorKey) -> AdmissionRequest? {
+        wishes.slot(sector).map { wishes[$0] }
+    }
+
+    // MARK: Workers, hosts, stores
+
+    /// The free slots of a kind in the whole cluster.
+    package func freeSlotCount(_ type: TaskType) -> Int { freeTotals[type.stage] }
+
+    /// The slots of a kind of all workers that may take new tasks.
+    package func slotCount(_ type: TaskType) -> Int { slotTotals[type.stage] }
+
+    /// The indices of the workers that have a free slot of a kind, ascending.
+    package func openWorkers(_ type: TaskType) -> [Int] { openIndices[type.stage] }
+
+    /// The index of a host by its name; `nil` where it was never heard of.
+    package func hostIndex(_ name: String) -> Int? { hostIndices[name] }
+
+    package func store(_ name: String) -> StoreView? { storeIndex(name).map { stores[$0] } }
+
+    func storeIndex(_ name: String) -> Int? {
+        var (low, high) = (0, stores.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if stores[middle].info.name < name { low = middle + 1 } else { high = middle }
+        }
+        return low < stores.count && stores[low].info.name == name ? low : nil
+    }
+
+    /// What a task needs on a worker, by the worker's own table.
+    package func need(_ type: TaskType, proof: UInt64, on worker: Int) -> ResourceNeed {
+        needs.need(type, proof: proof, worker: worker, resources)
+    }
+
+    /// Tells whether a task of a kind may start on `host` now; if not, when.
+    package func paceDelay(_ type: TaskType, on host: String, at now: Instant) -> Instant? {
+        guard let rule = pacings[type.stage], let recent = starts[host]?[type.stage],
+            recent.count >= rule.count
+        else { return nil }
+        let next = recent[recent.count - rule.count] + rule.interval
+        return next > now ? next : nil
+    }
 }
 
 /// How often a kind of task may start on one host: `count` starts within `interval`.
@@ -47,191 +246,5 @@ package struct Pacing: Sendable, Hashable, Codable {
         self.type = type
         self.count = count
         self.interval = interval
-    }
-}
-
-/// The cluster as a policy sees it: waiting tasks in order of age, and workers with their free slots.
-///
-/// Tasks are kept by kind and by the host that holds their files, so that a policy finds the oldest task for
-/// a slot without walking the whole queue.
-package struct ClusterView: Sendable {
-    package internal(set) var workers: [WorkerView] = []
-    /// Workers of the past, whose index another may take.
-    private(set) var freeIndices: [Int] = []
-    private var queues: [TaskQueue] = Array(repeating: TaskQueue(), count: TaskType.count)
-    private var freeTotals = Array(repeating: 0, count: TaskType.count)
-    /// By kind, the indices of workers with a free slot, ascending: a policy looks at no others.
-    private var openWorkers: [[Int]] = Array(repeating: [], count: TaskType.count)
-    private var pacings: [Pacing?] = Array(repeating: nil, count: TaskType.count)
-    private var starts: [String: [[Instant]]] = [:]
-
-    package init(pacing: [Pacing] = []) {
-        for rule in pacing { pacings[rule.type.stage] = rule }
-    }
-
-    /// The number of waiting tasks of a kind.
-    package func waitingCount(_ type: TaskType) -> Int { queues[type.stage].count }
-
-    /// The free slots of a kind in the whole cluster.
-    package func freeSlotCount(_ type: TaskType) -> Int { freeTotals[type.stage] }
-
-    /// The indices of the workers that have a free slot of a kind, ascending.
-    package func openWorkers(_ type: TaskType) -> [Int] { openWorkers[type.stage] }
-
-    /// The oldest waiting task of a kind that may run on `host`.
-    package func oldest(_ type: TaskType, on host: String) -> WaitingTask? {
-        queues[type.stage].oldest(on: host)
-    }
-
-    /// All waiting tasks of a kind, oldest first.
-    package func waiting(_ type: TaskType) -> [WaitingTask] { queues[type.stage].all }
-
-    /// Tells whether a task of a kind may start on `host` now; if not, when.
-    package func paceDelay(_ type: TaskType, on host: String, at now: Instant) -> Instant? {
-        guard let rule = pacings[type.stage], let recent = starts[host]?[type.stage],
-            recent.count >= rule.count
-        else { return nil }
-        let next = recent[recent.count - rule.count] + rule.interval
-        return next > now ? next : nil
-    }
-
-    // MARK: Changes
-
-    mutating func add(_ task: WaitingTask) { queues[task.request.id.type.stage].add(task) }
-
-    /// Takes a task out; `nil` where it does not wait.
-    mutating func remove(_ id: TaskID) -> WaitingTask? { queues[id.type.stage].remove(id) }
-
-    func contains(_ id: TaskID) -> Bool { queues[id.type.stage].contains(id) }
-
-    mutating func join(_ info: WorkerInfo) -> Int {
-        var view = WorkerView(
-            index: freeIndices.last ?? workers.count, info: info,
-            slotCounts: Array(repeating: 0, count: TaskType.count),
-            busyCounts: Array(repeating: 0, count: TaskType.count))
-        for slot in info.slots { view.slotCounts[slot.type.stage] += max(0, slot.count) }
-        if freeIndices.popLast() != nil { workers[view.index] = view } else { workers.append(view) }
-        changeTotals(of: view, by: 1)
-        for type in TaskType.allCases { noteOpen(view.index, type) }
-        return view.index
-    }
-
-    mutating func leave(_ index: Int) {
-        setAvailable(index, false)
-        workers[index].slotCounts = Array(repeating: 0, count: TaskType.count)
-        freeIndices.append(index)
-    }
-
-    mutating func setAvailable(_ index: Int, _ isAvailable: Bool) {
-        guard workers[index].isAvailable != isAvailable else { return }
-        if !isAvailable { changeTotals(of: workers[index], by: -1) }
-        workers[index].isAvailable = isAvailable
-        if isAvailable { changeTotals(of: workers[index], by: 1) }
-        for type in TaskType.allCases { noteOpen(index, type) }
-    }
-
-    mutating func occupy(_ index: Int, _ type: TaskType) {
-        workers[index].busyCounts[type.stage] += 1
-        if workers[index].isAvailable { freeTotals[type.stage] -= 1 }
-        noteOpen(index, type)
-    }
-
-    mutating func vacate(_ index: Int, _ type: TaskType) {
-        workers[index].busyCounts[type.stage] -= 1
-        if workers[index].isAvailable { freeTotals[type.stage] += 1 }
-        noteOpen(index, type)
-    }
-
-    mutating func noteStart(_ type: TaskType, on host: String, at now: Instant) {
-        guard let rule = pacings[type.stage] else { return }
-        var table = starts[host] ?? Array(repeating: [], count: TaskType.count)
-        table[type.stage].append(now)
-        if table[type.stage].count > rule.count { table[type.stage].removeFirst() }
-        starts[host] = table
-    }
-
-    /// Puts a worker into the list of those with free slots, or takes it out.
-    private mutating func noteOpen(_ index: Int, _ type: TaskType) {
-        let isOpen = workers[index].freeCount(type) > 0
-        var (low, high) = (0, openWorkers[type.stage].count)
-        while low < high {
-            let middle = (low + high) / 2
-            if openWorkers[type.stage][middle] < index { low = middle + 1 } else { high = middle }
-        }
-        let isListed = low < openWorkers[type.stage].count && openWorkers[type.stage][low] == index
-        guard isOpen != isListed else { return }
-        if isOpen {
-            openWorkers[type.stage].insert(index, at: low)
-        } else {
-            openWorkers[type.stage].remove(at: low)
-        }
-    }
-
-    private mutating func changeTotals(of view: WorkerView, by sign: Int) {
-        for stage in 0..<TaskType.count {
-            freeTotals[stage] += sign * (view.slotCounts[stage] - view.busyCounts[stage])
-        }
-    }
-
-    /// Traps where the accounts do not add up; called after each event in tests and simulation.
-    package func checkInvariants() {
-        for type in TaskType.allCases {
-            let free = workers.reduce(0) { $0 + $1.freeCount(type) }
-            precondition(
-                free == freeTotals[type.stage],
-                "\(type.short): \(free) slots are free, \(freeTotals[type.stage]) counted")
-            precondition(
-                openWorkers[type.stage] == workers.filter { $0.freeCount(type) > 0 }.map(\.index),
-                "\(type.short): the list of workers with free slots is wrong")
-            for worker in workers where worker.isAvailable {
-                precondition(
-                    worker.busyCounts[type.stage] >= 0
-                        && worker.busyCounts[type.stage] <= max(worker.slotCounts[type.stage], 0),
-                    "\(worker.info.name) runs \(worker.busyCounts[type.stage]) \(type.short) tasks "
-                        + "in \(worker.slotCounts[type.stage]) slots")
-            }
-        }
-    }
-}
-
-/// Waiting tasks of one kind, by the host they are bound to and by age.
-struct TaskQueue: Sendable {
-    private var byHost: [String: OrderedDictionary<TaskID, WaitingTask>] = [:]
-    private var unbound: OrderedDictionary<TaskID, WaitingTask> = [:]
-    private var hostOf: [TaskID: String] = [:]
-
-    var count: Int { hostOf.count + unbound.count }
-
-    func contains(_ id: TaskID) -> Bool { unbound[id] != nil || hostOf[id] != nil }
-
-    func oldest(on host: String) -> WaitingTask? {
-        let bound = byHost[host]?.elements.first?.value
-        let free = unbound.elements.first?.value
-        guard let bound, let free else { return bound ?? free }
-        return bound.sequence < free.sequence ? bound : free
-    }
-
-    var all: [WaitingTask] {
-        (unbound.values + byHost.keys.sorted().flatMap { byHost[$0]?.values.map { $0 } ?? [] })
-            .sorted { $0.sequence < $1.sequence }
-    }
-
-    mutating func add(_ task: WaitingTask) {
-        let id = task.request.id
-        if let host = task.host {
-            byHost[host, default: [:]][id] = task
-            hostOf[id] = host
-        } else {
-            unbound[id] = task
-        }
-    }
-
-    mutating func remove(_ id: TaskID) -> WaitingTask? {
-        if let host = hostOf.removeValue(forKey: id) {
-            let task = byHost[host]?.removeValue(forKey: id)
-            if byHost[host]?.isEmpty == true { byHost[host] = nil }
-            return task
-        }
-        return unbound.removeValue(forKey: id)
     }
 }

@@ -16,6 +16,7 @@ package struct MinerAssembly: Sendable {
     package var scheduler: ClusterScheduler.Options
     /// A name of ``PolicyCatalog``.
     package var policy: String
+    package var policyContext: PolicyContext
     package var chain: Ref<ChainMessage>
     package var store: any SectorStore
     package var limits: SectorStateMachine.Limits
@@ -24,16 +25,22 @@ package struct MinerAssembly: Sendable {
     package var lifetimeEpochs: Int64
     package var askAgainAfter: Duration
     package var observer: (any SectorObserver)?
+    /// How messages to the chain are gathered; `nil` where each sector sends its own.
+    package var batching: [BatchKind: BatchPolicy]?
+    /// The gatherer's well-known name.
+    package static let batcherName = "batcher"
 
     package init(
         manager: SectorManager.Options, scheduler: ClusterScheduler.Options = .init(), policy: String,
-        chain: Ref<ChainMessage>, store: any SectorStore, limits: SectorStateMachine.Limits = .init(),
+        policyContext: PolicyContext = PolicyContext(), chain: Ref<ChainMessage>, store: any SectorStore,
+        limits: SectorStateMachine.Limits = .init(),
         sealingBytes: UInt64, lifetimeEpochs: Int64, askAgainAfter: Duration,
-        observer: (any SectorObserver)? = nil
+        observer: (any SectorObserver)? = nil, batching: [BatchKind: BatchPolicy]? = nil
     ) {
         self.manager = manager
         self.scheduler = scheduler
         self.policy = policy
+        self.policyContext = policyContext
         self.chain = chain
         self.store = store
         self.limits = limits
@@ -41,6 +48,7 @@ package struct MinerAssembly: Sendable {
         self.lifetimeEpochs = lifetimeEpochs
         self.askAgainAfter = askAgainAfter
         self.observer = observer
+        self.batching = batching
     }
 
     /// The running components.
@@ -48,13 +56,19 @@ package struct MinerAssembly: Sendable {
         package let sectors: Ref<ManagerMessage>
         package let scheduler: Ref<SchedulerMessage>
         package let storage: Ref<StorageMessage>
+        /// `nil` where each sector sends its own messages.
+        package let batcher: Ref<BatcherMessage>?
     }
 
     /// Spawns storage index, scheduler and sector manager.
     ///
     /// - Throws: ``SchedulerError`` with `unknownPolicy`, or ``KernelError``.
     package func boot<N: Node>(on node: N) throws -> Miner {
-        guard let policy = PolicyCatalog.make(policy) else {
+        var context = policyContext
+        context.sealingBytes = sealingBytes
+        context.pacing = scheduler.pacing
+        context.sectorBytes = ResourceTable.sectorBytes(ofProof: manager.proof)
+        guard let policy = PolicyCatalog.make(policy, context) else {
             throw SchedulerError(
                 code: .unknownPolicy,
                 message: "no policy '\(policy)'; choose one of \(PolicyCatalog.names.joined(separator: ", "))"
@@ -63,18 +77,33 @@ package struct MinerAssembly: Sendable {
         let storage = try node.spawn(Self.storageName, options: .init(mailboxCountMax: 1_000_000)) {
             StorageIndex(home: $0)
         }
-        let options = scheduler
+        var options = scheduler
+        options.sealingBytes = sealingBytes
+        options.durations = context.durations
+        options.resources = context.resources
+        if let lease = type(of: policy).leaseOfLostWorker { options.lease = lease }
+        let schedulerOptions = options
         let cluster = try node.spawn(Self.schedulerName, options: .init(mailboxCountMax: 1_000_000)) {
-            ClusterScheduler(home: $0, policy: policy, storage: storage, options: options)
+            ClusterScheduler(home: $0, policy: policy, storage: storage, options: schedulerOptions)
+        }
+        var batcher: Ref<BatcherMessage>?
+        if let batching {
+            let options = Batcher.Options(
+                policies: batching, epochDuration: limits.network.epochDuration, askAgainAfter: askAgainAfter)
+            let chain = chain
+            batcher = try node.spawn(Self.batcherName, options: .init(mailboxCountMax: 1_000_000)) {
+                Batcher(home: $0, options: options, chain: chain)
+            }
         }
         let services = SectorServices(
-            scheduler: cluster, storage: storage, chain: chain, store: store, limits: limits,
+            scheduler: cluster, storage: storage, chain: chain, batcher: batcher, store: store,
+            limits: limits,
             sealingBytes: sealingBytes, lifetimeEpochs: lifetimeEpochs, askAgainAfter: askAgainAfter)
         let (managerOptions, observer) = (manager, observer)
         let sectors = try node.spawn(Self.sectorsName, options: .init(mailboxCountMax: 1_000_000)) {
             SectorManager(home: $0, options: managerOptions, services: services, observer: observer)
         }
-        return Miner(sectors: sectors, scheduler: cluster, storage: storage)
+        return Miner(sectors: sectors, scheduler: cluster, storage: storage, batcher: batcher)
     }
 }
 
@@ -86,8 +115,12 @@ package struct SchedulerError: Error, Sendable, Hashable, CustomStringConvertibl
 
         /// No policy of that name is shipped.
         package static let unknownPolicy = Code(rawValue: "unknownPolicy")
+        /// A setting of the resource table is no value.
+        package static let badResource = Code(rawValue: "badResource")
         /// A sector record could not be written or read.
         package static let storeFailed = Code(rawValue: "storeFailed")
+        /// A name that is no state of a sector.
+        package static let unknownState = Code(rawValue: "unknownState")
     }
 
     package let code: Code

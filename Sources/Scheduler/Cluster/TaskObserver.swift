@@ -15,4 +15,11 @@ package protocol TaskObserver: Sendable {
     ///   - result: how it ended; `nil` where it was cancelled.
     ///   - since: when it took its slot; `nil` where it was still waiting for one.
     func taskEnded(_ id: TaskID, _ result: TaskResult?, since: Instant?, at now: Instant)
+
+    /// The policy decided, and this came of it.
+    func decisionMade(_ record: PlacementRecord)
+}
+
+extension TaskObserver {
+    package func decisionMade(_ record: PlacementRecord) {}
 }

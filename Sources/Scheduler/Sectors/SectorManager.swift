@@ -1,92 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Chain
+private import Chain
 package import Kernel
 private import Logging
-private import OrderedCollections
-
-/// A sector in a list.
-package struct SectorSummary: Sendable, Hashable, Codable {
-    package var key: SectorKey
-    package var state: SectorState
-    package var host: String?
-    package var store: String?
-    /// 32 bytes each, where known.
-    package var unsealedCommitment: [UInt8]?
-    package var sealedCommitment: [UInt8]?
-    package var lastError: String?
-    /// Tries of each kind, by ``TaskType/stage``.
-    package var attempts: [Int]
-
-    package init(_ record: SectorRecord) {
-        key = record.key
-        state = record.state
-        host = record.host
-        store = record.store
-        unsealedCommitment = record.unsealedCommitment
-        sealedCommitment = record.sealedCommitment
-        lastError = record.lastError
-        attempts = record.attempts
-    }
-}
-
-/// What the manager of a miner's sectors understands.
-package enum ManagerMessage: Message {
-    /// Begin new sectors of committed capacity, or one from a file.
-    case pledge(count: Int, payloadPath: String?, replyTo: Ref<ManagerEvent>?)
-    /// All sectors, in order of number; at most `limit`, from number `from` on.
-    case list(from: UInt64, limit: Int, replyTo: Ref<ManagerEvent>)
-    /// How many sectors are in each state.
-    case counts(replyTo: Ref<ManagerEvent>)
-    /// A keeper's word.
-    case sectorChanged(SectorSummary)
-    /// A keeper's word.
-    case taskStarted(TaskID, worker: String)
-    /// The kernel's word: a keeper is gone.
-    case keeperGone(SectorKey, Termination)
-    /// The manager's own alarm: look whether to pledge.
-    case pledgeDue
-
-    package static var messageName: String { "scheduler.sectors" }
-}
-
-/// What the manager answers.
-package enum ManagerEvent: Message {
-    /// The numbers of the new sectors.
-    case pledged([UInt64])
-    case refused(String)
-    case sectors([SectorSummary])
-    case counts([StateCount])
-
-    package struct StateCount: Sendable, Hashable, Codable {
-        package var state: SectorState
-        package var count: Int
-    }
-
-    package static var messageName: String { "scheduler.sectors.event" }
-}
-
-/// Pledges by itself: every `interval`, as many as are missing to `packingCountMax` sectors in Packing.
-package struct PledgeRule: Sendable, Hashable, Codable {
-    package var interval: Duration
-    package var packingCountMax: Int
-    /// Pledged at the first start.
-    package var initialCount: Int
-    /// All sectors that this rule may begin; `nil` for no end.
-    package var totalCountMax: Int?
-
-    package init(interval: Duration, packingCountMax: Int, initialCount: Int, totalCountMax: Int? = nil) {
-        self.interval = interval
-        self.packingCountMax = packingCountMax
-        self.initialCount = initialCount
-        self.totalCountMax = totalCountMax
-    }
-}
-
-/// Sees what happens to sectors: a simulation's statistics, a daemon's progress.
-package protocol SectorObserver: Sendable {
-    func sectorChanged(_ summary: SectorSummary, from old: SectorState?, at now: Instant)
-    func taskStarted(_ id: TaskID, worker: String, at now: Instant)
-}
+internal import OrderedCollections
+private import Sealing
 
 /// Begins sectors, numbers them, and knows where each stands.
 package actor SectorManager: Component {
@@ -95,36 +12,67 @@ package actor SectorManager: Component {
         package var miner: UInt64
         package var proof: UInt64
         package var makesSNARK: Bool
-        /// Sectors that may be under way at once; 0 for no limit.
-        package var sealingCountMax: Int
+        package var limits: SectorLimits
         /// Sectors that one request may begin.
         package var pledgeCountMax: Int
         package var pledgeRule: PledgeRule?
+        package var autoPledge: AutoPledge?
+        /// How pieces are packed; `nil` where the miner takes no deals.
+        package var packing: PackingQueue.Options?
+        /// A piece that no open sector takes may begin one.
+        package var makesSectorsForDeals = true
+        /// It does so even where a sector is offered for updates.
+        package var prefersNewSectors = false
+        /// An unsealed copy of every piece is kept, whatever its deal says.
+        package var alwaysKeepsUnsealed = true
+        /// A sector must live this many epochs more to be offered for updates.
+        package var upgradeLifetimeMin: Int64 = 180 * 2880
         /// Proving sectors that the manager lists one by one; a simulation of years counts the rest only.
         package var provingKeptMax: Int
 
         package init(
             miner: UInt64, proof: UInt64, makesSNARK: Bool, sealingCountMax: Int = 0,
-            pledgeCountMax: Int = 100_000, pledgeRule: PledgeRule? = nil, provingKeptMax: Int = 1_000_000
+            pledgeCountMax: Int = 100_000, pledgeRule: PledgeRule? = nil, provingKeptMax: Int = 1_000_000,
+            limits: SectorLimits? = nil, autoPledge: AutoPledge? = nil, packing: PackingQueue.Options? = nil
         ) {
             self.miner = miner
             self.proof = proof
             self.makesSNARK = makesSNARK
-            self.sealingCountMax = sealingCountMax
+            self.limits = limits ?? SectorLimits(sealing: sealingCountMax)
+            self.autoPledge = autoPledge
+            self.packing = packing
             self.pledgeCountMax = pledgeCountMax
             self.pledgeRule = pledgeRule
             self.provingKeptMax = provingKeptMax
         }
     }
 
+    struct PackTimer {
+        let id: TimerID
+        let at: Instant
+    }
+
     package nonisolated let home: Home
-    private let options: Options
-    private let services: SectorServices
+    let options: Options
+    let services: SectorServices
     private let observer: (any SectorObserver)?
-    private var sectors: OrderedDictionary<UInt64, SectorSummary> = [:]
-    private var countByState: [SectorState: Int] = [:]
+    var sectors: OrderedDictionary<UInt64, SectorSummary> = [:]
+    private var countByState = Array(repeating: 0, count: SectorState.allCases.count)
     private var nextNumber: UInt64 = 1
     private var pledgedByRule = 0
+    private var keepers: [UInt64: Ref<SectorMessage>] = [:]
+    private var keeperCount: UInt64 = 0
+    var packing: PackingQueue?
+    /// Who gave a waiting piece, by its commitment.
+    var pieceOwners: [[UInt8]: Ref<ManagerEvent>] = [:]
+    /// Sectors that take pieces, that are offered for updates, and that count as sectors with deals.
+    private(set) var openNumbers: Set<UInt64> = []
+    private(set) var offeredNumbers: Set<UInt64> = []
+    private(set) var dealNumbers: Set<UInt64> = []
+    /// Sectors that were told something and have not said how they are since.
+    var busy: Set<UInt64> = []
+    var packTimer: PackTimer?
+    var clock: EpochClock?
 
     package init(
         home: Home, options: Options, services: SectorServices, observer: (any SectorObserver)? = nil
@@ -133,6 +81,7 @@ package actor SectorManager: Component {
         self.options = options
         self.services = services
         self.observer = observer
+        packing = options.packing.map { PackingQueue($0) }
     }
 
     package func started(_ context: Context<ManagerMessage>) throws {
@@ -144,6 +93,8 @@ package actor SectorManager: Component {
         // Numbers are never given twice, not even those of sectors whose records are dropped.
         let last = try services.store.lastNumber(miner: options.miner)
         nextNumber = last + 1
+        if packing != nil { askHead(context) }
+        if let auto = options.autoPledge { context.schedule(after: auto.interval, .pledgeDue) }
         guard let rule = options.pledgeRule else { return }
         pledgedByRule = Int(last)
         if last == 0 { try pledgeByRule(rule.initialCount, rule, context) }
@@ -164,24 +115,63 @@ package actor SectorManager: Component {
             let listed = sectors.values.filter { $0.key.number >= from }.sorted { $0.key < $1.key }
             asker.tell(.sectors(Array(listed.prefix(max(0, min(limit, 10_000))))))
         case .counts(let asker): asker.tell(.counts(counts))
-        case .sectorChanged(let summary): note(summary, context)
+        case .addPiece(let piece, let asker): try addPiece(piece, asker, context)
+        case .operate(let number, let event, let asker): try operate(number, event, asker, context)
+        case .forceState(let number, let name, let adopts, let asker):
+            try forceState(number, name, adopts: adopts, asker, context)
+        case .receive(let record, let asker): try receive(record, asker, context)
+        case .log(let number, let limit, let asker):
+            let key = SectorKey(miner: options.miner, number: number)
+            asker.tell(.log(try services.store.log(key, limit: min(max(0, limit), 10_000))))
+        case .pieceBack(let piece, let reason):
+            context.log.notice("a piece of \(piece.paddedBytes) bytes came back: \(reason)")
+            packing?.add(piece)
+            try pack(context)
+        case .dealsUnresolved(let key, let reason):
+            context.log.warning("\(key) waits for its deals to be found anew: \(reason)")
+        case .chain(.head(let epoch)):
+            clock = EpochClock(
+                epoch: epoch, at: context.now, duration: services.limits.network.epochDuration)
+            try pack(context)
+        case .chain: break
+        case .storage(.stores(let stores)): try pledgeIntoRoom(stores, context)
+        case .storage: break
+        case .packDue:
+            packTimer = nil
+            try pack(context)
+        case .sectorChanged(let summary):
+            note(summary, context)
+            if packing != nil {
+                busy.remove(summary.key.number)
+                try pack(context)
+            }
         case .taskStarted(let id, let worker): observer?.taskStarted(id, worker: worker, at: context.now)
         case .keeperGone(let key, let reason): try keeperGone(key, reason, context)
         case .pledgeDue:
+            if let auto = options.autoPledge {
+                services.storage.tell(
+                    .list(replyTo: context.adapter("storage", from: StorageEvent.self) { .storage($0) }))
+                context.schedule(after: auto.interval, .pledgeDue)
+            }
             guard let rule = options.pledgeRule else { return }
-            let missing = rule.packingCountMax - (countByState[.packing] ?? 0)
+            let missing = rule.packingCountMax - count(.packing)
             try pledgeByRule(missing, rule, context)
             context.schedule(after: rule.interval, .pledgeDue)
         }
     }
 
-    private var sealingCount: Int {
-        SectorState.allCases.reduce(0) { $0 + ($1.isSealing ? countByState[$1] ?? 0 : 0) }
+    func count(_ state: SectorState) -> Int { countByState[state.position] }
+
+    func count(where isCounted: (SectorState) -> Bool) -> Int {
+        SectorState.allCases.reduce(0) { $0 + (isCounted($1) ? countByState[$1.position] : 0) }
     }
+
+    /// Sectors that take pieces or are being sealed. Failed ones are not among them.
+    var sealingCount: Int { count { $0.bucket == .staging || $0.bucket == .sealing } }
 
     private var counts: [ManagerEvent.StateCount] {
         SectorState.allCases.compactMap { state in
-            countByState[state].flatMap { $0 > 0 ? .init(state: state, count: $0) : nil }
+            count(state) > 0 ? .init(state: state, count: count(state)) : nil
         }
     }
 
@@ -189,11 +179,39 @@ package actor SectorManager: Component {
         guard count > 0, count <= options.pledgeCountMax else {
             return "a pledge begins 1 to \(options.pledgeCountMax) sectors, not \(count)"
         }
-        let now = sealingCount
-        if options.sealingCountMax > 0, now + count > options.sealingCountMax {
-            return "too many sectors sealing (curSealing: \(now), max: \(options.sealingCountMax))"
+        let (now, limits) = (sealingCount, options.limits)
+        if limits.sealing > 0, now + count > limits.sealing {
+            return "too many sectors sealing (curSealing: \(now), max: \(limits.sealing))"
         }
-        return nil
+        return failedRefusal
+    }
+
+    /// Why no new sector begins because of those that failed; `nil` where it may.
+    var failedRefusal: String? {
+        let failed = count { $0.bucket == .failed }
+        guard options.limits.failed > 0, failed >= options.limits.failed else { return nil }
+        return "\(failed) sectors failed, and \(options.limits.failed) may: mend or remove them first"
+    }
+
+    /// As many of `wanted` as the limits let begin.
+    private func allowed(_ wanted: Int) -> Int {
+        guard failedRefusal == nil else { return 0 }
+        guard options.limits.sealing > 0 else { return max(0, wanted) }
+        return max(0, min(wanted, options.limits.sealing - sealingCount))
+    }
+
+    /// Begins a sector for each room that is free and that no sector waits for.
+    private func pledgeIntoRoom(_ stores: [StoreState], _ context: Context<ManagerMessage>) throws {
+        guard let auto = options.autoPledge else { return }
+        let room = stores.reduce(0) { sum, store in
+            let free = store.info.capacityBytes - min(store.info.capacityBytes, store.reservedBytes)
+            let byBytes = Int(clamping: free / max(1, services.sealingBytes))
+            let limit = store.info.sealingCountMax
+            return sum + (limit > 0 ? min(byBytes, max(0, limit - store.sectorCount)) : byBytes)
+        }
+        let waiting = sectors.values.count { $0.state == .packing && $0.store == nil }
+        let wanted = min(room - waiting, auto.packingCountMax - count(.packing))
+        for _ in 0..<allowed(wanted) { _ = try begin(payloadPath: nil, context) }
     }
 
     private func pledgeByRule(
@@ -201,15 +219,18 @@ package actor SectorManager: Component {
     ) throws {
         var count = max(0, wanted)
         if let total = rule.totalCountMax { count = min(count, max(0, total - pledgedByRule)) }
-        if options.sealingCountMax > 0 { count = min(count, max(0, options.sealingCountMax - sealingCount)) }
+        count = allowed(count)
         for _ in 0..<count { _ = try begin(payloadPath: nil, context) }
         pledgedByRule += count
     }
 
-    private func begin(payloadPath: String?, _ context: Context<ManagerMessage>) throws -> UInt64 {
-        let record = SectorRecord(
+    func begin(
+        payloadPath: String?, state: SectorState = .packing, _ context: Context<ManagerMessage>
+    ) throws -> UInt64 {
+        var record = SectorRecord(
             key: SectorKey(miner: options.miner, number: nextNumber), proof: options.proof,
             makesSNARK: options.makesSNARK, payloadPath: payloadPath)
+        record.state = state
         try services.store.save(record)
         nextNumber += 1
         note(SectorSummary(record), context)
@@ -217,20 +238,43 @@ package actor SectorManager: Component {
         return record.key.number
     }
 
-    private func keep(_ record: SectorRecord, _ context: Context<ManagerMessage>) throws {
+    @discardableResult
+    private func keep(
+        _ record: SectorRecord, _ context: Context<ManagerMessage>
+    ) throws -> Ref<SectorMessage> {
         let (services, manager) = (services, context.me)
         let key = record.key
-        let keeper = try context.spawn("sector-\(key.number)") { home in
+        keeperCount += 1
+        let serial = keeperCount
+        let keeper = try context.spawn("sector-\(key.number).\(serial)") { home in
             // A keeper that is made anew goes on from what was saved.
             let saved = try services.store.find(key) ?? record
             return SectorActor(home: home, record: saved, services: services, manager: manager)
         }
         context.watch(keeper) { .keeperGone(key, $0) }
+        keepers[key.number] = keeper
+        return keeper
+    }
+
+    /// Says something to a sector; one that rests is woken for it.
+    func tell(
+        _ number: UInt64, _ event: SectorEvent, _ asker: Ref<ManagerEvent>?,
+        _ context: Context<ManagerMessage>
+    ) throws {
+        let key = SectorKey(miner: options.miner, number: number)
+        if let keeper = keepers[number] {
+            keeper.tell(.operate(event, replyTo: asker))
+        } else if let record = try services.store.find(key), record.state != .removed {
+            try keep(record, context).tell(.operate(event, replyTo: asker))
+        } else {
+            asker?.tell(.refused("there is no sector \(key)"))
+        }
     }
 
     private func keeperGone(
         _ key: SectorKey, _ reason: Termination, _ context: Context<ManagerMessage>
     ) throws {
+        if reason == .failed { keepers[key.number] = nil }
         guard reason == .failed, let record = try services.store.find(key), record.state.isSealing else {
             return
         }
@@ -238,13 +282,62 @@ package actor SectorManager: Component {
     }
 
     private func note(_ summary: SectorSummary, _ context: Context<ManagerMessage>) {
-        let old = sectors[summary.key.number]?.state
-        if let old { countByState[old, default: 0] -= 1 }
-        countByState[summary.state, default: 0] += 1
-        sectors[summary.key.number] = summary
+        let number = summary.key.number
+        let old = sectors[number]?.state
+        if let old { countByState[old.position] -= 1 }
+        countByState[summary.state.position] += 1
+        sectors[number] = summary
         if old != summary.state { observer?.sectorChanged(summary, from: old, at: context.now) }
-        if summary.state == .proving, sectors.count > options.provingKeptMax {
-            sectors.removeValue(forKey: summary.key.number)
+        if packing != nil {
+            let isOpen = summary.state == .waitDeals || summary.state == .snapDealsWaitDeals
+            let bucket = summary.state.bucket
+            let hasDeals = bucket == .staging || bucket == .sealing && !summary.pieces.isEmpty
+            Self.set(number, in: &openNumbers, isOpen)
+            Self.set(number, in: &offeredNumbers, summary.state == .available)
+            Self.set(number, in: &dealNumbers, hasDeals)
         }
+        guard summary.state.isResting else { return }
+        // Its keeper ends with this word.
+        keepers[number] = nil
+        if summary.state == .removed {
+            countByState[summary.state.position] -= 1
+            sectors.removeValue(forKey: number)
+        } else if summary.state == .proving, sectors.count > options.provingKeptMax {
+            sectors.removeValue(forKey: number)
+        }
+    }
+
+    private static func set(_ number: UInt64, in numbers: inout Set<UInt64>, _ isIn: Bool) {
+        if isIn { numbers.insert(number) } else { numbers.remove(number) }
+    }
+
+    /// Takes a sector that was sealed elsewhere.
+    private func receive(
+        _ record: SectorRecord, _ asker: Ref<ManagerEvent>?, _ context: Context<ManagerMessage>
+    ) throws {
+        let states = SectorStateMachine.receivable
+        guard states.contains(record.state) else {
+            let names = states.map(\.rawValue).sorted().joined(separator: ", ")
+            asker?.tell(.refused("a sector is received in \(names), not in \(record.state.rawValue)"))
+            return
+        }
+        guard record.key.miner == options.miner, record.proof == options.proof else {
+            asker?.tell(.refused("\(record.key) is of another miner or of another kind of proof"))
+            return
+        }
+        guard try services.store.find(record.key) == nil else {
+            asker?.tell(.refused("the number of \(record.key) is taken"))
+            return
+        }
+        var received = record
+        received.returnState = record.state
+        received.state = .receiveSector
+        received.store = nil
+        received.host = nil
+        try services.store.save(received)
+        nextNumber = max(nextNumber, record.key.number + 1)
+        note(SectorSummary(received), context)
+        try keep(received, context)
+        asker?.tell(.accepted(record.key.number, .receiveSector))
     }
 }

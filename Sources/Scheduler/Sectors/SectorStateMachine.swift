@@ -1,124 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Chain
-
-/// Where a sector stands, by the names operators know.
-package enum SectorState: String, Sendable, Hashable, Codable, CaseIterable {
-    /// Waits for room on a store, or is being filled.
-    case packing = "Packing"
-    case getTicket = "GetTicket"
-    case preCommit1 = "PreCommit1"
-    case preCommit2 = "PreCommit2"
-    /// The pre-commitment is on its way to the chain.
-    case preCommitWait = "PreCommitWait"
-    case waitSeed = "WaitSeed"
-    /// Commit1, and Commit2 where the cluster makes SNARKs.
-    case committing = "Committing"
-    /// The proof is on its way to the chain.
-    case commitWait = "CommitWait"
-    case finalizeSector = "FinalizeSector"
-    case proving = "Proving"
-    case sealPreCommit1Failed = "SealPreCommit1Failed"
-    case sealPreCommit2Failed = "SealPreCommit2Failed"
-    case computeProofFailed = "ComputeProofFailed"
-    case finalizeFailed = "FinalizeFailed"
-    case failedUnrecoverable = "FailedUnrecoverable"
-
-    /// Tells whether the sector takes room in the sealing pipeline.
-    package var isSealing: Bool { self != .proving && self != .failedUnrecoverable }
-}
-
-/// What is kept of a sector between restarts.
-package struct SectorRecord: Sendable, Hashable, Codable {
-    package var key: SectorKey
-    /// The registered seal proof's number.
-    package var proof: UInt64
-    /// Whether Commit2 follows Commit1; otherwise the openings themselves go to the chain.
-    package var makesSNARK: Bool
-    /// The file that fills the sector; `nil` for committed capacity.
-    package var payloadPath: String?
-    package var state: SectorState = .packing
-    package var store: String?
-    package var host: String?
-    package var unsealedCommitment: [UInt8]?
-    package var sealedCommitment: [UInt8]?
-    package var ticket: [UInt8]?
-    package var ticketEpoch: Int64?
-    package var seed: [UInt8]?
-    package var seedEpoch: Int64?
-    package var proofForm: ProofForm?
-    package var proofBytes: [UInt8]?
-    package var preCommitEpoch: Int64?
-    package var provenEpoch: Int64?
-    /// Tries of each kind so far, by ``TaskType/stage``; the number makes task ids unique.
-    package var attempts: [Int] = Array(repeating: 0, count: TaskType.count)
-    /// Failures that say something about the data or the program, since the last success.
-    package var failureCount = 0
-    /// Why the sector is where it is, where that needs a reason.
-    package var lastError: String?
-
-    package init(key: SectorKey, proof: UInt64, makesSNARK: Bool, payloadPath: String? = nil) {
-        self.key = key
-        self.proof = proof
-        self.makesSNARK = makesSNARK
-        self.payloadPath = payloadPath
-    }
-}
-
-/// What happens to a sector.
-package enum SectorEvent: Sendable, Hashable {
-    /// It begins, or its keeper was restarted: do again what the state asks for.
-    case resume
-    case reserved(store: String, host: String)
-    case storeLost(store: String)
-    case finished(TaskID, TaskResult)
-    case ticket([UInt8], epoch: Int64)
-    case preCommitted(epoch: Int64)
-    case seed([UInt8], epoch: Int64)
-    case proven(epoch: Int64)
-    case refused(ChainRefusal)
-    /// A pause after a failure is over.
-    case retryDue
-}
-
-/// What a sector wants done.
-package enum SectorAction: Sendable, Hashable {
-    case reserve
-    /// The sector lies at this store already; its room is taken again.
-    case claim(store: String)
-    case submit(TaskRequest)
-    case cancel(TaskID)
-    case askTicket
-    case sendPreCommit
-    case askSeed
-    case sendProof
-    case releaseStore
-    case retry(after: Duration)
-}
+package import Kernel
+private import Sealing
 
 /// The life of one sector as a pure value: an event in, the next state and the wanted actions out.
 ///
-///     Packing → GetTicket → PreCommit1 → PreCommit2 → PreCommitWait → WaitSeed → Committing → CommitWait
-///       → FinalizeSector → Proving
+/// ``SectorTransitions`` says which events each state expects and where they may lead; whatever is not in
+/// that
+/// table changes nothing.
 ///
-/// Losing a worker leads back only as far as the files demand: while the store is there the task is tried
-/// again; when it is gone the sector starts anew at Packing, with its old ticket once the chain knows its
-/// commitment, so that the same replica comes out.
+/// How far a sector goes back is decided by what failed. A lost worker says nothing about the data: the same
+/// task runs again, uncounted. Lost files lead to Packing, with the old ticket once the chain knows the
+/// commitment, so that the same replica comes out. A failure is counted under its own cause, pauses longer
+/// each time, and always leads somewhere: to another try, to an earlier step, or to a state that names the
+/// reason and waits for a person.
 package struct SectorStateMachine: Sendable, Hashable {
-    /// Limits on trying again.
+    /// What holds for all sectors of a miner.
     package struct Limits: Sendable, Hashable {
-        /// Failures of computation in a row before a person must look.
-        package var failureCountMax = 5
-        /// The pause after a failure.
-        package var retryPause: Duration = .seconds(60)
+        /// Failures of one cause in a row before a person must look, where trying again costs sealing.
+        package var failureCountMax: Int
+        /// The pause after the first failure; it doubles with each further one.
+        package var retryPause: Duration
+        /// The longest pause.
+        package var retryPauseMax: Duration
+        package var network: NetworkParameters
+        package var hints: StageHints
+        /// Finalize before the proof goes to the chain, so that the sealing store is free sooner.
+        package var finalizesEarly: Bool
+        /// A proven sector without data is offered for replica updates at once.
+        package var makesAvailable: Bool
+        /// Epochs for which the old replica is kept after its update landed, and a terminated sector's
+        /// files after its termination.
+        package var finality: Int64
 
-        package init(failureCountMax: Int = 5, retryPause: Duration = .seconds(60)) {
+        package init(
+            failureCountMax: Int = 5, retryPause: Duration = .seconds(60),
+            retryPauseMax: Duration = .seconds(3600), network: NetworkParameters = .mainnet,
+            hints: StageHints = .init(), finalizesEarly: Bool = false, makesAvailable: Bool = false,
+            finality: Int64 = 900
+        ) {
             self.failureCountMax = failureCountMax
             self.retryPause = retryPause
+            self.retryPauseMax = retryPauseMax
+            self.network = network
+            self.hints = hints
+            self.finalizesEarly = finalizesEarly
+            self.makesAvailable = makesAvailable
+            self.finality = finality
+        }
+
+        /// The pause after the `count`th failure in a row.
+        package func pause(_ count: Int) -> Duration {
+            min(retryPauseMax, retryPause * (1 << min(max(count, 1) - 1, 20)))
         }
     }
 
-    package private(set) var record: SectorRecord
-    private let limits: Limits
+    package internal(set) var record: SectorRecord
+    let limits: Limits
+    /// Why the latest event did what it did, where that needs a reason: for the log.
+    package internal(set) var note: String?
 
     package init(record: SectorRecord, limits: Limits = Limits()) {
         self.record = record
@@ -127,250 +67,234 @@ package struct SectorStateMachine: Sendable, Hashable {
 
     /// Takes one event; an event that the state does not expect changes nothing and wants nothing.
     package mutating func handle(_ event: SectorEvent) -> [SectorAction] {
+        guard SectorTransitions.accepts(record.state, event.kind) else { return [] }
+        note = nil
+        return take(event)
+    }
+
+    /// The first piece came at that time.
+    package mutating func opened(at now: Instant) {
+        if record.pendingPiece != nil, record.openedAt == nil { record.openedAt = now }
+    }
+
+    /// The sector ends at that epoch, or with the last of its deals; the first choice stands.
+    package mutating func chooseExpiration(_ epoch: Int64) {
+        guard record.expiration == nil else { return }
+        record.expiration = max(epoch, record.pieces.map(\.endEpoch).max() ?? 0)
+    }
+
+    private mutating func take(_ event: SectorEvent) -> [SectorAction] {
         switch event {
-        case .resume:
-            // The task that was asked for last may still run or be done: asking for the same try finds it
-            // again.
-            let claim =
-                record.state.isSealing ? record.store.map { [SectorAction.claim(store: $0)] } ?? [] : []
-            return claim + resume(repeats: true)
-        case .retryDue: return resume()
-        case .storeLost(let store): return store == record.store ? storeLost() : []
-        case .finished(let id, let result): return finished(id, result)
-        case .reserved(let store, let host):
-            guard record.state == .packing, record.store == nil else { return [] }
-            record.store = store
-            record.host = host
-            return submit(.addPiece(payloadPath: record.payloadPath))
-        case .ticket(let value, let epoch):
-            guard record.state == .getTicket else { return [] }
-            record.ticket = value
-            record.ticketEpoch = epoch
-            return enter(.preCommit1)
-        case .preCommitted(let epoch):
-            guard record.state == .preCommitWait else { return [] }
-            record.preCommitEpoch = epoch
-            return enter(.waitSeed)
-        case .seed(let value, let epoch):
-            guard record.state == .waitSeed else { return [] }
-            record.seed = value
-            record.seedEpoch = epoch
-            return enter(.committing)
-        case .proven(let epoch):
-            guard record.state == .commitWait else { return [] }
-            record.provenEpoch = epoch
-            record.proofBytes = nil
-            return enter(.finalizeSector)
-        case .refused(let refusal): return refused(refusal)
+        case .resume: resume(repeats: true)
+        case .retryDue: record.isPaused ? retry() : []
+        case .reserved(let store, let host): reserved(store, host)
+        case .storeLost(let store): storeLost(store)
+        case .moved(let store, let host): moved(store, host)
+        case .granted(let id): granted(id)
+        case .finished(let id, let result): finished(id, result)
+        case .ticket(let value, let epoch, let head): ticket(value, epoch, head)
+        case .messageSent(let name): messageSent(name)
+        case .preCommitted(let epoch): preCommitted(epoch)
+        case .seed(let value, let epoch): seed(value, epoch)
+        case .proven(let epoch): proven(epoch)
+        case .refused(let refusal): refused(refusal)
+        case .ticketExpired(let reason): ticketExpired(reason)
+        case .dealsExpired(let reason): dealsExpired(reason)
+        case .standing(let standing): stands(standing)
+        case .epochReached(let epoch): epochReached(epoch)
+        case .updateLanded(let epoch): updateLanded(epoch)
+        case .deadlineImmutable(let until): deadlineImmutable(until)
+        case .terminated(let epoch): terminated(epoch)
+        case .addPiece(let piece): addPiece(piece)
+        case .startPacking: startPacking()
+        case .dealIDsInvalid(let reason): dealIDsInvalid(reason)
+        case .dealsResolved(let pieces): dealsResolved(pieces)
+        case .markForUpdate: markForUpdate()
+        case .startUpdate: startUpdate()
+        case .abortUpgrade(let reason): abortUpgrade(reason)
+        case .terminate: terminate()
+        case .remove(let reason): remove(reason)
+        case .forceState(let state, let adopts): force(state, adopts: adopts)
+        case .faultFound(let reason): faultFound(reason)
+        case .faultDeclared(let epoch): faultDeclared(epoch)
+        case .recovered: recovered()
+        case .faultExpired: faultExpired()
         }
     }
 
     // MARK: Going on
 
-    private mutating func enter(_ state: SectorState) -> [SectorAction] {
+    /// Goes to a state and begins what it asks for.
+    mutating func enter(_ state: SectorState) -> [SectorAction] {
         record.state = state
         record.lastError = nil
-        return resume()
+        return begin(state)
     }
 
-    /// The actions that the present state asks for; safe to repeat.
-    private mutating func resume(repeats: Bool = false) -> [SectorAction] {
-        switch record.state {
-        case .packing:
-            record.store == nil
-                ? [.reserve] : submit(.addPiece(payloadPath: record.payloadPath), repeats: repeats)
-        case .getTicket: [.askTicket]
-        case .preCommit1: redo(.preCommit1, repeats: repeats)
-        case .preCommit2: redo(.preCommit2, repeats: repeats)
-        case .sealPreCommit1Failed: redo(.preCommit1)
-        case .sealPreCommit2Failed: redo(.preCommit2)
-        case .preCommitWait: [.sendPreCommit]
-        case .waitSeed: [.askSeed]
-        case .committing: redo(.committing, repeats: repeats)
-        case .computeProofFailed: redo(.committing)
-        case .commitWait: [.sendProof]
-        case .finalizeSector: redo(.finalizeSector, repeats: repeats)
-        case .finalizeFailed: redo(.finalizeSector)
-        case .proving: [.releaseStore]
-        case .failedUnrecoverable: []
+    /// Does again what the present state asks for; safe to repeat.
+    ///
+    /// The task that was asked for last may still run or be done: asking for the same try finds it again.
+    private mutating func resume(repeats: Bool) -> [SectorAction] {
+        let state = record.state
+        if state.isResting { return state == .failedUnrecoverable ? [] : [.releaseStore] }
+        var claim: [SectorAction] = []
+        if state.isUpdating, record.update?.host != nil, let store = record.update?.store {
+            claim = [.claim(store: store)]
+        } else if state.isOnSealingStore, !record.isFinalized, let store = record.store {
+            claim = [.claim(store: store)]
         }
+        // A restart is no reason to try again at once what failed a moment ago.
+        if record.isPaused { return claim + [.retry(after: limits.retryPause)] }
+        return claim + begin(state, repeats: repeats)
     }
 
-    private mutating func redo(_ state: SectorState, repeats: Bool = false) -> [SectorAction] {
-        record.state = state
+    /// The actions of a state that is entered or resumed.
+    mutating func begin(_ state: SectorState, repeats: Bool = false) -> [SectorAction] {
+        record.isPaused = false
+        record.awaitsTicket = false
         switch state {
+        case .getTicket: return seal(repeats: repeats)
         case .preCommit1:
-            guard let ticket = record.ticket else { return enter(.getTicket) }
-            return submit(.preCommit1(ticket: ticket), repeats: repeats)
+            if record.ticket == nil { record.state = .getTicket }
+            return seal(repeats: repeats)
         case .preCommit2: return submit(.preCommit2, repeats: repeats)
-        case .committing:
-            guard let ticket = record.ticket, let seed = record.seed else { return enter(.waitSeed) }
-            // Openings that are there already need only their SNARK.
-            if record.makesSNARK, record.proofBytes != nil { return submit(.commit2, repeats: repeats) }
-            return submit(.commit1(ticket: ticket, seed: seed), repeats: repeats)
-        default: return submit(.finalize, repeats: repeats)
+        case .submitPreCommitBatch: return [.sendPreCommit(mayBeSent: repeats)]
+        case .preCommitBatchWait: return [.sendPreCommit(mayBeSent: true)]
+        case .waitSeed: return [.askSeed]
+        case .committing: return commit(repeats: repeats)
+        case .submitCommitAggregate: return [.sendProof(mayBeSent: repeats)]
+        case .commitAggregateWait: return [.sendProof(mayBeSent: true)]
+        case .commitFinalize, .finalizeSector: return finalize(repeats: repeats)
+        case .preCommitFailed, .commitFailed, .terminateFailed: return [.askStanding]
+        case .dealsExpired: return pause(.zero)
+        case .recoverDealIDs, .snapDealsRecoverDealIDs:
+            return [.resolveDeals] + pause(limits.pause(record.count(.deals)))
+        case .sealPreCommit1Failed, .sealPreCommit2Failed, .computeProofFailed, .remoteCommitFailed,
+            .commitFinalizeFailed, .finalizeFailed, .addPieceFailed, .snapDealsAddPieceFailed,
+            .replicaUpdateFailed, .finalizeReplicaUpdateFailed, .releaseSectorKeyFailed, .removeFailed,
+            .snapDealsDealsExpired:
+            return pause(limits.retryPause)
+        case .waitDeals, .addPiece, .receiveSector, .packing, .snapDealsWaitDeals, .snapDealsAddPiece,
+            .snapDealsPacking:
+            return fill(state, repeats: repeats)
+        case .updateReplica: return submit(.replicaUpdate, repeats: repeats)
+        case .proveReplicaUpdate: return submit(.proveReplicaUpdate, repeats: repeats)
+        case .finalizeReplicaUpdate: return submit(.finalizeReplicaUpdate, repeats: repeats)
+        case .submitReplicaUpdate, .replicaUpdateWait: return [.sendUpdate]
+        case .waitMutable, .updateActivating: return [.waitForEpoch(record.update?.waitsForEpoch ?? 0)]
+        case .releaseSectorKey: return submit(.releaseKey, repeats: repeats)
+        case .abortUpgrade: return submit(.remove(onlyUpdate: true), repeats: repeats)
+        case .terminating, .terminateWait: return [.sendTermination]
+        case .terminateFinality: return [.waitForEpoch((record.terminatedEpoch ?? 0) + limits.finality)]
+        case .removing: return removeFiles(repeats: repeats)
+        case .proving, .available, .failedUnrecoverable, .faulty, .faultReported, .faultedFinal, .removed:
+            return [.releaseStore]
         }
+    }
+
+    /// Waits, and then goes on as ``retry()`` says.
+    mutating func pause(_ duration: Duration) -> [SectorAction] {
+        record.isPaused = true
+        return [.retry(after: duration)]
     }
 
     /// Asks for a task: for the next try, or for the latest one again.
-    private mutating func submit(_ work: TaskWork, repeats: Bool = false) -> [SectorAction] {
+    mutating func submit(_ work: TaskWork, repeats: Bool = false, isHeld: Bool = false) -> [SectorAction] {
         if !repeats || record.attempts[work.type.stage] == 0 { record.attempts[work.type.stage] += 1 }
-        let id = TaskID(sector: record.key, type: work.type, attempt: record.attempts[work.type.stage])
-        return [.submit(TaskRequest(id: id, proof: record.proof, work: work))]
+        return [.submit(request(work, isHeld: isHeld))]
+    }
+
+    func request(_ work: TaskWork, isHeld: Bool = false) -> TaskRequest {
+        TaskRequest(
+            id: current(work.type), proof: record.proof, work: work, isHeld: isHeld,
+            priority: record.hasDeals ? 1 : 0)
     }
 
     /// The latest try of a kind.
-    private func current(_ type: TaskType) -> TaskID {
+    func current(_ type: TaskType) -> TaskID {
         TaskID(sector: record.key, type: type, attempt: record.attempts[type.stage])
     }
 
-    // MARK: Tasks
-
-    private mutating func finished(_ id: TaskID, _ result: TaskResult) -> [SectorAction] {
-        guard id == current(id.type), expects(id.type) else { return [] }
-        switch result {
-        case .done(let outcome): return done(outcome)
-        case .failed(let failure): return failed(id.type, failure)
+    /// Bytes that the sector holds; 0 for a proof that no rule knows.
+    var sectorBytes: UInt64 {
+        do throws(SealingError) {
+            return try RegisteredSealProof(number: Int(clamping: record.proof)).sectorSize.bytes
+        } catch {
+            return 0
         }
     }
 
-    private func expects(_ type: TaskType) -> Bool {
-        switch (record.state, type) {
-        case (.packing, .addPiece), (.preCommit1, .preCommit1), (.preCommit2, .preCommit2),
-            (.committing, .commit1), (.committing, .commit2), (.finalizeSector, .finalize):
-            true
-        default: false
+    // MARK: Failures
+
+    /// Counts a failure and waits in `state`, longer each time.
+    ///
+    /// - Parameter isEndless: it is tried for ever; else a person must look after the limit.
+    mutating func fail(
+        _ cause: FailureCause, _ reason: String, to state: SectorState, isEndless: Bool = false
+    ) -> [SectorAction] {
+        let count = record.count(cause)
+        guard isEndless || count <= limits.failureCountMax else {
+            return giveUp("\(count) failures in a row; the last: \(reason)")
         }
-    }
-
-    private mutating func done(_ outcome: TaskOutcome) -> [SectorAction] {
-        record.failureCount = 0
-        switch outcome {
-        case .addPiece(let commitment, _):
-            record.unsealedCommitment = commitment
-            // A sector that the chain knows keeps its ticket, so that sealing it anew gives the same replica.
-            return enter(record.preCommitEpoch != nil && record.ticket != nil ? .preCommit1 : .getTicket)
-        case .preCommit1(let commitment):
-            if let known = record.unsealedCommitment, known != commitment {
-                return damaged("PreCommit1 found other data than AddPiece wrote")
-            }
-            record.unsealedCommitment = commitment
-            return enter(.preCommit2)
-        case .preCommit2(let unsealed, let sealed):
-            record.unsealedCommitment = unsealed
-            if record.preCommitEpoch != nil {
-                guard record.sealedCommitment == sealed else {
-                    return giveUp("sealing anew gave another CommR than the chain knows")
-                }
-                return enter(record.provenEpoch != nil ? .finalizeSector : .waitSeed)
-            }
-            record.sealedCommitment = sealed
-            return enter(.preCommitWait)
-        case .commit1(let form, let proof):
-            record.proofForm = form
-            record.proofBytes = proof
-            return record.makesSNARK ? submit(.commit2) : enter(.commitWait)
-        case .commit2(let form, let proof):
-            record.proofForm = form
-            record.proofBytes = proof
-            return enter(.commitWait)
-        case .finalize(let store):
-            record.store = store
-            record.host = nil
-            return enter(.proving)
-        }
-    }
-
-    private mutating func failed(_ type: TaskType, _ failure: TaskFailure) -> [SectorAction] {
-        record.lastError = failure.description
-        switch failure.cause {
-        case .infrastructureLost, .aborted:
-            // Says nothing about the data: the same step again, where a slot is free.
-            return redoTask(type)
-        case .filesLost: return damaged(failure.message)
-        case .invalidRequest: return giveUp(failure.message)
-        case .computeFailed:
-            record.failureCount += 1
-            guard record.failureCount <= limits.failureCountMax else {
-                return giveUp("\(record.failureCount) failures in a row; the last: \(failure.message)")
-            }
-            switch type {
-            case .preCommit1: record.state = .sealPreCommit1Failed
-            case .preCommit2: record.state = .sealPreCommit2Failed
-            case .commit1, .commit2: record.state = .computeProofFailed
-            case .finalize: record.state = .finalizeFailed
-            case .addPiece: break
-            }
-            return [.retry(after: limits.retryPause)]
-        }
-    }
-
-    private mutating func redoTask(_ type: TaskType) -> [SectorAction] {
-        switch type {
-        case .addPiece: record.store == nil ? [.reserve] : submit(.addPiece(payloadPath: record.payloadPath))
-        case .preCommit1: redo(.preCommit1)
-        case .preCommit2: redo(.preCommit2)
-        case .commit1, .commit2: redo(.committing)
-        case .finalize: redo(.finalizeSector)
-        }
-    }
-
-    // MARK: Losses
-
-    private mutating func storeLost() -> [SectorAction] {
-        guard record.state.isSealing else { return [] }
-        return startAnew("the store \(record.store ?? "") that held it was lost")
-    }
-
-    private mutating func damaged(_ reason: String) -> [SectorAction] {
-        record.failureCount += 1
-        guard record.failureCount <= limits.failureCountMax else { return giveUp(reason) }
-        return startAnew(reason)
-    }
-
-    private mutating func startAnew(_ reason: String) -> [SectorAction] {
-        let cancels = TaskType.allCases.filter { record.attempts[$0.stage] > 0 && expects($0) }
-            .map { SectorAction.cancel(current($0)) }
-        record.state = .packing
-        record.store = nil
-        record.host = nil
-        record.proofBytes = record.provenEpoch == nil ? nil : record.proofBytes
+        record.state = state
         record.lastError = reason
-        if record.preCommitEpoch == nil {
-            record.ticket = nil
-            record.ticketEpoch = nil
-            record.sealedCommitment = nil
-        }
-        return cancels + [.releaseStore, .reserve]
+        return pause(limits.pause(count))
     }
 
-    private mutating func refused(_ refusal: ChainRefusal) -> [SectorAction] {
-        switch record.state {
-        case .preCommitWait:
-            record.failureCount += 1
-            guard record.failureCount <= limits.failureCountMax else { return giveUp(refusal.description) }
-            record.lastError = refusal.description
-            // A ticket that is too old, or not the chain's own: draw another and label again.
-            record.ticket = nil
-            record.ticketEpoch = nil
-            return enter(.getTicket)
-        case .commitWait, .waitSeed:
-            record.failureCount += 1
-            guard record.failureCount <= limits.failureCountMax else { return giveUp(refusal.description) }
-            record.lastError = refusal.description
-            record.proofBytes = nil
-            record.state = .computeProofFailed
-            return [.retry(after: limits.retryPause)]
-        case .getTicket:
-            record.lastError = refusal.description
-            return [.retry(after: limits.retryPause)]
-        default: return []
-        }
-    }
-
-    private mutating func giveUp(_ reason: String) -> [SectorAction] {
+    mutating func giveUp(_ reason: String) -> [SectorAction] {
         record.state = .failedUnrecoverable
         record.lastError = reason
+        record.isPaused = false
         return [.releaseStore]
+    }
+
+    /// What must be stopped before the sector can go another way.
+    func stops() -> [SectorAction] {
+        var actions = SectorTransitions.tasks(of: record.state)
+            .filter { record.attempts[$0.stage] > 0 }.map { SectorAction.cancel(current($0)) }
+        switch record.state {
+        case .submitPreCommitBatch, .preCommitBatchWait, .submitCommitAggregate, .commitAggregateWait,
+            .terminating, .terminateWait:
+            actions.append(.withdraw)
+        default: break
+        }
+        return actions
+    }
+}
+
+/// How long stages take, roughly: to judge whether a ticket will last.
+package struct StageHints: Sendable, Hashable, Codable {
+    /// PreCommit1 and PreCommit2 together, by the size of the sector in bytes, ascending.
+    package var preCommit: [Row]
+    /// From PreCommit2 to the landing of the pre-commitment.
+    package var batchWait: Duration
+
+    package struct Row: Sendable, Hashable, Codable {
+        package var sectorBytes: UInt64
+        package var duration: Duration
+
+        package init(_ sectorBytes: UInt64, _ duration: Duration) {
+            self.sectorBytes = sectorBytes
+            self.duration = duration
+        }
+    }
+
+    /// Makes hints; the usual ones are those of one sector on a core with SHA extensions.
+    package init(
+        preCommit: [Row] = [
+            Row(2 << 10, .seconds(1)), Row(8 << 20, .seconds(10)), Row(512 << 20, .seconds(300)),
+            Row(32 << 30, .seconds(19_800)), Row(64 << 30, .seconds(39_600)),
+        ], batchWait: Duration = .zero
+    ) {
+        self.preCommit = preCommit
+        self.batchWait = batchWait
+    }
+
+    /// Epochs from the start of PreCommit1 to the landing of the pre-commitment; a larger sector than any
+    /// listed takes as long as the largest.
+    package func preCommitEpochs(sectorBytes: UInt64, _ network: NetworkParameters) -> Int64 {
+        let row = preCommit.first { $0.sectorBytes >= sectorBytes } ?? preCommit.last
+        let time = (row?.duration ?? .zero) + batchWait
+        return Int64((time / network.epochDuration).rounded(.up)) + network.messageConfidence + 1
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Chain
+package import Kernel
 
 /// A kind of sealing work, by its stable name in journals and on the wire.
 package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
@@ -9,8 +10,15 @@ package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Compar
     case commit1 = "seal/v0/commit/1"
     case commit2 = "seal/v0/commit/2"
     case finalize = "seal/v0/finalize"
+    case replicaUpdate = "seal/v0/replicaupdate"
+    case proveReplicaUpdate = "seal/v0/provereplicaupdate/2"
+    case finalizeReplicaUpdate = "seal/v0/finalize/replicaupdate"
+    case releaseKey = "seal/v0/releasesectorkey"
+    case remove = "seal/v0/remove"
+    case download = "seal/v0/download/sector"
+    case windowPoSt = "post/v0/windowproof"
 
-    /// The short name of tables: AP, PC1, PC2, C1, C2, FIN.
+    /// The short name of tables: AP, PC1, PC2, C1, C2, FIN and those of a sector's later life.
     package var short: String {
         switch self {
         case .addPiece: "AP"
@@ -19,6 +27,13 @@ package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Compar
         case .commit1: "C1"
         case .commit2: "C2"
         case .finalize: "FIN"
+        case .replicaUpdate: "RU"
+        case .proveReplicaUpdate: "PR2"
+        case .finalizeReplicaUpdate: "FRU"
+        case .releaseKey: "RK"
+        case .remove: "RM"
+        case .download: "DL"
+        case .windowPoSt: "WDP"
         }
     }
 
@@ -31,14 +46,23 @@ package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Compar
         case .commit1: 3
         case .commit2: 4
         case .finalize: 5
+        case .replicaUpdate: 6
+        case .proveReplicaUpdate: 7
+        case .finalizeReplicaUpdate: 8
+        case .releaseKey: 9
+        case .remove: 10
+        case .download: 11
+        case .windowPoSt: 12
         }
     }
 
     /// The number of kinds; sizes tables indexed by ``stage``.
-    package static let count = 6
+    package static let count = 13
 
-    /// All kinds, the last stages first: what drains the pipeline goes before what fills it.
-    package static let downstreamFirst: [TaskType] = TaskType.allCases.sorted { $0.stage > $1.stage }
+    /// The tasks that every sector passes through, in order.
+    package static let sealing: [TaskType] = [
+        .addPiece, .preCommit1, .preCommit2, .commit1, .commit2, .finalize,
+    ]
 
     /// Tells whether the task needs the sector's own files, so that it runs where they are.
     package var needsFiles: Bool { self != .commit2 }
@@ -70,6 +94,9 @@ package struct TaskID: Sendable, Hashable, Codable, Comparable, CustomStringConv
 package enum TaskWork: Sendable, Hashable, Codable {
     /// Fill the sector: zeros for committed capacity, or the file at `payloadPath`.
     case addPiece(payloadPath: String?)
+    /// Write these pieces, each at the next offset that its size divides, those that are there already left
+    /// alone; then, where `fills` says so, zeros up to the end. `isUpdate`: beside the replica that is there.
+    case addPieces([PieceDeal], fills: Bool, isUpdate: Bool)
     /// Label the layers. `ticket` has 32 bytes.
     case preCommit1(ticket: [UInt8])
     /// Hash the columns and build the trees.
@@ -80,15 +107,36 @@ package enum TaskWork: Sendable, Hashable, Codable {
     case commit2
     /// Clear what proving does not need and move the sector to long-term storage.
     case finalize
+    /// Encode the pieces into the sealed sector: the new replica.
+    case replicaUpdate
+    /// Prove that encoding.
+    case proveReplicaUpdate
+    /// Clear what proving the new replica does not need, and move it to long-term storage.
+    case finalizeReplicaUpdate
+    /// Delete the old replica, which was the key of the new one.
+    case releaseKey
+    /// Delete the sector's files everywhere; of an update that is given up only its own.
+    case remove(onlyUpdate: Bool)
+    /// Fetch the files of a sector that was sealed elsewhere.
+    case download(from: [String])
+    /// Prove a partition to the chain's challenge of a deadline.
+    case windowPoSt(PartitionChallenge)
 
     package var type: TaskType {
         switch self {
-        case .addPiece: .addPiece
+        case .addPiece, .addPieces: .addPiece
         case .preCommit1: .preCommit1
         case .preCommit2: .preCommit2
         case .commit1: .commit1
         case .commit2: .commit2
         case .finalize: .finalize
+        case .replicaUpdate: .replicaUpdate
+        case .proveReplicaUpdate: .proveReplicaUpdate
+        case .finalizeReplicaUpdate: .finalizeReplicaUpdate
+        case .releaseKey: .releaseKey
+        case .remove: .remove
+        case .download: .download
+        case .windowPoSt: .windowPoSt
         }
     }
 }
@@ -99,12 +147,26 @@ package struct TaskRequest: Sendable, Hashable, Codable {
     /// The registered seal proof's number.
     package let proof: UInt64
     package let work: TaskWork
+    /// Its slot is taken first and told as ``TaskEvent/granted(_:worker:)``; the work begins when its owner
+    /// has said with ``SchedulerMessage/supply(_:)`` what exactly to do. A ticket that is drawn then has not
+    /// aged in a queue.
+    package var isHeld: Bool
+    /// When it must be done at the latest: a ticket that gets too old, a deal that begins; `nil` for none.
+    package var deadline: Instant?
+    /// Higher goes first among those of one deadline class: 1024 for deals in the field, 0 for the rest.
+    package var priority: Int
 
-    package init(id: TaskID, proof: UInt64, work: TaskWork) {
+    package init(
+        id: TaskID, proof: UInt64, work: TaskWork, isHeld: Bool = false, deadline: Instant? = nil,
+        priority: Int = 0
+    ) {
         precondition(id.type == work.type, "a task's id and work are of one kind")
         self.id = id
         self.proof = proof
         self.work = work
+        self.isHeld = isHeld
+        self.deadline = deadline
+        self.priority = priority
     }
 }
 
@@ -119,6 +181,13 @@ package enum TaskOutcome: Sendable, Hashable, Codable {
     case commit2(form: ProofForm, proof: [UInt8])
     /// The path or name of the long-term store that holds the sector now.
     case finalize(store: String)
+    /// The commitments of the new data and replica, 32 bytes each.
+    case replicaUpdate(unsealedCommitment: [UInt8], sealedCommitment: [UInt8])
+    case proveReplicaUpdate(proof: [UInt8])
+    /// Done; there is nothing more to say.
+    case completed
+    /// The proof of a partition, and the sectors that could not be read and are left out of it.
+    case windowPoSt(proof: [UInt8], skipped: [UInt64])
 }
 
 /// Why a task did not finish.

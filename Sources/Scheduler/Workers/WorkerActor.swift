@@ -15,7 +15,11 @@ package actor WorkerActor: Component {
     private let scheduler: Ref<SchedulerMessage>
     private let store: StoreInfo?
     private let retryInterval: Duration
-    private var running: OrderedDictionary<CallID, TaskRequest> = [:]
+    private enum Running {
+        case task, prefetch
+    }
+
+    private var running: OrderedDictionary<CallID, Running> = [:]
     private var unconfirmed: OrderedDictionary<CallID, TaskResult> = [:]
     private var isWelcome = false
     private var incarnation: UInt64 = 0
@@ -54,16 +58,26 @@ package actor WorkerActor: Component {
             let wanted = Set(known)
             let unwanted = running.keys.filter { !wanted.contains($0) }
             for call in unwanted { abort(call) }
-        case .assign(let call, let request):
+        case .assign(let call, let assignment):
             scheduler.tell(.taken(call))
             guard running[call] == nil, unconfirmed[call] == nil else { return }
-            running[call] = request
-            runner.start(call, request, on: info, reportTo: context.me)
+            running[call] = .task
+            runner.start(call, assignment, on: info, reportTo: context.me)
+        case .prefetch(let call, let fetch):
+            scheduler.tell(.taken(call))
+            guard running[call] == nil else { return }
+            running[call] = .prefetch
+            runner.prefetch(call, fetch, on: info, reportTo: context.me)
         case .abort(let call): abort(call)
+        case .fetched(let call):
+            guard let kind = running[call] else { return }
+            if kind == .prefetch { running[call] = nil }
+            scheduler.tell(.fetched(worker: info.name, call))
         case .confirmed(let call): unconfirmed.removeValue(forKey: call)
         case .finished(let call, let result):
-            guard running.removeValue(forKey: call) != nil else { return }
-            unconfirmed[call] = result
+            guard let kind = running.removeValue(forKey: call) else { return }
+            // A prefetch that failed is worth a word, and no more: the task fetches for itself.
+            if kind == .task { unconfirmed[call] = result }
             scheduler.tell(.report(worker: info.name, call, result))
             arm(context)
         case .schedulerLost:
@@ -89,7 +103,7 @@ package actor WorkerActor: Component {
         scheduler.tell(
             .workerJoined(
                 info, context.me, JoinID(incarnation: incarnation, number: joinCount), store: store,
-                running: Array(running.keys),
+                running: running.filter { $0.value == .task }.map(\.key),
                 finished: unconfirmed.map { FinishedCall(call: $0.key, result: $0.value) }))
         arm(context)
     }

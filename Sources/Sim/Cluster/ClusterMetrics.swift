@@ -39,6 +39,8 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
     private(set) var provingCount = 0
     private(set) var failedCount = 0
     private(set) var latestFailure: String?
+    /// What became of sectors whose process was lost.
+    var losses = LossTally()
     /// Of the sectors that were proven after the warm-up.
     private(set) var sojourns = DurationHistogram()
     /// A running hash of every task that started or ended and of every step of every sector.
@@ -72,6 +74,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         waiting = []
         running = []
         recorder?.restarted(at: now)
+        losses.minerBooted()
     }
 
     // MARK: Sectors
@@ -98,6 +101,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         }
         sectors[number] = nil
         recorder?.finished(sector: number)
+        losses.left(number)
         sealing.change(by: -1, at: now)
         if summary.state == .proving {
             provingCount += 1
@@ -117,6 +121,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         absorb(now, id.sector.number, 0x100 | UInt64(id.type.stage) << 16 ^ stableHash(worker) << 24)
         guard running.insert(id).inserted else { return }
         recorder?.assigned(id, worker: worker, at: now)
+        losses.assigned(id, worker: worker, at: now)
         if waiting.remove(id) != nil { stages[id.type.stage].queue.change(by: -1, at: now) }
         stages[id.type.stage].started += 1
         stages[id.type.stage].busy.change(by: 1, at: now)
@@ -138,6 +143,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         guard running.remove(id) != nil else { return }
         recorder?.ended(id, result, at: now)
         stages[stage].busy.change(by: -1, at: now)
+        losses.ended(id, isDone: result?.isDone ?? false)
         switch result {
         case .done:
             stages[stage].finished += 1
@@ -154,28 +160,5 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         digest.low = mixed(digest.low ^ number)
         digest.low = mixed(digest.low ^ what)
         digest.high = (digest.high &* 0x9e37_79b9_7f4a_7c15) ^ digest.low
-    }
-}
-
-extension SectorState {
-    /// The place in `allCases`.
-    var position: Int {
-        switch self {
-        case .packing: 0
-        case .getTicket: 1
-        case .preCommit1: 2
-        case .preCommit2: 3
-        case .preCommitWait: 4
-        case .waitSeed: 5
-        case .committing: 6
-        case .commitWait: 7
-        case .finalizeSector: 8
-        case .proving: 9
-        case .sealPreCommit1Failed: 10
-        case .sealPreCommit2Failed: 11
-        case .computeProofFailed: 12
-        case .finalizeFailed: 13
-        case .failedUnrecoverable: 14
-        }
     }
 }

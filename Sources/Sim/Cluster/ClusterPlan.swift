@@ -19,6 +19,8 @@ package struct ClusterPlan: Sendable {
         /// The host's name, `group/host`.
         package var host: String
         package var slots: [WorkerInfo.SlotCount]
+        /// It takes sectors of other hosts and fetches their files.
+        package var canFetch: Bool
 
         /// Tells whether the process runs tasks of that kind.
         package func runs(_ type: TaskType) -> Bool { slots.contains { $0.type == type } }
@@ -31,6 +33,9 @@ package struct ClusterPlan: Sendable {
         package var store: StoreInfo
         /// What the host's disk and network card let out to a long-term store.
         package var outBytesPerSecond: Double
+        package var readBytesPerSecond: Double
+        package var writeBytesPerSecond: Double
+        package var nicBytesPerSecond: Double
     }
 
     /// The miner's actor number: the digits of a scenario's name, or 1000.
@@ -39,6 +44,11 @@ package struct ClusterPlan: Sendable {
     package var proof: UInt64
     package var processes: [Process] = []
     package var hosts: [SealingHost] = []
+    /// What each host has, by its name.
+    package var hostInfos: [String: HostInfo] = [:]
+    /// The first host whose sectors must be moved to be sealed, and the kinds it lacks; `nil` where none
+    /// must.
+    package var moveNeed: (host: String, kinds: [TaskType])?
     package var pacing: [Pacing] = []
     package var pledge: PledgeRule
     /// Sectors that may be under way at once; 0 for no limit.
@@ -87,32 +97,32 @@ package struct ClusterPlan: Sendable {
     ) throws(SimulationError) {
         let host = "\(group.name)/\(index)"
         let disks = group.disks.filter(\.sealing)
-        let types = TaskType.allCases.filter { group.slotsPerHost(of: $0.kind) > 0 }
-        // A host that takes no pieces gets no sectors, whatever its disks.
-        let holdsSectors = !disks.isEmpty && types.contains(.addPiece)
+        let types = TaskType.sealing.filter { group.slotsPerHost(of: $0.kind) > 0 }
+        // A host that takes no pieces begins no sectors; it may work on those of others if it fetches them.
+        let beginsSectors = !disks.isEmpty && types.contains(.addPiece)
+        let holdsSectors = beginsSectors || (!disks.isEmpty && fetches(group))
+        hostInfos[host] = hostInfo(group, host)
+        if beginsSectors { try checkKinds(types, host, scenario) }
         if holdsSectors {
-            let missing = TaskType.allCases.filter { $0.needsFiles && !types.contains($0) }
-            guard missing.isEmpty else {
-                let names = missing.map(\.kind.rawValue).joined(separator: ", ")
-                throw SimulationError(
-                    .impossible,
-                    "host \(host) holds sectors and has no slots for \(names); no shipped policy moves "
-                        + "sectors between hosts: give the group a worker for these, or set sealing: false")
-            }
             let limits = disks.map { $0.maxSealing ?? 0 }
             let store = StoreInfo(
                 name: host, host: host,
                 capacityBytes: disks.reduce(UInt64(0)) { $0 + UInt64($1.capacity.bytes) },
-                sealingCountMax: limits.contains(0) ? 0 : limits.reduce(0, +))
+                sealingCountMax: limits.contains(0) ? 0 : limits.reduce(0, +),
+                admitsNew: beginsSectors, readBytesPerSecond: sum(disks) { $0.read.bytesPerSecond },
+                writeBytesPerSecond: sum(disks) { $0.write.bytesPerSecond })
             let read = disks.reduce(0.0) { $0 + $1.read.bytesPerSecond }
             hosts.append(
                 SealingHost(
                     group: group.name, host: host, store: store,
                     outBytesPerSecond: min(
-                        read, group.nic.bytesPerSecond, scenario.links.bandwidth.bytesPerSecond)))
+                        read, group.nic.bytesPerSecond, scenario.links.bandwidth.bytesPerSecond),
+                    readBytesPerSecond: read,
+                    writeBytesPerSecond: disks.reduce(0.0) { $0 + $1.write.bytesPerSecond },
+                    nicBytesPerSecond: group.nic.bytesPerSecond))
         }
         for workers in group.workers {
-            let slots = TaskType.allCases.compactMap { type -> WorkerInfo.SlotCount? in
+            let slots = TaskType.sealing.compactMap { type -> WorkerInfo.SlotCount? in
                 let count = workers.slots(of: type.kind)
                 return count > 0 && (!type.needsFiles || holdsSectors) ? .init(type, count) : nil
             }
@@ -123,15 +133,84 @@ package struct ClusterPlan: Sendable {
                     Process(
                         name: parts.joined(separator: "/"), node: parts.joined(separator: ":"),
                         group: group.name, hostIndex: index, workers: workers.name, instance: instance,
-                        host: host, slots: slots))
+                        host: host, slots: slots, canFetch: holdsSectors && workers.group == .none))
             }
         }
+    }
+
+    /// Workers of the group take sectors of other hosts.
+    private func fetches(_ group: Scenario.HostGroup) -> Bool {
+        group.workers.contains { workers in
+            workers.group == .none
+                && TaskType.sealing.contains { $0.needsFiles && workers.slots(of: $0.kind) > 0 }
+        }
+    }
+
+    private func sum(_ disks: [Scenario.Disk], _ rate: (Scenario.Disk) -> Double) -> UInt64 {
+        UInt64(disks.reduce(0.0) { $0 + max(0, rate($1)) })
+    }
+
+    /// Every kind that a sector of the host needs is there, or on a host that fetches.
+    private mutating func checkKinds(
+        _ types: [TaskType], _ host: String, _ scenario: Scenario
+    ) throws(SimulationError) {
+        let missing = TaskType.sealing.filter { $0.needsFiles && !types.contains($0) }
+        guard !missing.isEmpty else { return }
+        let away = missing.filter { kind in
+            !scenario.hosts.contains { group in
+                group.disks.contains(where: \.sealing)
+                    && group.workers.contains { $0.group == .none && $0.slots(of: kind.kind) > 0 }
+            }
+        }
+        guard away.isEmpty else {
+            let names = away.map(\.kind.rawValue).joined(separator: ", ")
+            throw SimulationError(
+                .impossible,
+                "host \(host) holds sectors and has no slots for \(names), nor has any host that fetches "
+                    + "sectors (group: none, and a disk for sealing): give the group a worker for these, "
+                    + "or set sealing: false")
+        }
+        if moveNeed == nil { moveNeed = (host, missing) }
+    }
+
+    /// What a host of the group has, and at least what its slots take together: a scenario that says how many
+    /// tasks run at once and how long they take then is believed, also where it names no GPU or no processor.
+    /// Memory is taken as it is stated.
+    private func hostInfo(_ group: Scenario.HostGroup, _ name: String) -> HostInfo {
+        let nodes = max(1, group.numaNodes)
+        let memory = UInt64(max(0, group.memory.bytes))
+        let least = leastDevices(group)
+        var models = group.gpus.flatMap { Array(repeating: $0.model, count: $0.count) }
+        while models.count < least.gpuCount { models.append("unnamed") }
+        return HostInfo(
+            name: name,
+            logicalCoreCount: max(group.cpu.coreCount * group.cpu.threadsPerCore, least.coreCount),
+            numaNodes: (0..<nodes).map { .init(index: $0, memoryBytes: memory / UInt64(nodes)) },
+            memoryBytes: memory,
+            gpus: models.enumerated().map { .init(id: String($0.offset), name: $0.element) },
+            nicBytesPerSecond: UInt64(max(0, group.nic.bytesPerSecond)))
+    }
+
+    /// What the slots of a host take when all of them are busy.
+    private func leastDevices(_ group: Scenario.HostGroup) -> (coreCount: Int, gpuCount: Int) {
+        let bytes = ResourceTable.sectorBytes(ofProof: proof)
+        var cores = 0
+        var gpus = 0.0
+        for type in TaskType.sealing {
+            let slots = group.slotsPerHost(of: type.kind)
+            let need = ResourceTable.standard.need(type, sectorBytes: bytes)
+            gpus += need.gpuUnits * Double(slots)
+            let usesGPU = need.gpuUnits > 0 && need.threadsWithGPU > 0
+            // A task that takes all processors counts as one beside the others.
+            cores += slots * (usesGPU ? need.threadsWithGPU : need.threads.resolved(coreCount: 1))
+        }
+        return (cores, Int(gpus.rounded(.up)))
     }
 
     private static func pacing(_ rules: [Scenario.TicketRule]) throws(SimulationError) -> [Pacing] {
         var pacing: [Pacing] = []
         for rule in rules {
-            guard let type = TaskType.allCases.first(where: { $0.kind == rule.task }) else { continue }
+            guard let type = TaskType.sealing.first(where: { $0.kind == rule.task }) else { continue }
             guard rule.scope == .host else {
                 throw SimulationError(
                     .notSupported,
@@ -182,12 +261,18 @@ extension TaskType {
     /// The kind by which scenarios know it.
     package var kind: Scenario.TaskKind {
         switch self {
+        case .windowPoSt: .windowPoSt
         case .addPiece: .addPiece
         case .preCommit1: .preCommit1
         case .preCommit2: .preCommit2
         case .commit1: .commit1
         case .commit2: .commit2
-        case .finalize: .finalize
+        // A scenario has no durations for what comes after Proving: they are taken from the sealing task of
+        // the same kind of work.
+        case .replicaUpdate: .preCommit2
+        case .proveReplicaUpdate: .commit2
+        case .finalize, .finalizeReplicaUpdate, .releaseKey, .remove: .finalize
+        case .download: .fetch
         }
     }
 }

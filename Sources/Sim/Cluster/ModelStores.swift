@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Kernel
+internal import Scheduler
 
-/// The long-term stores and the disks of the hosts, as far as they take time.
-///
-/// A store is a pipe: transfers to it queue behind one another at its write bandwidth, and none is
-/// faster than its host's disk and card. That gives the exact throughput of a store that all
-/// writers share evenly, and nearly its delays.
+/// The long-term stores, the disks and the cards of the hosts, as far as they take time and room.
 // Safety: touched only by the script and the components of one simulated world, which runs on one thread.
 final class ModelStores: @unchecked Sendable {
     private struct Store {
@@ -15,24 +12,44 @@ final class ModelStores: @unchecked Sendable {
         /// Links of host groups to this store that differ from all others, bytes per second.
         let linkBytesPerSecond: [String: Double]
         var usedBytes = 0
-        var freeAt: Instant = .zero
         var slowness = 1.0
         var isDown = false
         /// When it comes up again; `nil` for never.
         var upAt: Instant?
+        /// Bytes that are on their way here.
+        var comingBytes = 0
     }
 
     private struct Host {
         let group: String
-        let outBytesPerSecond: Double
+        let readBytesPerSecond: Double
+        let writeBytesPerSecond: Double
+        let nicBytesPerSecond: Double
         var diskSlowness = 1.0
         var networkSlowness = 1.0
     }
 
+    /// A transfer under way, to be stopped with its task.
+    struct Transfer {
+        fileprivate let id: Int
+        fileprivate let bytes: Int
+        /// The long-term store; `nil` between sealing hosts.
+        let store: String?
+    }
+
     private var stores: [Store]
     private var hosts: [String: Host]
+    private let transfers: FairTransfers
+    private let clock: ModelClock
+    private let linkBytesPerSecond: Double
+    /// Sectors' files that were moved between sealing hosts so far, to the end.
+    private(set) var movedBytes = 0
+    private(set) var moveCount = 0
 
-    init(scenario: Scenario, plan: ClusterPlan) {
+    init(scenario: Scenario, plan: ClusterPlan, clock: ModelClock) {
+        self.clock = clock
+        transfers = FairTransfers(clock: clock)
+        linkBytesPerSecond = max(1, scenario.links.bandwidth.bytesPerSecond)
         stores = scenario.stores.map { store in
             var links: [String: Double] = [:]
             for link in scenario.links.exceptions {
@@ -45,41 +62,103 @@ final class ModelStores: @unchecked Sendable {
         }
         hosts = [:]
         for host in plan.hosts {
-            hosts[host.host] = Host(group: host.group, outBytesPerSecond: max(1, host.outBytesPerSecond))
+            hosts[host.host] = Host(
+                group: host.group, readBytesPerSecond: max(1, host.readBytesPerSecond),
+                writeBytesPerSecond: max(1, host.writeBytesPerSecond),
+                nicBytesPerSecond: max(1, host.nicBytesPerSecond))
         }
+        for index in stores.indices { setRate(ofStore: index) }
+        for host in plan.hosts { setRates(ofHost: host.host) }
     }
 
     /// Bytes that lie on all stores.
     var usedBytes: Int { stores.reduce(0) { $0 + $1.usedBytes } }
 
+    /// Transfers under way.
+    var transferCount: Int { transfers.count }
+
     /// How many times slower a host's disks are now.
     func diskFactor(_ host: String) -> Double { hosts[host]?.diskSlowness ?? 1 }
 
-    /// Takes room on the store on which the transfer ends first, and says when; `nil` where none
-    /// has room.
+    // MARK: Transfers
+
+    /// Takes room on the store that promises to have the bytes first and begins to move them there; `nil`
+    /// where none has room.
     ///
     /// A store that is down and will come up again is waited for.
-    func beginTransfer(of bytes: Int, from host: String, at now: Instant) -> (store: String, end: Instant)? {
-        var best: (index: Int, end: Instant)?
+    func store(
+        _ bytes: Int, from host: String, _ done: @escaping (_ store: String) -> Void
+    ) -> Transfer? {
+        var best: (index: Int, seconds: Double)?
         for (index, store) in stores.enumerated() {
-            guard bytes <= store.capacityBytes - store.usedBytes, let end = end(bytes, host, store, now)
-            else {
-                continue
-            }
-            if best.map({ end < $0.end }) ?? true { best = (index, end) }
+            guard bytes <= store.capacityBytes - store.usedBytes, let seconds = promise(bytes, host, store)
+            else { continue }
+            if best.map({ seconds < $0.seconds }) ?? true { best = (index, seconds) }
         }
-        guard let best else { return nil }
-        stores[best.index].usedBytes += bytes
-        let pipe = Double(bytes) / stores[best.index].writeBytesPerSecond * stores[best.index].slowness
-        let begin = start(stores[best.index], now) ?? now
-        stores[best.index].freeAt = begin + .nanoseconds(Int64(pipe * 1e9))
-        return (stores[best.index].name, best.end)
+        guard let index = best?.index else { return nil }
+        stores[index].usedBytes += bytes
+        stores[index].comingBytes += bytes
+        let name = stores[index].name
+        let id = transfers.begin(bytes: bytes, through: way(from: host, toStore: index)) { [weak self] in
+            self?.stores[index].comingBytes -= bytes
+            done(name)
+        }
+        return Transfer(id: id, bytes: bytes, store: name)
     }
 
-    /// Frees room of a transfer that came to nothing.
+    /// Moves a sector's files between sealing hosts.
+    func move(_ bytes: Int, from source: String, to target: String, _ done: @escaping () -> Void) -> Transfer
+    {
+        let way = ["disk-read \(source)", "nic-out \(source)", "nic-in \(target)", "disk-write \(target)"]
+        let link = "link \(source) \(target)"
+        transfers.setCapacity(link, linkBytesPerSecond)
+        let id = transfers.begin(bytes: bytes, through: way + [link]) { [weak self] in
+            self?.movedBytes += bytes
+            self?.moveCount += 1
+            done()
+        }
+        return Transfer(id: id, bytes: bytes, store: nil)
+    }
+
+    /// Stops a transfer; the room that it took on a long-term store is free again.
+    func cancel(_ transfer: Transfer) {
+        transfers.cancel(transfer.id)
+        guard let index = stores.firstIndex(where: { $0.name == transfer.store }) else { return }
+        stores[index].comingBytes -= transfer.bytes
+        stores[index].usedBytes -= transfer.bytes
+    }
+
+    /// Frees the room of what was moved to a store in vain.
     func giveBack(_ bytes: Int, to name: String) {
         guard let index = stores.firstIndex(where: { $0.name == name }) else { return }
         stores[index].usedBytes -= bytes
+    }
+
+    private func way(from host: String, toStore index: Int) -> [String] {
+        let store = stores[index]
+        var way = ["store-write \(store.name)"]
+        guard let known = hosts[host] else { return way }
+        way += ["disk-read \(host)", "nic-out \(host)"]
+        let link = "link \(host) \(store.name)"
+        transfers.setCapacity(
+            link, max(1, store.linkBytesPerSecond[known.group] ?? linkBytesPerSecond))
+        way.append(link)
+        return way
+    }
+
+    /// Seconds until a store would have these bytes if nothing else came; `nil` for never.
+    private func promise(_ bytes: Int, _ name: String, _ store: Store) -> Double? {
+        var wait = 0.0
+        if store.isDown {
+            guard let upAt = store.upAt else { return nil }
+            wait = max(0, Double((upAt - clock.now).nanoseconds) / 1e9)
+        }
+        let pipe = Double(bytes + store.comingBytes) / store.writeBytesPerSecond * store.slowness
+        guard let host = hosts[name] else { return wait + pipe }
+        let link = store.linkBytesPerSecond[host.group] ?? linkBytesPerSecond
+        let rate = min(
+            host.readBytesPerSecond / host.diskSlowness, host.nicBytesPerSecond / host.networkSlowness, link)
+        return wait + max(pipe, Double(bytes) / rate)
     }
 
     // MARK: Faults
@@ -95,30 +174,34 @@ final class ModelStores: @unchecked Sendable {
 
     func slow(_ name: String, by factor: Double) { change(name) { $0.slowness = factor } }
 
-    func slowDisk(of host: String, by factor: Double) { hosts[host]?.diskSlowness = factor }
+    func slowDisk(of host: String, by factor: Double) {
+        hosts[host]?.diskSlowness = max(1e-3, factor)
+        setRates(ofHost: host)
+    }
 
-    func slowNetwork(of host: String, by factor: Double) { hosts[host]?.networkSlowness = factor }
+    func slowNetwork(of host: String, by factor: Double) {
+        hosts[host]?.networkSlowness = max(1e-3, factor)
+        setRates(ofHost: host)
+    }
 
     private func change(_ name: String, _ body: (inout Store) -> Void) {
         guard let index = stores.firstIndex(where: { $0.name == name }) else { return }
         body(&stores[index])
+        setRate(ofStore: index)
     }
 
-    /// When a store takes the next transfer; `nil` for never.
-    private func start(_ store: Store, _ now: Instant) -> Instant? {
-        let next = max(now, store.freeAt)
-        guard store.isDown else { return next }
-        return store.upAt.map { max(next, $0) }
+    private func setRate(ofStore index: Int) {
+        let store = stores[index]
+        transfers.setCapacity(
+            "store-write \(store.name)",
+            store.isDown ? 0 : store.writeBytesPerSecond / max(1e-3, store.slowness))
     }
 
-    private func end(_ bytes: Int, _ name: String, _ store: Store, _ now: Instant) -> Instant? {
-        guard let begin = start(store, now) else { return nil }
-        let pipe = Double(bytes) / store.writeBytesPerSecond * store.slowness
-        var host = 0.0
-        if let known = hosts[name] {
-            let rate = min(known.outBytesPerSecond, store.linkBytesPerSecond[known.group] ?? .infinity)
-            host = Double(bytes) / rate * max(known.diskSlowness, known.networkSlowness)
-        }
-        return begin + .nanoseconds(Int64(max(pipe, host) * 1e9))
+    private func setRates(ofHost name: String) {
+        guard let host = hosts[name] else { return }
+        transfers.setCapacity("disk-read \(name)", host.readBytesPerSecond / host.diskSlowness)
+        transfers.setCapacity("disk-write \(name)", host.writeBytesPerSecond / host.diskSlowness)
+        transfers.setCapacity("nic-out \(name)", host.nicBytesPerSecond / host.networkSlowness)
+        transfers.setCapacity("nic-in \(name)", host.nicBytesPerSecond / host.networkSlowness)
     }
 }

@@ -59,6 +59,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     private let stores: ModelStores
     private let clock: ModelClock
     private var running: Set<CallID> = []
+    private var transfers: [CallID: ModelStores.Transfer] = [:]
     private var isRetired = false
 
     init(host: String, draws: TaskDraws, stores: ModelStores, clock: ModelClock) {
@@ -72,61 +73,103 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     func retire() {
         isRetired = true
         running = []
+        let known = transfers.sorted { ($0.key.task, $0.key.number) < ($1.key.task, $1.key.number) }
+        for (_, transfer) in known { stores.cancel(transfer) }
+        transfers = [:]
     }
 
     func start(_ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>) {
+        start(call, Assignment(request), on: worker, reportTo: reportTo)
+    }
+
+    func start(_ call: CallID, _ assignment: Assignment, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>)
+    {
         running.insert(call)
+        guard let fetch = assignment.fetch else {
+            compute(call, assignment.request, reportTo)
+            return
+        }
+        bring(call, fetch) { [self] in
+            reportTo.tell(.fetched(call))
+            compute(call, assignment.request, reportTo)
+        }
+    }
+
+    func prefetch(
+        _ call: CallID, _ fetch: Assignment.Fetch, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>
+    ) {
+        running.insert(call)
+        bring(call, fetch) { [self] in
+            running.remove(call)
+            reportTo.tell(.fetched(call))
+        }
+    }
+
+    private func bring(_ call: CallID, _ fetch: Assignment.Fetch, _ done: @escaping () -> Void) {
+        transfers[call] = stores.move(Int(clamping: fetch.bytes), from: fetch.fromHost, to: host) { [self] in
+            transfers[call] = nil
+            if running.contains(call) { done() }
+        }
+    }
+
+    private func compute(_ call: CallID, _ request: TaskRequest, _ reportTo: Ref<WorkerMessage>) {
         let id = request.id
         var duration = draws.duration(of: id)
         if id.type == .addPiece || id.type == .finalize {
             duration = .nanoseconds(Int64(duration.inSeconds * stores.diskFactor(host) * 1e9))
         }
-        let computed = clock.now + duration
-        guard id.type == .finalize else {
-            finish(call, request, at: computed, store: nil, reportTo)
-            return
-        }
-        // The move follows the removal of what proving does not need.
-        clock.at(computed) { [self] in
+        clock.at(clock.now + duration) { [self] in
             guard running.contains(call) else { return }
-            let bytes = draws.transferBytes(.finalize)
-            if let transfer = stores.beginTransfer(of: bytes, from: host, at: clock.now) {
-                finish(call, request, at: transfer.end, store: transfer.store, reportTo)
+            // The move follows the removal of what proving does not need.
+            if id.type == .finalize {
+                store(call, request, reportTo)
             } else {
-                running.remove(call)
-                let failure = TaskFailure(
-                    cause: .computeFailed,
-                    message: "no long-term store is up and has \(bytes) bytes left; add room or another store"
-                )
-                reportTo.tell(.finished(call, .failed(failure)))
+                end(call, request, nil, reportTo)
             }
         }
     }
 
-    func abort(_ call: CallID) { running.remove(call) }
+    private func store(_ call: CallID, _ request: TaskRequest, _ reportTo: Ref<WorkerMessage>) {
+        let bytes = draws.transferBytes(.finalize)
+        let transfer = stores.store(bytes, from: host) { [self] store in
+            transfers[call] = nil
+            if running.contains(call) { end(call, request, store, reportTo) }
+        }
+        if let transfer {
+            transfers[call] = transfer
+            return
+        }
+        running.remove(call)
+        let failure = TaskFailure(
+            cause: .computeFailed,
+            message: "no long-term store is up and has \(bytes) bytes left; add room or another store")
+        reportTo.tell(.finished(call, .failed(failure)))
+    }
 
-    private func finish(
-        _ call: CallID, _ request: TaskRequest, at end: Instant, store: String?,
-        _ reportTo: Ref<WorkerMessage>
+    func abort(_ call: CallID) {
+        running.remove(call)
+        if let transfer = transfers.removeValue(forKey: call) { stores.cancel(transfer) }
+    }
+
+    private func end(
+        _ call: CallID, _ request: TaskRequest, _ store: String?, _ reportTo: Ref<WorkerMessage>
     ) {
-        clock.at(end) { [self] in
-            guard running.remove(call) != nil, !isRetired else { return }
-            if draws.fails(request.id) {
-                if let store { stores.giveBack(draws.transferBytes(.finalize), to: store) }
-                let failure = TaskFailure(
-                    cause: .computeFailed,
-                    message: "\(request.id) failed, as a share of tasks does in this scenario")
-                reportTo.tell(.finished(call, .failed(failure)))
-            } else {
-                reportTo.tell(.finished(call, .done(Self.outcome(of: request, store: store))))
-            }
+        guard running.remove(call) != nil, !isRetired else { return }
+        if draws.fails(request.id) {
+            if let store { stores.giveBack(draws.transferBytes(.finalize), to: store) }
+            let failure = TaskFailure(
+                cause: .computeFailed,
+                message: "\(request.id) failed, as a share of tasks does in this scenario")
+            reportTo.tell(.finished(call, .failed(failure)))
+        } else {
+            reportTo.tell(.finished(call, .done(Self.outcome(of: request, store: store))))
         }
     }
 
     private static func outcome(of request: TaskRequest, store: String?) -> TaskOutcome {
         let key = request.id.sector
         switch request.work {
-        case .addPiece:
+        case .addPiece, .addPieces:
             return .addPiece(unsealedCommitment: commitment(key, "data"), paddedBytes: 0)
         case .preCommit1: return .preCommit1(unsealedCommitment: commitment(key, "data"))
         case .preCommit2:
@@ -134,7 +177,14 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
                 unsealedCommitment: commitment(key, "data"), sealedCommitment: commitment(key, "replica"))
         case .commit1: return .commit1(form: .modelled, proof: commitment(key, "openings"))
         case .commit2: return .commit2(form: .modelled, proof: commitment(key, "proof"))
-        case .finalize: return .finalize(store: store ?? "")
+        case .finalize, .finalizeReplicaUpdate: return .finalize(store: store ?? "")
+        case .replicaUpdate:
+            return .replicaUpdate(
+                unsealedCommitment: commitment(key, "new data"),
+                sealedCommitment: commitment(key, "new replica"))
+        case .proveReplicaUpdate: return .proveReplicaUpdate(proof: commitment(key, "update proof"))
+        case .releaseKey, .remove, .download: return .completed
+        case .windowPoSt: return .windowPoSt(proof: commitment(key, "window proof"), skipped: [])
         }
     }
 

@@ -77,6 +77,8 @@ extension SimulatedCluster {
     }
 
     private func kill(_ nodes: [String], _ begin: Instant, _ end: Instant?) throws {
+        let workers = Set(plan.processes.filter { nodes.contains($0.node) }.map(\.name))
+        world.at(begin) { [metrics] in metrics.losses.died(workers, at: begin) }
         for node in nodes {
             try schedule(.kill(node: node), begin)
             if let end { try schedule(.restart(node: node), end) }

@@ -27,12 +27,16 @@ package final class SimulatedCluster {
         package var checksInvariants: Bool
         /// The faults of the scenario happen.
         package var appliesFaults: Bool
+        /// The program that decides, for the policy `external`.
+        package var link: ExternalPolicyLink?
 
         package init(
             seed: UInt64 = 1, policy: String? = nil, traceDetail: TraceDetail = .route,
             tieBreak: SimulatedWorld.TieBreak = .seeded, encodesNetworkMessages: Bool = false,
-            checksInvariants: Bool = false, appliesFaults: Bool = true
+            checksInvariants: Bool = false, appliesFaults: Bool = true,
+            link: ExternalPolicyLink? = nil
         ) {
+            self.link = link
             self.seed = seed
             self.policy = policy
             self.traceDetail = traceDetail
@@ -62,7 +66,7 @@ package final class SimulatedCluster {
     /// - Throws: ``SimulationError``, or what a component throws that cannot start.
     package init(_ scenario: Scenario, options: Options = Options()) throws {
         let policy = options.policy ?? scenario.policy
-        guard PolicyCatalog.make(policy) != nil else {
+        guard let kind = PolicyCatalog.policies.first(where: { $0.name == policy }) else {
             throw SimulationError(
                 .unknownPolicy,
                 "no policy '\(policy.prefix(64))'; choose one of "
@@ -72,8 +76,15 @@ package final class SimulatedCluster {
         self.options = options
         self.policy = policy
         plan = try ClusterPlan(scenario)
+        if let need = plan.moveNeed, !kind.movesSectors {
+            throw SimulationError(
+                .impossible,
+                "host \(need.host) has no slots for "
+                    + need.kinds.map(\.kind.rawValue).joined(separator: ", ")
+                    + " and policy \(policy) moves no sectors between hosts: choose another, or give the "
+                    + "group a worker for these")
+        }
         draws = TaskDraws(scenario: scenario, seed: options.seed)
-        stores = ModelStores(scenario: scenario, plan: plan)
         metrics = ClusterMetrics(warmUp: .zero + Self.warmUp(of: scenario))
         world = SimulatedWorld(
             options: .init(
@@ -82,6 +93,7 @@ package final class SimulatedCluster {
                     latency: scenario.links.latency,
                     bytesPerSecond: max(1, scenario.links.bandwidth.bytesPerSecond)),
                 encodesNetworkMessages: options.encodesNetworkMessages))
+        stores = ModelStores(scenario: scenario, plan: plan, clock: ModelClock(world))
         try bootChain()
         try bootMiner()
         for process in plan.processes { try bootWorker(process) }
@@ -90,7 +102,25 @@ package final class SimulatedCluster {
     }
 
     /// Runs up to and including `limit`.
-    package func run(until limit: Instant) { world.run(until: limit) }
+    ///
+    /// Where an external policy fails the run stops within a simulated hour, and ``policyFailure`` says why.
+    package func run(until limit: Instant) {
+        guard options.link != nil else {
+            world.run(until: limit)
+            return
+        }
+        while policyFailure == nil, world.now < limit {
+            world.run(until: min(limit, world.now + .seconds(3600)))
+        }
+    }
+
+    /// Why the program that decides does not any more.
+    package var policyFailure: ExternalPolicyError? { options.link?.failure }
+
+    /// Bytes that were moved between sealing hosts so far.
+    package var movedBytes: Int { stores.movedBytes }
+
+    var losses: LossTally { metrics.losses }
 
     /// Sectors that were proven so far, those that were proving at the start left out.
     package var provenCount: Int { metrics.provingCount }
@@ -138,6 +168,13 @@ package final class SimulatedCluster {
         let (plan, policy, options, metrics, store) = (plan, policy, options, metrics, sectorStore)
         let sealingBytes = UInt64(scenario.sealingFootprint.bytes)
         let clock = ModelClock(world)
+        var context = PolicyContext(seed: options.seed)
+        context.link = options.link
+        for model in scenario.tasks {
+            guard let type = TaskType.allCases.first(where: { $0.kind == model.kind }) else { continue }
+            context.durations[type] = .nanoseconds(Int64(model.duration.meanSeconds * 1e9))
+        }
+        let policyContext = context
         try world.addNode(Self.minerNode) { node in
             metrics.minerBooted(at: clock.now)
             let assembly = MinerAssembly(
@@ -146,10 +183,11 @@ package final class SimulatedCluster {
                     sealingCountMax: plan.sealingCountMax, pledgeRule: plan.pledge, provingKeptMax: 0),
                 scheduler: .init(
                     pacing: plan.pacing, checksInvariants: options.checksInvariants, observer: metrics),
-                policy: policy,
+                policy: policy, policyContext: policyContext,
                 chain: node.ref(
                     at: Address(node: Self.chainNode, name: MinerAssembly.chainName), as: ChainMessage.self),
-                store: store, sealingBytes: sealingBytes, lifetimeEpochs: 540 * 2880,
+                store: store, limits: .init(network: plan.network), sealingBytes: sealingBytes,
+                lifetimeEpochs: 540 * 2880,
                 askAgainAfter: epoch * 40, observer: metrics)
             _ = try assembly.boot(on: node)
         }
@@ -158,7 +196,8 @@ package final class SimulatedCluster {
     private func bootWorker(_ process: ClusterPlan.Process) throws {
         let store = plan.hosts.first { $0.host == process.host }?.store
         let info = WorkerInfo(
-            name: process.name, host: process.host, store: store?.name ?? "", slots: process.slots)
+            name: process.name, host: process.host, store: store?.name ?? "", slots: process.slots,
+            hostInfo: plan.hostInfos[process.host], canFetch: process.canFetch)
         let (draws, stores, clock) = (draws, stores, ModelClock(world))
         var latest: ModelTaskRunner?
         try world.addNode(process.node) { node in

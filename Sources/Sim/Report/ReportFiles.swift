@@ -40,8 +40,9 @@ package struct ReportFiles {
 
     /// Busy slots and waiting tasks of each stage over time; seconds are those of each piece's beginning.
     package var levelsCSV: String {
-        let busy = recorder.busy.map { $0.means(until: now.seconds) }
-        let waiting = recorder.waiting.map { $0.means(until: now.seconds) }
+        // The recorder knows every kind of task, the report the stages of sealing, in the same order.
+        let busy = recorder.busy.prefix(report.stages.count).map { $0.means(until: now.seconds) }
+        let waiting = recorder.waiting.prefix(report.stages.count).map { $0.means(until: now.seconds) }
         let names = report.stages.map(\.name)
         var lines = [
             (["seconds"] + names.map { "\($0)_busy" } + names.map { "\($0)_waiting" }).joined(separator: ",")

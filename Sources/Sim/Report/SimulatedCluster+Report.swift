@@ -22,7 +22,10 @@ extension SimulatedCluster {
             sealingMean: seconds.map { metrics.sealing.integral(until: now) / $0 }, stateNames: [],
             stateLevels: [], sojournMeanSeconds: metrics.sojourns.meanSeconds,
             sojournP50Seconds: metrics.sojourns.quantile(0.5),
-            sojournP95Seconds: metrics.sojourns.quantile(0.95), stages: [], limits: [], bottleneck: nil,
+            sojournP95Seconds: metrics.sojourns.quantile(0.95), moveCount: stores.moveCount,
+            movedBytesPerSector: metrics.provingCount > 0
+                ? Double(stores.movedBytes) / Double(metrics.provingCount) : nil, stages: [], limits: [],
+            bottleneck: nil,
             cost: nil, notModelled: omissions(seconds), traceHash: traceHash)
         if let seconds {
             for state in SectorState.allCases where state.isSealing {
@@ -32,7 +35,7 @@ extension SimulatedCluster {
                 report.stateLevels.append(mean)
             }
         }
-        report.stages = TaskType.allCases.map { stage($0, seconds, now) }
+        report.stages = TaskType.sealing.map { stage($0, seconds, now) }
         report.limits = limits(report)
         report.bottleneck = bottleneck(report)
         report.cost = cost(report)

@@ -21,6 +21,8 @@ extension SimulationReport {
             entry("sectorsPerHour", .rounded(sectorsPerHour)),
             entry("tebibytesPerDay", .rounded(tebibytesPerDay, digits: 6)),
             entry("sealing", sealingDocument),
+            entry("moves", .integer(moveCount)),
+            entry("movedBytesPerSector", .rounded(movedBytesPerSector, digits: 0)),
             entry("stages", .list(stages.map(\.document))),
             entry("limits", .list(limits.map(\.document))),
             entry("bottleneck", bottleneck?.document ?? .null),

@@ -91,6 +91,10 @@ package struct SimulationReport: Sendable, Hashable {
     package var sojournMeanSeconds: Double?
     package var sojournP50Seconds: Double?
     package var sojournP95Seconds: Double?
+    /// Sectors whose files were moved between sealing hosts, over the whole run.
+    package var moveCount: Int
+    /// Bytes moved between sealing hosts by sector proven; `nil` where none was.
+    package var movedBytesPerSector: Double?
     package var stages: [Stage]
     /// What bounds the throughput, the lowest first.
     package var limits: [Limit]

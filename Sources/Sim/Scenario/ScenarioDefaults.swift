@@ -7,7 +7,7 @@ extension Scenario {
     /// is written down by whoever wants the result.
     package enum Defaults {
         package static let network = Network.mainnet
-        package static let policy = "oldest-local"
+        package static let policy = "sealyard"
 
         package static let hostCount = 1
         package static let cpu = CPU(

@@ -6,7 +6,9 @@ private import Scheduler
 /// takes seconds.
 ///
 /// Tasks that need a sector's files run on the host that holds them, so such a host passes what its slowest
-/// stage passes; tasks that need none are shared by all slots of the cluster.
+/// stage passes; tasks that need none are shared by all slots of the cluster. Where hosts fetch sectors of
+/// others, every kind is shared by the slots of the hosts that can hold sectors: what moving costs is left
+/// out, as a best case may.
 package struct ClusterScreen: Sendable {
     /// One resource: what each host of a group adds to it, and what there is besides.
     package struct Resource: Sendable, Hashable {
@@ -36,14 +38,22 @@ package struct ClusterScreen: Sendable {
         var pooled: [Int] = []
         let groups = scenario.hosts
         let holds = groups.map { group in plan.hosts.contains { $0.group == group.name } }
-        for type in TaskType.allCases {
+        let begins = groups.map { group in
+            plan.hosts.contains { $0.group == group.name && $0.store.admitsNew }
+        }
+        let isShared = plan.hosts.contains { !$0.store.admitsNew }
+        for type in TaskType.sealing {
             guard let model = scenario.task(type.kind), model.duration.meanSeconds > 0 else { continue }
             let rate = 3600 / model.duration.meanSeconds * (1 - model.failureRate)
             let perHost = groups.indices.map { index -> Double in
                 if type.needsFiles && !holds[index] { return 0 }
                 return Double(groups[index].slotsPerHost(of: type.kind)) * rate
             }
-            if type.needsFiles { localKinds.append(resources.count) } else { pooled.append(resources.count) }
+            if type.needsFiles && !isShared {
+                localKinds.append(resources.count)
+            } else {
+                pooled.append(resources.count)
+            }
             resources.append(
                 Resource(
                     name: type.kind.rawValue, perHost: perHost, fixed: 0, isOfHosts: true, stage: type.kind))
@@ -53,7 +63,7 @@ package struct ClusterScreen: Sendable {
             let perHost = Double(rule.count) * 3600 / rule.interval.inSeconds
             resources.append(
                 Resource(
-                    name: "\(rule.type.kind.rawValue) tickets", perHost: holds.map { $0 ? perHost : 0 },
+                    name: "\(rule.type.kind.rawValue) tickets", perHost: begins.map { $0 ? perHost : 0 },
                     fixed: 0, isOfHosts: true))
         }
         // Little's law: a host's room by the time that a sector holds it, queues left out.
@@ -83,7 +93,7 @@ package struct ClusterScreen: Sendable {
             let rate = scenario.stores.reduce(0.0) { $0 + $1.write.bytesPerSecond }
             add("store writes", rate * 3600 / Double(bytes))
         }
-        local = groups.indices.map { group in holds[group] ? localKinds : [] }
+        local = groups.indices.map { group in begins[group] ? localKinds : [] }
         self.pooled = pooled
         self.fixed = fixed
         self.resources = resources

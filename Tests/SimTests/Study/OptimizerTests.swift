@@ -25,6 +25,24 @@ struct OptimizerTests {
         #expect(tornado[0].gainOfInfinite > tornado[0].gainOfTenth && tornado[1].gainOfInfinite == 0)
     }
 
+    /// A host that only fetches is no host that must pass every stage: it once made the whole form zero.
+    @Test("where hosts fetch sectors of others, the closed form shares every kind among them")
+    func screenWithFetching() throws {
+        var scenario = try Self.handbook()
+        scenario.hosts[0].workers.removeAll { $0.slots(of: .preCommit2) > 0 }
+        var helper = try Self.handbook().hosts[0]
+        helper.name = "helper"
+        helper.workers = helper.workers.filter { $0.slots(of: .preCommit2) > 0 }
+        for index in helper.workers.indices { helper.workers[index].group = .none }
+        scenario.hosts.append(helper)
+        let screen = try ClusterScreen(scenario)
+        let counts = scenario.hosts.map(\.count)
+        #expect(screen.sectorsPerHour(counts: counts, factors: screen.unitFactors) > 0)
+        // Without the hosts that fetch nobody does PreCommit2.
+        let fewer = Array(counts.dropLast()) + [0]
+        #expect(screen.sectorsPerHour(counts: fewer, factors: screen.unitFactors) == 0)
+    }
+
     @Test("the cheapest candidates are simulated, reach the target, and near-best ones stand beside them")
     func optimum() throws {
         let scenario = try Self.handbook()

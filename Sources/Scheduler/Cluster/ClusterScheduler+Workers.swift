@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Kernel
+private import Logging
+private import OrderedCollections
+
+extension ClusterScheduler {
+    func join(
+        _ info: WorkerInfo, _ ref: Ref<WorkerMessage>, _ id: JoinID, running: [CallID],
+        finished: [FinishedCall], _ context: Context<SchedulerMessage>
+    ) {
+        // A registration that came twice, or after a newer one, says what is no longer so.
+        if let known = workers[info.name]?.join, known.incarnation == id.incarnation,
+            known.number >= id.number
+        {
+            return
+        }
+        sessionCount += 1
+        let session = sessionCount
+        if var known = workers[info.name] {
+            known.ref = ref
+            known.session = session
+            known.join = id
+            known.isLost = false
+            workers[info.name] = known
+            view.rejoin(known.index, info)
+            view.setAvailable(known.index, true)
+        } else {
+            let index = view.join(info)
+            workers[info.name] = Worker(index: index, info: info, ref: ref, session: session, join: id)
+            applyControls(to: index)
+            context.log.info("worker \(info.name) on \(info.host) joined")
+        }
+        let name = info.name
+        context.watch(ref) { .workerGone(name: name, session: session, $0) }
+        for done in finished { report(name, done.call, done.result, context.now) }
+        for call in running { adopt(call, of: name, context.now) }
+        let known = running.filter { callOf[$0.task]?.call == $0 }
+        for call in known { taken(call, context) }
+        ref.tell(.welcome(id, known: known))
+        // Calls that the scheduler counts on and the worker does not know died with an earlier incarnation.
+        let alive = Set(running)
+        let dead =
+            workers[name]?.calls.filter {
+                !alive.contains($0.key) && !$0.value.isReserving && !$0.value.isHeld
+            }.map(\.key) ?? []
+        if !dead.isEmpty {
+            let store = info.store
+            context.log.warning("worker \(name) came back without \(dead.count) of its tasks")
+            for call in dead {
+                fail(
+                    call, of: name, "worker \(name) was restarted; its store \(store) is still there",
+                    context.now)
+            }
+        }
+    }
+
+    func gone(
+        _ name: String, _ session: UInt64, _ reason: Termination, _ context: Context<SchedulerMessage>
+    ) {
+        guard let worker = workers[name], worker.session == session, !worker.isLost else { return }
+        workers[name]?.isLost = true
+        view.setAvailable(worker.index, false)
+        revokePrefetches(at: name)
+        let count = worker.calls.count
+        context.log.warning(
+            "worker \(name) is lost (\(reason.rawValue)): \(count) tasks wait \(options.lease) for it"
+        )
+        if isLastOfStore(worker) { storage.tell(.setOnline(store: worker.info.store, false)) }
+        context.schedule(after: options.lease, .leaseExpired(name: name, session: session))
+    }
+
+    private func isLastOfStore(_ worker: Worker) -> Bool {
+        !workers.values.contains {
+            $0.info.store == worker.info.store && $0.info.name != worker.info.name && !$0.isLost
+        }
+    }
+
+    func expire(_ name: String, _ session: UInt64, _ context: Context<SchedulerMessage>) {
+        guard let worker = workers[name], worker.session == session, worker.isLost else { return }
+        context.log.warning("worker \(name) did not come back; its \(worker.calls.count) tasks go elsewhere")
+        for call in worker.calls.keys {
+            fail(call, of: name, "worker \(name) was lost and did not come back", context.now)
+        }
+        view.leave(worker.index)
+        workers[name] = nil
+        if isLastOfStore(worker) { storage.tell(.lose(store: worker.info.store)) }
+    }
+
+    private func fail(_ call: CallID, of name: String, _ message: String, _ now: Instant) {
+        let failed = TaskResult.failed(TaskFailure(cause: .infrastructureLost, message: message))
+        callOf[call.task] = nil
+        endCall(call, of: name, failed, now)
+        owners.removeValue(forKey: call.task)?.tell(.finished(call.task, failed))
+    }
+
+    // MARK: Assignments under way
+
+    func taken(_ call: CallID, _ context: Context<SchedulerMessage>) {
+        untaken[call] = nil
+        if untaken.isEmpty, let timer = sayAgainTimer {
+            context.cancel(timer)
+            sayAgainTimer = nil
+        }
+    }
+
+    /// Assignments that no worker has answered may be lost: they are said again, which does no harm.
+    func sayAgain(_ context: Context<SchedulerMessage>) {
+        sayAgainTimer = nil
+        for (call, name) in untaken {
+            guard let worker = workers[name], !worker.isLost, let running = worker.calls[call],
+                running.since + options.sayAgainAfter <= context.now
+            else { continue }
+            if let assignment = running.assignment { worker.ref.tell(.assign(call, assignment)) }
+        }
+        armSayAgain(context)
+    }
+
+    func armSayAgain(_ context: Context<SchedulerMessage>) {
+        guard sayAgainTimer == nil, !untaken.isEmpty else { return }
+        sayAgainTimer = context.schedule(after: options.sayAgainAfter, .sayAgain)
+    }
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Chain
+internal import Kernel
+
+/// What the scheduler notes; policies see the result.
+extension ClusterView {
+    // MARK: Tasks and wishes
+
+    func add(
+        _ request: TaskRequest, host: String?, since: Instant, sequence: UInt64
+    ) {
+        needs.learn(proof: request.proof, resources)
+        let index = host.map { noteHost($0) }
+        let bytes =
+            index == nil
+            ? 0 : fileBytes(request.id.type, sectorBytes: ResourceTable.sectorBytes(ofProof: request.proof))
+        queue.add(
+            WaitingTask(
+                request: request, host: host, hostIndex: index, moveBytes: bytes, since: since,
+                sequence: sequence))
+    }
+
+    /// Takes a task out; `nil` where it does not wait.
+    func remove(_ id: TaskID) -> WaitingTask? { queue.remove(id) }
+
+    func putBack(_ task: WaitingTask) { queue.add(task) }
+
+    func contains(_ id: TaskID) -> Bool { queue.contains(id) }
+
+    func add(_ wish: AdmissionRequest) {
+        let slot = wishes.add(wish.sector, wish)
+        wishOrder.insert(wish.urgency, slot: slot)
+    }
+
+    func removeWish(_ sector: SectorKey) -> AdmissionRequest? {
+        guard let wish = wishes.remove(sector)?.item else { return nil }
+        wishOrder.remove(wish.urgency)
+        return wish
+    }
+
+    // MARK: Hosts and workers
+
+    func noteHost(_ name: String) -> Int {
+        if let known = hostIndices[name] { return known }
+        hostIndices[name] = hosts.count
+        hosts.append(HostView(index: hosts.count, name: name))
+        return hosts.count - 1
+    }
+
+    func join(_ info: WorkerInfo) -> Int {
+        let host = noteHost(info.host)
+        var view = WorkerView(index: freeIndices.last ?? workers.count, info: info, hostIndex: host)
+        for slot in info.slots {
+            let sum =
+                view.slotCounts[slot.type.stage]
+                + min(max(0, slot.count), WorkerInfo.SlotCount.asResourcesAllow)
+            view.slotCounts[slot.type.stage] = min(sum, WorkerInfo.SlotCount.asResourcesAllow)
+        }
+        if freeIndices.popLast() != nil { workers[view.index] = view } else { workers.append(view) }
+        noteHostInfo(info, host)
+        needs.setOverrides(info.resources, of: view.index, resources)
+        profiles.forget(worker: view.index)
+        hosts[host].workerIndices.append(view.index)
+        hosts[host].workerIndices.sort()
+        topologyRevision += 1
+        changeTotals(of: view, by: 1)
+        for type in TaskType.allCases { noteOpen(view.index, type) }
+        return view.index
+    }
+
+    /// A known worker is there again, perhaps on other hardware.
+    func rejoin(_ index: Int, _ info: WorkerInfo) { noteHostInfo(info, workers[index].hostIndex) }
+
+    private func noteHostInfo(_ info: WorkerInfo, _ host: Int) {
+        guard let told = info.hostInfo?.bounded else { return }
+        hosts[host].infoBox = Box(told)
+        ledger.setHost(host, told)
+    }
+
+    func leave(_ index: Int) {
+        setAvailable(index, false)
+        // It is not available, so that its slots are in no sum.
+        workers[index].slotCounts = Array(repeating: 0, count: TaskType.count)
+        hosts[workers[index].hostIndex].workerIndices.removeAll { $0 == index }
+        freeIndices.append(index)
+    }
+
+    func setAvailable(_ index: Int, _ isAvailable: Bool) {
+        change(index) { $0.isAvailable = isAvailable }
+    }
+
+    func setCordoned(_ index: Int, _ isCordoned: Bool) {
+        change(index) { $0.isCordoned = isCordoned }
+    }
+
+    func setPaused(_ index: Int, _ type: TaskType, _ isPaused: Bool) {
+        change(index) { $0.pausedKinds[type.stage] = isPaused }
+    }
+
+    private func change(_ index: Int, _ body: (inout WorkerView) -> Void) {
+        topologyRevision += 1
+        changeTotals(of: workers[index], by: -1)
+        body(&workers[index])
+        changeTotals(of: workers[index], by: 1)
+        for type in TaskType.allCases { noteOpen(index, type) }
+    }
+
+    func occupy(_ index: Int, _ id: TaskID) {
+        let stage = id.type.stage
+        let before = workers[index].freeCount(id.type)
+        workers[index].busyCounts[stage] += 1
+        workers[index].running.append(id)
+        hosts[workers[index].hostIndex].busyCounts[stage] += 1
+        busyTotals[stage] += 1
+        freeTotals[stage] += workers[index].freeCount(id.type) - before
+        noteOpen(index, id.type)
+    }
+
+    func vacate(_ index: Int, _ id: TaskID) {
+        let stage = id.type.stage
+        let before = workers[index].freeCount(id.type)
+        workers[index].busyCounts[stage] -= 1
+        if let place = workers[index].running.firstIndex(of: id) { workers[index].running.remove(at: place) }
+        hosts[workers[index].hostIndex].busyCounts[stage] -= 1
+        busyTotals[stage] -= 1
+        freeTotals[stage] += workers[index].freeCount(id.type) - before
+        noteOpen(index, id.type)
+    }
+
+    func noteTransfer(from source: Int, to target: Int, by sign: Int) {
+        hosts[source].transferOutCount += sign
+        hosts[target].transferInCount += sign
+    }
+
+    func noteStart(_ type: TaskType, on host: String, at now: Instant) {
+        guard let rule = pacings[type.stage] else { return }
+        var table = starts[host] ?? Array(repeating: [], count: TaskType.count)
+        table[type.stage].append(now)
+        if table[type.stage].count > rule.count { table[type.stage].removeFirst() }
+        starts[host] = table
+    }
+
+    // MARK: Stores
+
+    func setStore(_ state: StoreState) {
+        if let index = storeIndex(state.info.name) {
+            stores[index].state = state
+            return
+        }
+        let view = StoreView(state: state, hostIndex: noteHost(state.info.host))
+        let place = stores.firstIndex { $0.info.name > state.info.name } ?? stores.count
+        stores.insert(view, at: place)
+    }
+
+    func removeStore(_ name: String) {
+        if let index = storeIndex(name) { stores.remove(at: index) }
+    }
+
+    func notePending(_ name: String, bytes: UInt64, isOver: Bool) {
+        guard let index = storeIndex(name) else { return }
+        let known = stores[index].pendingBytes
+        stores[index].pendingBytes = isOver ? known - min(known, bytes) : known + bytes
+        stores[index].pendingCount = max(0, stores[index].pendingCount + (isOver ? -1 : 1))
+    }
+
+    // MARK: Sums
+
+    /// Puts a worker into the list of those with free slots, or takes it out.
+    private func noteOpen(_ index: Int, _ type: TaskType) {
+        let isOpen = workers[index].freeCount(type) > 0
+        var (low, high) = (0, openIndices[type.stage].count)
+        while low < high {
+            let middle = (low + high) / 2
+            if openIndices[type.stage][middle] < index { low = middle + 1 } else { high = middle }
+        }
+        let isListed = low < openIndices[type.stage].count && openIndices[type.stage][low] == index
+        guard isOpen != isListed else { return }
+        if isOpen {
+            openIndices[type.stage].insert(index, at: low)
+        } else {
+            openIndices[type.stage].remove(at: low)
+        }
+    }
+
+    private func changeTotals(of view: WorkerView, by sign: Int) {
+        for type in TaskType.allCases {
+            let stage = type.stage
+            freeTotals[stage] += sign * view.freeCount(type)
+            guard view.isAvailable, !view.isCordoned, !view.pausedKinds[stage] else { continue }
+            let slots = sign * view.slotCounts[stage]
+            slotTotals[stage] += slots
+            hosts[view.hostIndex].slotCounts[stage] += slots
+            guard view.info.canFetch else { continue }
+            fetchingSlotTotals[stage] += slots
+            hosts[view.hostIndex].fetchingSlotCounts[stage] += slots
+        }
+    }
+
+    /// Traps where the accounts do not add up; called after each event in tests and simulation.
+    package func checkInvariants() {
+        ledger.checkConservation()
+        for type in TaskType.allCases {
+            let free = workers.reduce(0) { $0 + $1.freeCount(type) }
+            precondition(
+                free == freeTotals[type.stage],
+                "\(type.short): \(free) slots are free, \(freeTotals[type.stage]) counted")
+            precondition(
+                openIndices[type.stage] == workers.filter { $0.freeCount(type) > 0 }.map(\.index),
+                "\(type.short): the list of workers with free slots is wrong")
+            for worker in workers where worker.isAvailable {
+                precondition(
+                    worker.busyCounts[type.stage] >= 0
+                        && worker.busyCounts[type.stage] <= worker.slotCounts[type.stage],
+                    "\(worker.info.name) runs \(worker.busyCounts[type.stage]) \(type.short) tasks "
+                        + "in \(worker.slotCounts[type.stage]) slots")
+            }
+            precondition(
+                busyTotals[type.stage] == workers.reduce(0) { $0 + $1.busyCounts[type.stage] },
+                "\(type.short): the number of running tasks is wrong")
+        }
+        for host in hosts {
+            precondition(host.transferInCount >= 0 && host.transferOutCount >= 0, "\(host.name): transfers")
+        }
+        let running = workers.reduce(0) { $0 + $1.running.count }
+        precondition(
+            ledger.leaseCount == running, "\(running) tasks run and \(ledger.leaseCount) leases are held")
+    }
+}

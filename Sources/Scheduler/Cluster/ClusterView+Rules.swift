@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Kernel
+
+/// What is physically possible, whatever a policy wants.
+extension ClusterView {
+    /// Says why a task may not start on a worker now; `nil` where it may.
+    package func canStart(_ task: WaitingTask, on index: Int, at now: Instant) -> Refusal? {
+        let type = task.id.type
+        let host = workers[index].hostIndex
+        if workers[index].freeCount(type) <= 0, let refusal = mayTake(type, workers[index]) { return refusal }
+        if pacings[type.stage] != nil, let next = paceDelay(type, on: hosts[host].name, at: now) {
+            return Refusal(.pace, hosts[host].name, until: next)
+        }
+        if let from = task.hostIndex, from != host, let held = heldMoves[task.id.sector], held > now {
+            return Refusal(.filesElsewhere, task.host ?? "", until: held)
+        }
+        if let from = task.hostIndex, from != host, let refusal = canMove(task, from, to: workers[index]) {
+            return refusal
+        }
+        let need = need(type, proof: task.request.proof, on: index)
+        if need.maxConcurrent > 0, workers[index].busyCounts[type.stage] >= need.maxConcurrent {
+            return Refusal(.maxConcurrent, workers[index].info.name, needed: Double(need.maxConcurrent))
+        }
+        return ledger.check(need, stage: type.stage, host: host, worker: workers[index].info)
+    }
+
+    /// The part of ``canStart(_:on:at:)`` that depends on the kind alone.
+    package func mayTake(_ type: TaskType, _ worker: WorkerView) -> Refusal? {
+        let slots = worker.slotCounts[type.stage]
+        guard slots > 0 else { return Refusal(.notAccepted) }
+        guard worker.isAvailable else { return Refusal(.unavailable) }
+        guard !worker.isCordoned else { return Refusal(.cordoned) }
+        guard !worker.pausedKinds[type.stage] else { return Refusal(.paused) }
+        guard worker.busyCounts[type.stage] < slots else { return Refusal(.noSlot, needed: Double(slots)) }
+        return nil
+    }
+
+    /// Says why a task's files may not be moved to a worker's store now; `nil` where they may.
+    package func canFetch(_ task: WaitingTask, to worker: Int) -> Refusal? {
+        guard let from = task.hostIndex, from != workers[worker].hostIndex else { return nil }
+        return canMove(task, from, to: workers[worker])
+    }
+
+    private func canMove(_ task: WaitingTask, _ from: Int, to worker: WorkerView) -> Refusal? {
+        guard worker.info.canFetch else { return Refusal(.filesElsewhere, task.host ?? "") }
+        guard let store = storeIndex(worker.info.store) else {
+            return Refusal(.storeMissing, worker.info.store)
+        }
+        if let refusal = room(for: max(task.moveBytes, sealingBytes), on: stores[store]) { return refusal }
+        for (host, count) in [
+            (hosts[from], hosts[from].transferOutCount),
+            (hosts[worker.hostIndex], hosts[worker.hostIndex].transferInCount),
+        ] {
+            let most = host.info?.transferCountMax ?? 10
+            if count >= most { return Refusal(.link, host.name, needed: Double(most)) }
+        }
+        return nil
+    }
+
+    /// Says why a sector may not be let in to a store; `nil` where it may.
+    package func canAdmit(_ request: AdmissionRequest, to name: String) -> Refusal? {
+        guard let index = storeIndex(name) else { return Refusal(.storeMissing, name) }
+        return canAdmit(request, at: index)
+    }
+
+    /// The same for a store of ``stores`` by its place.
+    package func canAdmit(_ request: AdmissionRequest, at index: Int) -> Refusal? {
+        guard stores[index].info.admitsNew else { return Refusal(.storeClosed, stores[index].info.name) }
+        return room(for: request.bytes, on: stores[index])
+    }
+
+    private func room(for bytes: UInt64, on store: StoreView) -> Refusal? {
+        let shared = store.info.fileSystem.map { fileSystem in
+            stores.reduce(UInt64(0)) { $0 + ($1.info.fileSystem?.id == fileSystem.id ? $1.reservedBytes : 0) }
+        }
+        return store.state.refusal(
+            bytes, reserved: store.reservedBytes, count: store.sectorCount, shared: shared ?? 0)
+    }
+
+    /// Bytes to move before a task can run on a worker.
+    package func moveBytes(_ task: WaitingTask, to worker: Int) -> UInt64 {
+        guard let from = task.hostIndex, from != workers[worker].hostIndex else { return 0 }
+        return task.moveBytes
+    }
+
+    /// How long the move takes at the rates of the cards, the disks and the transfers under way, in seconds.
+    package func moveSeconds(_ task: WaitingTask, to worker: Int) -> Double {
+        let bytes = moveBytes(task, to: worker)
+        guard bytes > 0, let from = task.hostIndex else { return 0 }
+        let (source, target) = (hosts[from], hosts[workers[worker].hostIndex])
+        var rate = Double.infinity
+        if let nic = source.info?.nicBytesPerSecond, nic > 0 {
+            rate = min(rate, Double(nic) / Double(source.transferOutCount + 1))
+        }
+        if let nic = target.info?.nicBytesPerSecond, nic > 0 {
+            rate = min(rate, Double(nic) / Double(target.transferInCount + 1))
+        }
+        if let store = store(workers[worker].info.store), store.info.writeBytesPerSecond > 0 {
+            rate = min(rate, Double(store.info.writeBytesPerSecond) / Double(target.transferInCount + 1))
+        }
+        // Nothing is known: a gigabit card.
+        return Double(bytes) / (rate.isFinite ? rate : 125e6)
+    }
+
+    /// What a task of a kind takes on a worker, in seconds: measured, or what was to be expected.
+    package func expectedSeconds(_ type: TaskType, on worker: Int) -> Double {
+        profiles.seconds(type, worker: worker)
+    }
+
+    /// Bytes of a sector's files that a task of a kind finds.
+    func fileBytes(_ type: TaskType, sectorBytes: UInt64) -> UInt64 {
+        switch type {
+        case .addPiece: 0
+        case .preCommit1: sectorBytes
+        default: type.needsFiles ? max(sealingBytes, sectorBytes) : 0
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chain
+package import Kernel
+
+/// A task that waits for a slot.
+package struct WaitingTask: Sendable, Hashable {
+    package let request: TaskRequest
+    /// The host that holds the sector's files; `nil` where the task may run anywhere.
+    package let host: String?
+    /// The same as an index of ``ClusterView/hosts``.
+    package let hostIndex: Int?
+    /// Bytes to move where it runs elsewhere.
+    package let moveBytes: UInt64
+    /// When it was submitted.
+    package let since: Instant
+    /// Counts submissions: a total order of age.
+    package let sequence: UInt64
+
+    package var id: TaskID { request.id }
+    var urgency: Urgency {
+        Urgency(deadline: request.deadline, priority: request.priority, sequence: sequence)
+    }
+}
+
+/// A sector that waits for room on a sealing store.
+package struct AdmissionRequest: Sendable, Hashable {
+    package let sector: SectorKey
+    /// Bytes for its whole life in the pipeline.
+    package let bytes: UInt64
+    package let isDeal: Bool
+    package let deadline: Instant?
+    package let priority: Int
+    package let since: Instant
+    /// Counts requests: a total order of age.
+    package let sequence: UInt64
+
+    var urgency: Urgency { Urgency(deadline: deadline, priority: priority, sequence: sequence) }
+}
+
+/// The order in which equals wait: deadlines of one hour are one class and the earlier class goes first,
+/// none last; then the higher priority; then age.
+package struct Urgency: Sendable, Hashable, Comparable {
+    package let deadlineClass: Int64
+    package let priority: Int
+    package let sequence: UInt64
+
+    package init(deadline: Instant?, priority: Int, sequence: UInt64) {
+        deadlineClass = deadline.map { $0.nanoseconds / 3_600_000_000_000 } ?? .max
+        self.priority = priority
+        self.sequence = sequence
+    }
+
+    package static func < (lhs: Urgency, rhs: Urgency) -> Bool {
+        if lhs.deadlineClass != rhs.deadlineClass { return lhs.deadlineClass < rhs.deadlineClass }
+        if lhs.priority != rhs.priority { return lhs.priority > rhs.priority }
+        return lhs.sequence < rhs.sequence
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Chain
+package import Kernel
+
+/// Curio's classic loop: every node looks into the common table every three seconds, and takes what it can.
+///
+/// A node is a host. It goes through its kinds in the order of their registration, takes the oldest task of
+/// the first kind that it has room for, and begins anew. No node looks at another: who looks first has it.
+/// Sectors stay on the host that took them in.
+///
+/// Options: `max-queue-sdr` (8): no new sector is taken in while so many wait for labelling; 0 for no limit.
+package struct CurioPollPolicy: SchedulingPolicy {
+    package static let name = "curio-poll"
+    package static let summary = "Curio up to 1.27: each node polls every 3 s and takes the oldest it can"
+    /// A machine is given up after ten minutes without contact, by a sweep that runs every five.
+    package static var leaseOfLostWorker: Duration? { .seconds(600 + 300) }
+
+    private let polls: CurioPolls
+    private var nodes: CurioNodes
+    /// When each host looks next, where there is something for it to find.
+    private var due: [Int: Instant] = [:]
+
+    package init(_ context: PolicyContext) {
+        polls = CurioPolls(seed: context.seed)
+        nodes = CurioNodes(context, order: CurioCost.registrationOrder)
+    }
+
+    package func wakeUp(after now: Instant) -> Instant? { due.values.min().flatMap { $0 > now ? $0 : nil } }
+
+    package mutating func decide(_ view: ClusterView, at now: Instant) -> [Decision] {
+        nodes.begin(view)
+        for host in view.hosts.indices {
+            // A look that finds nothing changes nothing, so that only looks that find something are made.
+            guard let claim = nodes.claim(host, view, now) else {
+                due[host] = nil
+                continue
+            }
+            let time = due[host] ?? polls.next(view.hosts[host].name, from: now)
+            guard time <= now else {
+                due[host] = time
+                continue
+            }
+            due[host] = now + CurioPolls.afterAcceptance
+            return [claim]
+        }
+        return []
+    }
+}
+
+/// Curio from 1.28 on: nodes tell each other what is new and take it at once.
+///
+/// News is bundled for ten milliseconds; a node then takes all that it has room for, the last stages first
+/// and the oldest of each first. Which node hears first is drawn.
+///
+/// Options: `max-queue-sdr` as in ``CurioPollPolicy``.
+package struct CurioEventPolicy: SchedulingPolicy {
+    package static let name = "curio-event"
+    package static let summary = "Curio from 1.28: nodes hear of tasks at once, and who is first takes them"
+    package static var leaseOfLostWorker: Duration? { CurioPollPolicy.leaseOfLostWorker }
+    package static let bundling = Duration.milliseconds(10)
+
+    private let seed: UInt64
+    private var nodes: CurioNodes
+    private var due: Instant?
+
+    package init(_ context: PolicyContext) {
+        seed = context.seed
+        nodes = CurioNodes(context, order: TaskType.downstreamFirst)
+    }
+
+    package func wakeUp(after now: Instant) -> Instant? { due.flatMap { $0 > now ? $0 : nil } }
+
+    package mutating func decide(_ view: ClusterView, at now: Instant) -> [Decision] {
+        nodes.begin(view)
+        let word = mixed(seed ^ UInt64(bitPattern: now.nanoseconds))
+        let order = view.hosts.indices.map { (mixed(word ^ UInt64($0)), $0) }.sorted { $0 < $1 }
+        for (_, host) in order {
+            guard let claim = nodes.claim(host, view, now) else { continue }
+            let time = due ?? now + Self.bundling
+            due = time
+            // It goes on at once while there is more: the scheduler asks again.
+            return time <= now ? [claim] : []
+        }
+        due = nil
+        return []
+    }
+}
+
+/// What is common to the nodes of both.
+private struct CurioNodes: Sendable {
+    private let order: [TaskType]
+    private let queueMax: Int
+    private var workersOf: [[Int]] = []
+
+    init(_ context: PolicyContext, order: [TaskType]) {
+        self.order = order
+        queueMax = context.options["max-queue-sdr"].flatMap(Int.init) ?? 8
+    }
+
+    mutating func begin(_ view: ClusterView) {
+        workersOf = Array(repeating: [], count: view.hosts.count)
+        for worker in view.workers where worker.slotCounts.contains(where: { $0 > 0 }) {
+            workersOf[worker.hostIndex].append(worker.index)
+        }
+    }
+
+    /// What a node takes if it looks now.
+    func claim(_ host: Int, _ view: ClusterView, _ now: Instant) -> Decision? {
+        guard !workersOf[host].isEmpty else { return nil }
+        var node = CurioNode(view.hosts[host].info)
+        for type in TaskType.allCases where view.hosts[host].busyCounts[type.stage] > 0 {
+            node?.take(CurioCost.of(type), times: view.hosts[host].busyCounts[type.stage])
+        }
+        for type in order {
+            if type == .addPiece, let decision = takeIn(host, view) { return decision }
+            guard view.waitingCount(type) > 0, node?.fits(CurioCost.of(type)) ?? true,
+                let task = oldest(type, host, view)
+            else { continue }
+            let worker = workersOf[host].first {
+                view.workers[$0].freeCount(type) > 0 && view.canStart(task, on: $0, at: now) == nil
+            }
+            if let worker {
+                return .assign(task.id, worker: worker, because: PlacementReason("claimed"))
+            }
+        }
+        return nil
+    }
+
+    private func oldest(_ type: TaskType, _ host: Int, _ view: ClusterView) -> WaitingTask? {
+        let here = view.waiting(type, on: host).min { $0.sequence < $1.sequence }
+        let anywhere = view.waitingAnywhere(type).min { $0.sequence < $1.sequence }
+        guard let here, let anywhere else { return here ?? anywhere }
+        return here.sequence < anywhere.sequence ? here : anywhere
+    }
+
+    private func takeIn(_ host: Int, _ view: ClusterView) -> Decision? {
+        guard view.admissionCount > 0, queueMax <= 0 || view.waitingCount(.preCommit1) < queueMax,
+            workersOf[host].contains(where: { view.workers[$0].freeCount(.addPiece) > 0 })
+        else { return nil }
+        return view.bestAllocAdmissions("claimed") { $0.hostIndex == host }.first
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Kernel
+
+/// Gives each free slot the most urgent task that may run there, the last stages of the pipeline first.
+///
+/// A task that needs its sector's files runs only on the host that holds them, so nothing is moved between
+/// PreCommit1, PreCommit2 and Commit1. Among equal workers of a host the one with the most free slots is
+/// taken. Sectors are let in where there is the least load.
+package struct OldestLocalPolicy: SchedulingPolicy {
+    package static let name = "oldest-local"
+    package static let summary = "the oldest task to each free slot of its sector's host; nothing is moved"
+
+    private let reason = PlacementReason("oldest")
+
+    package init(_ context: PolicyContext) {}
+
+    package mutating func decide(_ view: ClusterView, at now: Instant) -> [Decision] {
+        var decisions = view.leastLoadedAdmissions()
+        for type in TaskType.downstreamFirst where view.waitingCount(type) > 0 && view.freeSlotCount(type) > 0
+        {
+            // One task a slot and round: the scheduler asks again while decisions come.
+            var best: (task: WaitingTask, worker: Int)?
+            for index in view.openWorkers(type) {
+                let host = view.workers[index].hostIndex
+                guard view.queue.hasWork(type, on: host), let task = view.first(type, on: host),
+                    isBetter(task, index, best, view),
+                    view.canStart(task, on: index, at: now) == nil
+                else { continue }
+                best = (task, index)
+            }
+            if let best { decisions.append(.assign(best.task.id, worker: best.worker, because: reason)) }
+        }
+        return decisions
+    }
+
+    private func isBetter(
+        _ task: WaitingTask, _ worker: Int, _ known: (task: WaitingTask, worker: Int)?, _ view: ClusterView
+    ) -> Bool {
+        guard let known else { return true }
+        if task.id != known.task.id { return task.urgency < known.task.urgency }
+        let type = task.id.type
+        return view.workers[worker].freeCount(type) > view.workers[known.worker].freeCount(type)
+    }
+}
+
+extension ClusterView {
+    /// Lets waiting sectors in, in order, each to the store with the least load; the first that finds no
+    /// room keeps the rest waiting, so that none starves.
+    package func leastLoadedAdmissions() -> [Decision] {
+        guard let wish = firstAdmission else { return [] }
+        var best: Int?
+        for index in stores.indices where canAdmit(wish, at: index) == nil {
+            if best.map({ stores[index].load < stores[$0].load }) ?? true { best = index }
+        }
+        // One at a time: the next sees the room that this one takes.
+        return best.map {
+            [.admit(wish.sector, store: stores[$0].info.name, because: PlacementReason("least-loaded"))]
+        } ?? []
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a host has; every worker of the host reports the same.
+package struct HostInfo: Sendable, Hashable, Codable {
+    /// Cores that share a cache and are handed out together.
+    package struct CoreGroup: Sendable, Hashable, Codable {
+        /// Unique on the host.
+        package var id: String
+        package var numaNode: Int
+        /// Numbers of logical processors.
+        package var cores: [Int]
+
+        package init(id: String, numaNode: Int, cores: [Int]) {
+            self.id = id
+            self.numaNode = numaNode
+            self.cores = cores
+        }
+    }
+
+    package struct NUMANode: Sendable, Hashable, Codable {
+        package var index: Int
+        package var memoryBytes: UInt64
+
+        package init(index: Int, memoryBytes: UInt64) {
+            self.index = index
+            self.memoryBytes = memoryBytes
+        }
+    }
+
+    package struct GPU: Sendable, Hashable, Codable {
+        /// Unique on the host: a bus address or a number.
+        package var id: String
+        package var name: String
+
+        package init(id: String, name: String) {
+            self.id = id
+            self.name = name
+        }
+    }
+
+    /// A file system; several stores may lie on one and then share its room.
+    package struct FileSystem: Sendable, Hashable, Codable {
+        /// Unique in the cluster, so that a shared mount is one wherever it is seen.
+        package var id: String
+        package var capacityBytes: UInt64
+        package var freeBytes: UInt64
+
+        package init(id: String, capacityBytes: UInt64, freeBytes: UInt64) {
+            self.id = id
+            self.capacityBytes = capacityBytes
+            self.freeBytes = freeBytes
+        }
+    }
+
+    package var name: String
+    package var logicalCoreCount: Int
+    /// Empty where cores are handed out one by one.
+    package var coreGroups: [CoreGroup]
+    package var numaNodes: [NUMANode]
+    package var memoryBytes: UInt64
+    package var swapBytes: UInt64
+    /// Taken by others when the first worker of the host registered.
+    package var memoryUsedBytes: UInt64
+    package var swapUsedBytes: UInt64
+    package var gpus: [GPU]
+    /// Each direction; 0 where it is not known.
+    package var nicBytesPerSecond: UInt64
+    package var fileSystems: [FileSystem]
+    /// Sectors that may be on their way to or from the host at once.
+    package var transferCountMax: Int
+
+    package init(
+        name: String, logicalCoreCount: Int, coreGroups: [CoreGroup] = [], numaNodes: [NUMANode] = [],
+        memoryBytes: UInt64, swapBytes: UInt64 = 0, memoryUsedBytes: UInt64 = 0, swapUsedBytes: UInt64 = 0,
+        gpus: [GPU] = [], nicBytesPerSecond: UInt64 = 0, fileSystems: [FileSystem] = [],
+        transferCountMax: Int = 10
+    ) {
+        self.name = name
+        self.logicalCoreCount = logicalCoreCount
+        self.coreGroups = coreGroups
+        self.numaNodes = numaNodes
+        self.memoryBytes = memoryBytes
+        self.swapBytes = swapBytes
+        self.memoryUsedBytes = memoryUsedBytes
+        self.swapUsedBytes = swapUsedBytes
+        self.gpus = gpus
+        self.nicBytesPerSecond = nicBytesPerSecond
+        self.fileSystems = fileSystems
+        self.transferCountMax = transferCountMax
+    }
+
+    /// The most bytes that any figure may say: a pebibyte.
+    package static let bytesMax: UInt64 = 1 << 50
+    private static let deviceCountMax = 1 << 12
+
+    /// The same with every figure within its bounds: it comes from another process.
+    package var bounded: HostInfo {
+        var info = self
+        info.logicalCoreCount = min(max(0, logicalCoreCount), 1 << 14)
+        info.coreGroups = Array(coreGroups.prefix(Self.deviceCountMax))
+        info.numaNodes = numaNodes.prefix(Self.deviceCountMax).map {
+            NUMANode(index: $0.index, memoryBytes: min($0.memoryBytes, Self.bytesMax))
+        }
+        info.memoryBytes = min(memoryBytes, Self.bytesMax)
+        info.swapBytes = min(swapBytes, Self.bytesMax)
+        info.memoryUsedBytes = min(memoryUsedBytes, Self.bytesMax)
+        info.swapUsedBytes = min(swapUsedBytes, Self.bytesMax)
+        info.gpus = Array(gpus.prefix(Self.deviceCountMax))
+        info.fileSystems = Array(fileSystems.prefix(Self.deviceCountMax))
+        info.transferCountMax = max(1, transferCountMax)
+        return info
+    }
+}

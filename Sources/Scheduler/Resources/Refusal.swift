@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Kernel
+
+/// Why a task may not start on a worker now, for machines and for people.
+package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConvertible {
+    package enum Code: String, Sendable, Hashable, Codable {
+        /// The worker does not accept the kind.
+        case notAccepted
+        /// It is lost, or was never there.
+        case unavailable
+        /// An operator paused the kind there.
+        case paused
+        /// An operator takes nothing new there.
+        case cordoned
+        /// All its slots for the kind are taken.
+        case noSlot
+        /// The limit on starts of the kind holds it back until ``Refusal/until``.
+        case pace
+        /// Physical memory.
+        case memory
+        /// Memory and swap at the peak.
+        case virtualMemory
+        /// The memory of the NUMA node that the worker is bound to.
+        case numaMemory
+        case cores
+        /// No core group is free for it alone.
+        case coreGroup
+        case gpu
+        /// Tasks of the kind on one worker.
+        case maxConcurrent
+        /// The files are elsewhere and the worker cannot fetch.
+        case filesElsewhere
+        /// The files are elsewhere, and the store of this worker has no room for them.
+        case noRoom
+        /// As many sectors as allowed are on their way to or from the host.
+        case link
+        /// No such store, or it is out of reach.
+        case storeMissing
+        /// The store takes no new sectors by its settings.
+        case storeClosed
+        /// The store's own limit on bytes.
+        case storeFull
+        /// The store's limit on sectors in sealing.
+        case sealingCount
+        /// The room of the file system, which several stores share.
+        case fileSystemFull
+        /// The policy holds it back, for the reason in ``Refusal/limit``.
+        case held
+        /// Nothing stands against it: others go first.
+        case notChosen
+    }
+
+    package var code: Code
+    /// The thing that limits: a host, a store, a file system, a policy's reason.
+    package var limit: String
+    /// In the unit of the code: bytes, cores, GPUs, tasks.
+    package var needed: Double
+    package var free: Double
+    /// When it may be tried again, where that is known.
+    package var until: Instant?
+
+    package init(
+        _ code: Code, _ limit: String = "", needed: Double = 0, free: Double = 0, until: Instant? = nil
+    ) {
+        self.code = code
+        self.limit = limit
+        self.needed = needed
+        self.free = free
+        self.until = until
+    }
+
+    /// A sentence without its full stop.
+    package var description: String {
+        switch code {
+        case .notAccepted: "does not accept it"
+        case .unavailable: "is lost"
+        case .paused: "is paused for it"
+        case .cordoned: "takes nothing new: it is cordoned or drains"
+        case .noSlot: "all its \(Int(needed)) slots are taken"
+        case .pace: "the pace limit of \(limit) allows the next start at \(until?.seconds ?? 0) s"
+        case .memory: "needs \(bytes(needed)) of memory and \(limit) has \(bytes(free)) left"
+        case .virtualMemory:
+            "may need \(bytes(needed)) of memory and swap and \(limit) has \(bytes(free)) left"
+        case .numaMemory: "needs \(bytes(needed)) on \(limit), which has \(bytes(free)) left"
+        case .cores: "needs \(Int(needed)) processors and \(limit) has \(Int(free)) left"
+        case .coreGroup: "no core group of \(limit) is free"
+        case .gpu: "needs \(needed) GPU and no GPU of \(limit) has more than \(free) free"
+        case .maxConcurrent: "runs the most at once that its settings allow (\(Int(needed)))"
+        case .filesElsewhere: "its files are on \(limit) and the worker does not fetch"
+        case .noRoom: "its files are elsewhere, need \(bytes(needed)), and \(limit) has \(bytes(free)) left"
+        case .link: "as many transfers as \(limit) may have at once (\(Int(needed))) are under way"
+        case .storeMissing: "the store \(limit) is not there or out of reach"
+        case .storeClosed: "the store \(limit) takes no new sectors by its settings"
+        case .storeFull: "needs \(bytes(needed)) and the store \(limit) has \(bytes(free)) left"
+        case .sealingCount: "the store \(limit) has the \(Int(needed)) sectors in sealing that it may have"
+        case .fileSystemFull: "needs \(bytes(needed)) and the file system \(limit) has \(bytes(free)) left"
+        case .held: limit
+        case .notChosen: "another task goes first"
+        }
+    }
+
+    private func bytes(_ count: Double) -> String {
+        let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
+        var (value, unit) = (count, 0)
+        while value.magnitude >= 1024, unit < units.count - 1 {
+            value /= 1024
+            unit += 1
+        }
+        return "\((value * 10).rounded() / 10) \(units[unit])"
+    }
+}

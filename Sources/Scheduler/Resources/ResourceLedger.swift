@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Who holds what of which host: every running task is a lease of concrete things, given once and given back
+/// once.
+///
+/// Hosts are named by their index in ``ClusterView/hosts``. A host that told nothing of itself has no
+/// account and refuses nothing. A task that wants all processors counts as one and is the only one of its
+/// sort on its host: it takes what the others leave.
+package struct ResourceLedger: Sendable {
+    /// What one lease holds.
+    package struct Lease: Sendable, Hashable {
+        package let host: Int
+        package let stage: Int
+        package let worker: Int
+        package let grant: DeviceGrant
+        fileprivate let minMemory: UInt64
+        fileprivate let maxMemory: UInt64
+        fileprivate let baseMemory: UInt64
+        fileprivate let gpuShares: [GPUShare]
+        fileprivate let groupIndex: Int?
+        fileprivate let takesAllCores: Bool
+        /// It ran already when it was noted: the limits did not apply.
+        fileprivate let isForced: Bool
+    }
+
+    fileprivate struct GPUShare: Sendable, Hashable {
+        let index: Int
+        let units: Double
+    }
+
+    /// What is taken of one host.
+    package struct Account: Sendable {
+        package var info: HostInfo { infoBox.value }
+        private let infoBox: Box<HostInfo>
+        /// Sum over the leases, without what kinds share.
+        package fileprivate(set) var minMemoryUsed: UInt64 = 0
+        package fileprivate(set) var maxMemoryUsed: UInt64 = 0
+        package fileprivate(set) var coreCountUsed = 0
+        package fileprivate(set) var gpuUsed: [Double]
+        fileprivate var groupHolders: [UInt64?]
+        fileprivate var allCoresHolder: UInt64?
+        fileprivate var numaUsed: [Int: UInt64] = [:]
+        /// By ``TaskType/stage``: leases, and the bytes that they share.
+        fileprivate var kindCounts = Array(repeating: 0, count: TaskType.count)
+        fileprivate var kindBases = Array(repeating: UInt64(0), count: TaskType.count)
+        fileprivate var forcedCount = 0
+
+        fileprivate init(_ info: HostInfo) {
+            infoBox = Box(info)
+            gpuUsed = Array(repeating: 0, count: info.gpus.count)
+            groupHolders = Array(repeating: nil, count: info.coreGroups.count)
+        }
+
+        /// Bytes that are shared by the kinds that run.
+        package var baseMemoryUsed: UInt64 { kindBases.reduce(0, +) }
+
+        /// Bytes of physical memory that a new task may take.
+        package var memoryFree: UInt64 {
+            info.memoryBytes.minus(info.memoryUsedBytes).minus(minMemoryUsed).minus(baseMemoryUsed)
+        }
+
+        /// Bytes of memory and swap that a new task may take at its peak.
+        package var virtualMemoryFree: UInt64 {
+            (info.memoryBytes + info.swapBytes).minus(info.memoryUsedBytes + info.swapUsedBytes)
+                .minus(maxMemoryUsed).minus(baseMemoryUsed)
+        }
+
+        package var coreCountFree: Int { info.logicalCoreCount - coreCountUsed }
+        package var coreGroupFreeCount: Int { groupHolders.reduce(0) { $0 + ($1 == nil ? 1 : 0) } }
+        /// GPUs of which nothing is taken.
+        package var gpuFreeCount: Int { gpuUsed.reduce(0) { $0 + ($1 == 0 ? 1 : 0) } }
+    }
+
+    private var accounts: [Account?] = []
+    private var leases: [UInt64: Lease] = [:]
+
+    package init() {}
+
+    /// The account of a host; `nil` where the host told nothing of itself.
+    package func account(_ host: Int) -> Account? { accounts.indices.contains(host) ? accounts[host] : nil }
+
+    package var leaseCount: Int { leases.count }
+
+    package func lease(_ id: UInt64) -> Lease? { leases[id] }
+
+    /// Opens or renews the account of a host. What is leased stays leased; the figures of a host on which
+    /// something runs are not replaced, because they would count it twice.
+    package mutating func setHost(_ host: Int, _ info: HostInfo) {
+        while accounts.count <= host { accounts.append(nil) }
+        if let known = accounts[host], known.kindCounts.contains(where: { $0 > 0 }) { return }
+        accounts[host] = Account(info)
+    }
+
+    // MARK: Leases
+
+    /// Says why a task may not start; `nil` where it may.
+    package func check(_ need: ResourceNeed, stage: Int, host: Int, worker: WorkerInfo) -> Refusal? {
+        guard let account = account(host) else { return nil }
+        let base = need.baseMemory.minus(account.kindBases[stage])
+        let min = need.minMemory + base
+        if min > account.memoryFree {
+            return Refusal(
+                .memory, account.info.name, needed: Double(min), free: Double(account.memoryFree))
+        }
+        let max = Swift.max(need.minMemory, need.maxMemory) + base
+        if max > account.virtualMemoryFree {
+            return Refusal(
+                .virtualMemory, account.info.name, needed: Double(max),
+                free: Double(account.virtualMemoryFree))
+        }
+        if let node = worker.numaNode, let known = account.info.numaNodes.first(where: { $0.index == node }) {
+            let free = known.memoryBytes.minus(account.numaUsed[node] ?? 0)
+            if need.minMemory > free {
+                return Refusal(
+                    .numaMemory, "NUMA node \(node) of \(account.info.name)", needed: Double(need.minMemory),
+                    free: Double(free))
+            }
+        }
+        let gpus = usableGPUs(account, worker)
+        if need.gpuUnits > 0, !gpus.isEmpty, gpuShares(need.gpuUnits, account, gpus) == nil {
+            let most = gpus.map { 1 - account.gpuUsed[$0] }.max() ?? 0
+            return Refusal(.gpu, account.info.name, needed: need.gpuUnits, free: most)
+        }
+        let cores = coreCount(need, hasGPU: !gpus.isEmpty)
+        if cores.isAll, account.allCoresHolder != nil {
+            return Refusal(.cores, account.info.name, needed: Double(account.info.logicalCoreCount))
+        }
+        if cores.count > account.coreCountFree {
+            return Refusal(
+                .cores, account.info.name, needed: Double(cores.count), free: Double(account.coreCountFree))
+        }
+        if need.wantsCoreGroup, !account.info.coreGroups.isEmpty, freeGroup(account, worker) == nil {
+            return Refusal(.coreGroup, account.info.name)
+        }
+        return nil
+    }
+
+    /// Takes the things of a task's need.
+    ///
+    /// - Parameters:
+    ///   - id: the call's number; never used twice.
+    ///   - force: the task runs already, so that it holds what it holds whatever the limits say.
+    /// - Throws: ``Refusal``.
+    @discardableResult
+    package mutating func lease(
+        _ id: UInt64, _ need: ResourceNeed, stage: Int, host: Int, worker: WorkerInfo, workerIndex: Int,
+        force: Bool = false
+    ) throws(Refusal) -> DeviceGrant {
+        precondition(leases[id] == nil, "call \(id) holds a lease already")
+        guard var account = account(host) else {
+            leases[id] = Lease(
+                host: host, stage: stage, worker: workerIndex, grant: DeviceGrant(), minMemory: 0,
+                maxMemory: 0,
+                baseMemory: 0, gpuShares: [], groupIndex: nil, takesAllCores: false, isForced: force)
+            return DeviceGrant()
+        }
+        let refusal = check(need, stage: stage, host: host, worker: worker)
+        if let refusal, !force { throw refusal }
+        let gpus = usableGPUs(account, worker)
+        let shares = need.gpuUnits > 0 ? gpuShares(need.gpuUnits, account, gpus) ?? [] : []
+        let cores = coreCount(need, hasGPU: !gpus.isEmpty)
+        let group = need.wantsCoreGroup ? freeGroup(account, worker) : nil
+        let takesAll = cores.isAll && account.allCoresHolder == nil
+        let grant = DeviceGrant(
+            coreCount: cores.count, coreGroup: group.map { account.info.coreGroups[$0].id },
+            cores: group.map { account.info.coreGroups[$0].cores } ?? [], numaNode: worker.numaNode,
+            gpus: shares.map { account.info.gpus[$0.index].id }, memoryBytes: need.minMemory)
+        let lease = Lease(
+            host: host, stage: stage, worker: workerIndex, grant: grant, minMemory: need.minMemory,
+            maxMemory: Swift.max(need.minMemory, need.maxMemory), baseMemory: need.baseMemory,
+            gpuShares: shares,
+            groupIndex: group, takesAllCores: takesAll, isForced: refusal != nil)
+        account.minMemoryUsed += lease.minMemory
+        account.maxMemoryUsed += lease.maxMemory
+        account.coreCountUsed += grant.coreCount
+        for share in shares { account.gpuUsed[share.index] += share.units }
+        if let group { account.groupHolders[group] = id }
+        if takesAll { account.allCoresHolder = id }
+        if let node = grant.numaNode { account.numaUsed[node, default: 0] += lease.minMemory }
+        account.kindCounts[stage] += 1
+        account.kindBases[stage] = Swift.max(account.kindBases[stage], need.baseMemory)
+        if lease.isForced { account.forcedCount += 1 }
+        accounts[host] = account
+        leases[id] = lease
+        return grant
+    }
+
+    /// Gives back what a call holds.
+    ///
+    /// - Returns: `false` where it holds nothing: it was given back before, or never taken.
+    @discardableResult
+    package mutating func release(_ id: UInt64) -> Bool {
+        guard let lease = leases.removeValue(forKey: id) else { return false }
+        guard var account = account(lease.host), account.kindCounts[lease.stage] > 0 else { return true }
+        account.minMemoryUsed -= lease.minMemory
+        account.maxMemoryUsed -= lease.maxMemory
+        account.coreCountUsed -= lease.grant.coreCount
+        for share in lease.gpuShares {
+            let left = account.gpuUsed[share.index] - share.units
+            // Tenths do not add up exactly in binary: what is nearly nothing is nothing.
+            account.gpuUsed[share.index] = left < 1e-9 ? 0 : left
+        }
+        if let group = lease.groupIndex { account.groupHolders[group] = nil }
+        if account.allCoresHolder == id { account.allCoresHolder = nil }
+        if let node = lease.grant.numaNode { account.numaUsed[node, default: 0] -= lease.minMemory }
+        account.kindCounts[lease.stage] -= 1
+        if account.kindCounts[lease.stage] == 0 { account.kindBases[lease.stage] = 0 }
+        if lease.isForced { account.forcedCount -= 1 }
+        accounts[lease.host] = account
+        return true
+    }
+
+    // MARK: Choice of devices
+
+    private func usableGPUs(_ account: Account, _ worker: WorkerInfo) -> [Int] {
+        guard let bound = worker.gpus else { return Array(account.info.gpus.indices) }
+        return account.info.gpus.indices.filter { bound.contains(account.info.gpus[$0].id) }
+    }
+
+    /// Whole GPUs first where more than one is wanted; a part goes where it fits most tightly.
+    private func gpuShares(_ units: Double, _ account: Account, _ usable: [Int]) -> [GPUShare]? {
+        var left = units
+        var shares: [GPUShare] = []
+        for index in usable where left >= 1 && account.gpuUsed[index] == 0 {
+            shares.append(GPUShare(index: index, units: 1))
+            left -= 1
+        }
+        guard left < 1 else { return nil }
+        guard left > 1e-9 else { return shares }
+        var best: (index: Int, free: Double)?
+        for index in usable where !shares.contains(where: { $0.index == index }) {
+            let free = 1 - account.gpuUsed[index]
+            guard free + 1e-9 >= left, best.map({ free < $0.free }) ?? true else { continue }
+            best = (index, free)
+        }
+        guard let best else { return nil }
+        shares.append(GPUShare(index: best.index, units: left))
+        return shares
+    }
+
+    private func coreCount(_ need: ResourceNeed, hasGPU: Bool) -> (count: Int, isAll: Bool) {
+        if need.gpuUnits > 0, hasGPU, need.threadsWithGPU > 0 { return (need.threadsWithGPU, false) }
+        switch need.threads {
+        case .count(let count): return (count, false)
+        case .all: return (1, true)
+        }
+    }
+
+    private func freeGroup(_ account: Account, _ worker: WorkerInfo) -> Int? {
+        account.info.coreGroups.indices.first { index in
+            let group = account.info.coreGroups[index]
+            return account.groupHolders[index] == nil
+                && (worker.coreGroups.map { $0.contains(group.id) } ?? true)
+                && (worker.numaNode.map { $0 == group.numaNode } ?? true)
+        }
+    }
+
+    // MARK: Conservation
+
+    /// Traps where an account differs from the sum of its leases, or is overdrawn by other than what ran
+    /// already.
+    package func checkConservation() {
+        var sums = accounts.map { $0.map { Account($0.info) } }
+        for id in leases.keys.sorted() {
+            guard let lease = leases[id], var sum = sums.indices.contains(lease.host) ? sums[lease.host] : nil
+            else { continue }
+            sum.minMemoryUsed += lease.minMemory
+            sum.maxMemoryUsed += lease.maxMemory
+            sum.coreCountUsed += lease.grant.coreCount
+            for share in lease.gpuShares { sum.gpuUsed[share.index] += share.units }
+            if let group = lease.groupIndex {
+                precondition(sum.groupHolders[group] == nil, "a core group of \(sum.info.name) is held twice")
+                sum.groupHolders[group] = id
+            }
+            sum.kindCounts[lease.stage] += 1
+            if lease.isForced { sum.forcedCount += 1 }
+            sums[lease.host] = sum
+        }
+        for (account, sum) in zip(accounts, sums) {
+            guard let account, let sum else { continue }
+            let name = account.info.name
+            precondition(
+                account.minMemoryUsed == sum.minMemoryUsed && account.maxMemoryUsed == sum.maxMemoryUsed
+                    && account.coreCountUsed == sum.coreCountUsed && account.kindCounts == sum.kindCounts
+                    && account.groupHolders == sum.groupHolders && account.forcedCount == sum.forcedCount,
+                "the account of \(name) is not the sum of its leases")
+            for (used, counted) in zip(account.gpuUsed, sum.gpuUsed) {
+                precondition(
+                    (used - counted).magnitude < 1e-6, "a GPU of \(name) is not the sum of its leases")
+                precondition(used < 1 + 1e-6, "a GPU of \(name) is given more than once")
+            }
+            guard account.forcedCount == 0 else { continue }
+            precondition(
+                account.minMemoryUsed + account.baseMemoryUsed + account.info.memoryUsedBytes
+                    <= Swift.max(account.info.memoryBytes, account.info.memoryUsedBytes)
+                    && account.coreCountUsed <= account.info.logicalCoreCount,
+                "\(name) is overdrawn")
+        }
+    }
+}
+
+extension UInt64 {
+    /// The difference, 0 where it would be negative.
+    fileprivate func minus(_ other: UInt64) -> UInt64 { other >= self ? 0 : self - other }
+}

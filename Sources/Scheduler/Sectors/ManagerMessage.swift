@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Chain
+package import Kernel
+
+/// A sector in a list.
+package struct SectorSummary: Sendable, Hashable, Codable {
+    package var key: SectorKey
+    package var state: SectorState
+    package var host: String?
+    package var store: String?
+    /// 32 bytes each, where known.
+    package var unsealedCommitment: [UInt8]?
+    package var sealedCommitment: [UInt8]?
+    package var lastError: String?
+    /// Tries of each kind, by ``TaskType/stage``.
+    package var attempts: [Int]
+    /// The deals whose pieces it holds.
+    package var pieces: [PieceDeal]
+    /// When its first piece came.
+    package var openedAt: Instant?
+    /// The epoch at which it ends, where that is chosen.
+    package var expiration: Int64?
+    /// It holds a file of its own.
+    package var hasPayload: Bool
+
+    package init(_ record: SectorRecord) {
+        key = record.key
+        state = record.state
+        host = record.host
+        store = record.store
+        unsealedCommitment = record.unsealedCommitment
+        sealedCommitment = record.sealedCommitment
+        lastError = record.lastError
+        attempts = record.attempts
+        pieces = record.pieces
+        openedAt = record.openedAt
+        expiration = record.expiration
+        hasPayload = record.payloadPath != nil
+    }
+}
+
+/// What the manager of a miner's sectors understands.
+package enum ManagerMessage: Message {
+    /// Begin new sectors of committed capacity, or one from a file.
+    case pledge(count: Int, payloadPath: String?, replyTo: Ref<ManagerEvent>?)
+    /// All sectors, in order of number; at most `limit`, from number `from` on.
+    case list(from: UInt64, limit: Int, replyTo: Ref<ManagerEvent>)
+    /// How many sectors are in each state.
+    case counts(replyTo: Ref<ManagerEvent>)
+    /// Put a client's piece into a sector; answered with `placed` when one takes it.
+    case addPiece(PieceDeal, replyTo: Ref<ManagerEvent>?)
+    /// Something for one sector: an operator's word. Answered with `accepted` or `refused`.
+    case operate(number: UInt64, SectorEvent, replyTo: Ref<ManagerEvent>?)
+    /// Go to the state of that name, today's or an earlier release's. Running work is cancelled, unless it
+    /// is to
+    /// go on as the new state's.
+    case forceState(number: UInt64, name: String, adopts: Bool, replyTo: Ref<ManagerEvent>?)
+    /// A sector that was sealed elsewhere, with the addresses of its files, goes on here.
+    case receive(SectorRecord, replyTo: Ref<ManagerEvent>?)
+    /// What happened to a sector, the latest last.
+    case log(number: UInt64, limit: Int, replyTo: Ref<ManagerEvent>)
+    /// A keeper's word: the sector does not take that piece after all.
+    case pieceBack(PieceDeal, String)
+    /// A keeper's word: its deals must be found anew. Answered by `operate` with `dealsResolved`.
+    case dealsUnresolved(SectorKey, String)
+    /// The chain's word.
+    case chain(ChainEvent)
+    /// The storage index's word.
+    case storage(StorageEvent)
+    /// The manager's own alarm: look which open sectors begin to seal.
+    case packDue
+    /// A keeper's word.
+    case sectorChanged(SectorSummary)
+    /// A keeper's word.
+    case taskStarted(TaskID, worker: String)
+    /// The kernel's word: a keeper is gone.
+    case keeperGone(SectorKey, Termination)
+    /// The manager's own alarm: look whether to pledge.
+    case pledgeDue
+
+    package static var messageName: String { "scheduler.sectors" }
+}
+
+/// What the manager answers.
+package enum ManagerEvent: Message, Hashable {
+    /// The numbers of the new sectors.
+    case pledged([UInt64])
+    case refused(String)
+    /// The sector took it and is in that state now.
+    case accepted(UInt64, SectorState)
+    /// The piece of that commitment is being written into the sector.
+    case placed([UInt8], sector: UInt64)
+    case log([SectorLogEntry])
+    case sectors([SectorSummary])
+    case counts([StateCount])
+
+    package struct StateCount: Sendable, Hashable, Codable {
+        package var state: SectorState
+        package var count: Int
+    }
+
+    package static var messageName: String { "scheduler.sectors.event" }
+}
+
+/// Pledges by itself: every `interval`, as many as are missing to `packingCountMax` sectors in Packing.
+package struct PledgeRule: Sendable, Hashable, Codable {
+    package var interval: Duration
+    package var packingCountMax: Int
+    /// Pledged at the first start.
+    package var initialCount: Int
+    /// All sectors that this rule may begin; `nil` for no end.
+    package var totalCountMax: Int?
+
+    package init(interval: Duration, packingCountMax: Int, initialCount: Int, totalCountMax: Int? = nil) {
+        self.interval = interval
+        self.packingCountMax = packingCountMax
+        self.initialCount = initialCount
+        self.totalCountMax = totalCountMax
+    }
+}
+
+/// Keeps the sealing stores full: every `interval`, as many sectors begin as there is room for.
+package struct AutoPledge: Sendable, Hashable, Codable {
+    package var interval: Duration
+    /// The most that begin at once; what waits to be filled counts.
+    package var packingCountMax: Int
+
+    package init(interval: Duration, packingCountMax: Int) {
+        self.interval = interval
+        self.packingCountMax = packingCountMax
+    }
+}
+
+/// How many sectors may be where; 0 for no limit.
+package struct SectorLimits: Sendable, Hashable, Codable {
+    /// Sectors that take pieces or are being sealed.
+    package var sealing = 0
+    /// Of these, sectors with deals.
+    package var sealingForDeals = 0
+    /// Sectors that take pieces.
+    package var waitDeals = 2
+    /// Sectors that are being updated; 0 for `sealingForDeals`.
+    package var upgrading = 0
+    /// Failed sectors. They take nothing of `sealing`; beyond this many no new sector begins, since whatever
+    /// breaks them would break it too.
+    package var failed = 0
+
+    package init(
+        sealing: Int = 0, sealingForDeals: Int = 0, waitDeals: Int = 2, upgrading: Int = 0, failed: Int = 0
+    ) {
+        self.sealing = sealing
+        self.sealingForDeals = sealingForDeals
+        self.waitDeals = waitDeals
+        self.upgrading = upgrading
+        self.failed = failed
+    }
+}
+
+/// Sees what happens to sectors: a simulation's statistics, a daemon's progress.
+package protocol SectorObserver: Sendable {
+    func sectorChanged(_ summary: SectorSummary, from old: SectorState?, at now: Instant)
+    func taskStarted(_ id: TaskID, worker: String, at now: Instant)
+}

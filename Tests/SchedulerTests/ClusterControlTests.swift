@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+import Chain
+import Kernel
+import Scheduler
+import Testing
+
+/// A runner that fetches in ten seconds and works for a hundred; Commit2 fails where it is told to.
+// Safety: used by one simulated world and its thread.
+private final class FetchingRunner: TaskRunner, @unchecked Sendable {
+    let world: SimulatedWorld
+    var failsCommit2 = false
+    var started: [(task: TaskID, worker: String, fetch: Assignment.Fetch?)] = []
+    var aborted: [CallID] = []
+    private var stopped: Set<CallID> = []
+
+    init(world: SimulatedWorld) { self.world = world }
+
+    func start(_ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>) {
+        start(call, Assignment(request), on: worker, reportTo: reportTo)
+    }
+
+    func start(_ call: CallID, _ assignment: Assignment, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>)
+    {
+        started.append((call.task, worker.name, assignment.fetch))
+        let begin = assignment.fetch == nil ? world.now : world.now + .seconds(10)
+        if assignment.fetch != nil { world.at(begin) { [self] in say(.fetched(call), call, reportTo) } }
+        let isFailure = failsCommit2 && call.task.type == .commit2
+        let result: TaskResult =
+            isFailure
+            ? .failed(TaskFailure(cause: .computeFailed, message: "bad luck"))
+            : .done(call.task.type == .commit2 ? .commit2(form: .modelled, proof: []) : .finalize(store: "x"))
+        world.at(begin + .seconds(100)) { [self] in say(.finished(call, result), call, reportTo) }
+    }
+
+    private func say(_ message: WorkerMessage, _ call: CallID, _ worker: Ref<WorkerMessage>) {
+        if !stopped.contains(call) { worker.tell(message) }
+    }
+
+    func abort(_ call: CallID) {
+        stopped.insert(call)
+        aborted.append(call)
+    }
+}
+
+// Safety: written by one simulated world and read by the thread that runs it.
+private final class Heard: @unchecked Sendable {
+    var tasks: [TaskEvent] = []
+    var storage: [StorageEvent] = []
+
+    var failures: [TaskFailure] {
+        tasks.compactMap { if case .finished(_, .failed(let failure)) = $0 { failure } else { nil } }
+    }
+
+    var doneCount: Int {
+        tasks.reduce(0) { if case .finished(_, .done) = $1 { $0 + 1 } else { $0 } }
+    }
+}
+
+extension TaskEvent {
+    fileprivate var isGrant: Bool { if case .granted = self { true } else { false } }
+}
+
+private actor TaskOwner: Component {
+    nonisolated let home: Home
+    private let heard: Heard
+
+    init(home: Home, heard: Heard) {
+        self.home = home
+        self.heard = heard
+    }
+
+    func receive(_ message: TaskEvent, _ context: Context<TaskEvent>) { heard.tasks.append(message) }
+}
+
+private actor RoomOwner: Component {
+    nonisolated let home: Home
+    private let heard: Heard
+
+    init(home: Home, heard: Heard) {
+        self.home = home
+        self.heard = heard
+    }
+
+    func receive(_ message: StorageEvent, _ context: Context<StorageEvent>) { heard.storage.append(message) }
+}
+
+@Suite("Operators, moves and admission")
+struct ClusterControlTests {
+    private let world = SimulatedWorld(options: .init(seed: 5, lossDetection: .seconds(5)))
+    private let heard = Heard()
+    private let runner: FetchingRunner
+
+    init() { runner = FetchingRunner(world: world) }
+
+    private struct Cluster {
+        var scheduler: Ref<SchedulerMessage>
+        var storage: Ref<StorageMessage>
+        var tasks: Ref<TaskEvent>
+        var rooms: Ref<StorageEvent>
+    }
+
+    private func boot() throws -> Cluster {
+        let heard = heard
+        let node = try world.addNode("miner")
+        let storage = try node.spawn("storage") { StorageIndex(home: $0) }
+        let scheduler = try node.spawn("scheduler") {
+            ClusterScheduler(
+                home: $0, policy: SealyardPolicy(), storage: storage,
+                options: .init(
+                    lease: .seconds(30), checksInvariants: true, sealingBytes: 4096,
+                    durations: [.preCommit2: .seconds(10_000), .addPiece: .seconds(1)]))
+        }
+        return Cluster(
+            scheduler: scheduler, storage: storage,
+            tasks: try node.spawn("tasks") { TaskOwner(home: $0, heard: heard) },
+            rooms: try node.spawn("rooms") { RoomOwner(home: $0, heard: heard) })
+    }
+
+    private func addWorker(
+        _ name: String, host: String, slots: [TaskType], canFetch: Bool = false, capacity: UInt64 = 10_000
+    ) throws {
+        let runner = runner
+        let scheduler = Address(node: "miner", name: "scheduler")
+        try world.addNode(name) { node in
+            let info = WorkerInfo(
+                name: name, host: host, store: "\(host):s", slots: slots.map { .init($0, 1) },
+                canFetch: canFetch)
+            try node.spawn("worker") { home in
+                WorkerActor(
+                    home: home, info: info,
+                    store: StoreInfo(
+                        name: "\(host):s", host: host, capacityBytes: capacity, sealingCountMax: 0),
+                    runner: runner, scheduler: node.ref(at: scheduler, as: SchedulerMessage.self))
+            }
+        }
+    }
+
+    private func request(
+        _ number: UInt64, _ work: TaskWork, deadline: Instant? = nil, priority: Int = 0
+    ) -> TaskRequest {
+        TaskRequest(
+            id: TaskID(sector: SectorKey(miner: 1000, number: number), type: work.type, attempt: 1), proof: 5,
+            work: work, deadline: deadline, priority: priority)
+    }
+
+    private func run(_ seconds: Int) { world.run(until: world.now + .seconds(seconds)) }
+
+    private func diagnosis(_ cluster: Cluster) throws -> SchedulerDiagnosis {
+        let event: TaskEvent = try world.ask(cluster.scheduler) { .diagnose(replyTo: $0) }
+        guard case .diagnosis(let diagnosis) = event else {
+            throw KernelError(code: .undeliverable, message: "no diagnosis")
+        }
+        return diagnosis
+    }
+
+    private func stores(_ cluster: Cluster) throws -> [StoreState] {
+        let event: StorageEvent = try world.ask(cluster.storage) { .list(replyTo: $0) }
+        guard case .stores(let states) = event else { return [] }
+        return states
+    }
+
+    @Test("a paused kind waits with its reason, others run; resuming starts it")
+    func pause() throws {
+        let cluster = try boot()
+        try addWorker("w1", host: "h1", slots: [.commit2, .finalize])
+        run(1)
+        cluster.scheduler.tell(.control(ControlOrder(.pause, worker: "w1", kinds: [.commit2]), replyTo: nil))
+        cluster.scheduler.tell(.submit(request(1, .commit2), host: nil, replyTo: cluster.tasks))
+        cluster.scheduler.tell(.submit(request(2, .finalize), host: "h1", replyTo: cluster.tasks))
+        run(1)
+        #expect(runner.started.map(\.task.sector.number) == [2])
+        let waiting = try #require(try diagnosis(cluster).waiting.first)
+        #expect(waiting.refusals.map(\.refusal.code) == [.paused])
+        #expect(try diagnosis(cluster).workers.map(\.pausedKinds) == [[.commit2]])
+        #expect(try diagnosis(cluster).text.contains("w1: is paused for it"))
+        cluster.scheduler.tell(.control(ControlOrder(.resume, worker: "w1"), replyTo: nil))
+        run(1)
+        #expect(runner.started.map(\.task.sector.number) == [2, 1])
+    }
+
+    @Test("a drain lets what runs end, takes nothing new, keeps the store online, and says when it is quiet")
+    func drain() throws {
+        let cluster = try boot()
+        try addWorker("w1", host: "h1", slots: [.finalize])
+        cluster.scheduler.tell(.submit(request(1, .finalize), host: "h1", replyTo: cluster.tasks))
+        cluster.scheduler.tell(.submit(request(2, .finalize), host: "h1", replyTo: cluster.tasks))
+        run(10)
+        cluster.scheduler.tell(.control(ControlOrder(.drain, group: "h1"), replyTo: cluster.tasks))
+        run(50)
+        let reports = { heard.tasks.filter { if case .control = $0 { true } else { false } }.count }
+        #expect(reports() == 0, "a task still runs")
+        run(60)
+        #expect(reports() == 1)
+        #expect(runner.started.count == 1 && heard.doneCount == 1)
+        #expect(try stores(cluster).map(\.isOnline) == [true])
+        cluster.scheduler.tell(.control(ControlOrder(.uncordon, group: "h1"), replyTo: nil))
+        run(10)
+        #expect(runner.started.map(\.task.sector.number) == [1, 2])
+    }
+
+    @Test("an abort stops the work at the worker, gives its things back, and tells the sector")
+    func abort() throws {
+        let cluster = try boot()
+        try addWorker("w1", host: "h1", slots: [.finalize])
+        cluster.scheduler.tell(.submit(request(1, .finalize), host: "h1", replyTo: cluster.tasks))
+        cluster.scheduler.tell(.submit(request(2, .finalize), host: "h1", replyTo: cluster.tasks))
+        run(10)
+        cluster.scheduler.tell(.abort(request(1, .finalize).id, replyTo: nil))
+        run(10)
+        #expect(runner.aborted.map(\.task.sector.number) == [1])
+        #expect(heard.failures.map(\.cause) == [.aborted])
+        #expect(runner.started.map(\.task.sector.number) == [1, 2])
+    }
+
+    @Test("Commit2 is tried three times; then the failure says that and what was last")
+    func commit2Tries() throws {
+        let cluster = try boot()
+        runner.failsCommit2 = true
+        try addWorker("w1", host: "h1", slots: [.commit2])
+        for attempt in 1...3 {
+            let id = TaskID(sector: SectorKey(miner: 1000, number: 1), type: .commit2, attempt: attempt)
+            cluster.scheduler.tell(
+                .submit(TaskRequest(id: id, proof: 5, work: .commit2), host: nil, replyTo: cluster.tasks))
+            run(200)
+        }
+        #expect(heard.failures.map(\.cause) == [.computeFailed, .computeFailed, .invalidRequest])
+        #expect(heard.failures.last?.message.contains("3 times") == true)
+        #expect(heard.failures.last?.message.contains("bad luck") == true)
+    }
+
+    @Test("an urgent deadline goes before priority, and priority before age")
+    func urgency() throws {
+        let cluster = try boot()
+        cluster.scheduler.tell(.submit(request(1, .commit2), host: nil, replyTo: cluster.tasks))
+        cluster.scheduler.tell(
+            .submit(request(2, .commit2, priority: 1024), host: nil, replyTo: cluster.tasks))
+        let soon = Instant(seconds: 3600)
+        cluster.scheduler.tell(
+            .submit(request(3, .commit2, deadline: soon), host: nil, replyTo: cluster.tasks))
+        run(1)
+        try addWorker("w1", host: "h1", slots: [.commit2])
+        run(400)
+        #expect(runner.started.map(\.task.sector.number) == [3, 2, 1])
+    }
+
+    @Test("a sector whose host lacks a stage is moved: room first at both ends, then at the new place alone")
+    func move() throws {
+        let cluster = try boot()
+        try addWorker("w1", host: "h1", slots: [.addPiece])
+        run(1)
+        let sector = SectorKey(miner: 1000, number: 1)
+        cluster.scheduler.tell(.admit(sector, bytes: 4096, replyTo: cluster.rooms))
+        run(1)
+        #expect(heard.storage == [.reserved(sector, store: "h1:s", host: "h1")])
+        cluster.scheduler.tell(.submit(request(1, .preCommit2), host: "h1", replyTo: cluster.tasks))
+        run(1)
+        #expect(try diagnosis(cluster).waiting.map(\.reason) == ["no worker in the cluster accepts PC2"])
+        try addWorker("w2", host: "h2", slots: [.preCommit2], canFetch: false)
+        run(1)
+        #expect(try diagnosis(cluster).waiting.first?.refusals.map(\.refusal.code) == [.filesElsewhere])
+        try addWorker("w3", host: "h3", slots: [.preCommit2], canFetch: true, capacity: 4000)
+        run(1)
+        #expect(
+            try diagnosis(cluster).waiting.first?.refusals.map(\.refusal.code) == [
+                .filesElsewhere, .storeFull,
+            ])
+        try addWorker("w4", host: "h4", slots: [.preCommit2], canFetch: true)
+        run(5)
+        #expect(try stores(cluster).map(\.reservedBytes) == [4096, 0, 0, 4096])
+        #expect(
+            runner.started.map(\.fetch) == [
+                .init(fromHost: "h1", fromStore: "h1:s", toStore: "h4:s", bytes: 4096)
+            ])
+        #expect(try diagnosis(cluster).running.map(\.isFetching) == [true])
+        run(10)
+        #expect(try stores(cluster).map(\.reservedBytes) == [0, 0, 0, 4096])
+        #expect(heard.storage.last == .moved(sector, store: "h4:s", host: "h4"))
+        run(200)
+        #expect(heard.doneCount == 1)
+        // The next task of the sector goes where the files are, whatever its keeper still believes.
+        cluster.scheduler.tell(.submit(request(1, .finalize), host: "h1", replyTo: cluster.tasks))
+        run(1)
+        #expect(try diagnosis(cluster).waiting.map(\.host) == ["h4"])
+        cluster.scheduler.tell(.withdraw(sector))
+        run(1)
+        #expect(try stores(cluster).map(\.reservedBytes) == [0, 0, 0, 0])
+    }
+
+    @Test("a move that is aborted while it fetches gives back the room that it held")
+    func abortedMove() throws {
+        let cluster = try boot()
+        try addWorker("w1", host: "h1", slots: [.addPiece])
+        run(1)
+        cluster.scheduler.tell(.admit(SectorKey(miner: 1000, number: 1), bytes: 4096, replyTo: cluster.rooms))
+        try addWorker("w4", host: "h4", slots: [.preCommit2], canFetch: true)
+        run(1)
+        cluster.scheduler.tell(.submit(request(1, .preCommit2), host: "h1", replyTo: cluster.tasks))
+        run(5)
+        #expect(try stores(cluster).map(\.reservedBytes) == [4096, 4096])
+        cluster.scheduler.tell(.abort(request(1, .preCommit2).id, replyTo: nil))
+        run(20)
+        #expect(try stores(cluster).map(\.reservedBytes) == [4096, 0])
+        #expect(runner.aborted.count == 1)
+    }
+
+    @Test("a held task is granted a slot with the room for its files, and fetches once it is told what to do")
+    func heldMove() throws {
+        let cluster = try boot()
+        try addWorker("w1", host: "h1", slots: [.addPiece])
+        run(1)
+        cluster.scheduler.tell(.admit(SectorKey(miner: 1000, number: 1), bytes: 4096, replyTo: cluster.rooms))
+        try addWorker("w4", host: "h4", slots: [.preCommit2], canFetch: true)
+        run(1)
+        var held = request(1, .preCommit2)
+        held.isHeld = true
+        cluster.scheduler.tell(.submit(held, host: "h1", replyTo: cluster.tasks))
+        run(30)
+        #expect(heard.tasks.map(\.isGrant) == [true])
+        #expect(runner.started.isEmpty)
+        #expect(try stores(cluster).map(\.reservedBytes) == [4096, 4096])
+        cluster.scheduler.tell(.supply(held))
+        run(30)
+        #expect(heard.tasks.map(\.isGrant) == [true, false])
+        #expect(runner.started.map { $0.fetch?.toStore } == ["h4:s"])
+        #expect(try stores(cluster).map(\.reservedBytes) == [0, 4096])
+    }
+
+    @Test("sectors wait for room with a reason, and each decision is remembered")
+    func admission() throws {
+        let cluster = try boot()
+        let sectors = (1...3).map { SectorKey(miner: 1000, number: $0) }
+        for sector in sectors { cluster.scheduler.tell(.admit(sector, bytes: 100, replyTo: cluster.rooms)) }
+        run(1)
+        #expect(try diagnosis(cluster).admissions.map(\.reason).first == "no sealing store is attached")
+        try addWorker("w1", host: "h1", slots: [.addPiece, .preCommit1], capacity: 150)
+        run(60)
+        #expect(heard.storage == [.reserved(sectors[0], store: "h1:s", host: "h1")])
+        #expect(try diagnosis(cluster).admissions.map(\.sector) == [sectors[1], sectors[2]])
+        #expect(try diagnosis(cluster).admissions.first?.reason.contains("h1:s has 50.0 B left") == true)
+        cluster.scheduler.tell(.withdraw(sectors[1]))
+        cluster.scheduler.tell(.withdraw(sectors[0]))
+        run(60)
+        #expect(heard.storage.last == .reserved(sectors[2], store: "h1:s", host: "h1"))
+        #expect(try stores(cluster).map(\.reservedBytes) == [100])
+        let event: TaskEvent = try world.ask(cluster.scheduler) { .decisions(limit: 10, replyTo: $0) }
+        guard case .decisions(let records) = event else {
+            Issue.record("expected decisions")
+            return
+        }
+        #expect(records.map(\.event) == [.admitted, .admitted])
+        #expect(records.map(\.sector) == [sectors[2], sectors[0]])
+        #expect(records.allSatisfy { $0.reason.rule == "soonest" })
+    }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Kernel
+import Scheduler
+import Sim
+import Testing
+
+@Suite("Policies against each other")
+struct TournamentTests {
+    private func small() throws -> Scenario {
+        var scenario = try Clusters.devnet(sectorCount: 20)
+        scenario.report.warmUp = .seconds(60)
+        scenario.report.until = .seconds(6 * 3600)
+        return scenario
+    }
+
+    private func result(
+        threads: Int, policies: [String] = ["sealyard", "lotus-utilization", "fork-groups"]
+    ) throws
+        -> TournamentResult
+    {
+        try Tournament(
+            [small()], .init(policies: policies, seeds: [1, 2, 3], threadCount: threads)
+        ).run()
+    }
+
+    @Test("two threads measure what one measures")
+    func threads() throws {
+        let one = try result(threads: 1)
+        let two = try result(threads: 2)
+        #expect(one == two)
+        #expect(one.text == two.text && one.csv == two.csv && one.document.json == two.document.json)
+        #expect(one.measures.count == 9)
+        #expect(one.measures.allSatisfy { ($0.values[.sectorsPerDay] ?? 0) > 0 })
+    }
+
+    @Test("the tables have a row a policy and a column a figure; csv has a line a figure")
+    func tables() throws {
+        let result = try result(threads: 2)
+        for name in result.policies { #expect(result.text.contains("\n" + name)) }
+        for metric in TournamentMetric.allCases { #expect(result.text.contains(metric.rawValue)) }
+        let lines = result.csv.split(separator: "\n")
+        #expect(lines[0] == "scenario,policy,seed,metric,value")
+        #expect(lines.contains { $0.hasPrefix("devnet,fork-groups,3,sectorsPerDay,") })
+        let object = try JSONSerialization.jsonObject(with: Data(result.document.json.utf8)) as? [String: Any]
+        #expect((object?["ranking"] as? [[String: Any]])?.count == 3)
+        #expect(result.ranking.first { $0.policy == "sealyard" }?.throughput == 1)
+    }
+
+    @Test("a policy does not differ from itself, pair by pair")
+    func pairs() throws {
+        let result = try Tournament(
+            [small()],
+            .init(policies: ["sealyard", "oldest-local"], seeds: [1, 2], reference: "oldest-local")
+        ).run()
+        #expect(result.difference(.latencyP95, scenario: 0, policy: 1) == nil)
+        let other = try #require(result.difference(.latencyP95, scenario: 0, policy: 0))
+        let means = [0, 1].compactMap { result.estimate(.latencyP95, scenario: 0, policy: $0)?.mean }
+        #expect((other.mean - (means[0] - means[1])).magnitude < 1e-9)
+    }
+
+    @Test("confidence intervals are Student's")
+    func intervals() throws {
+        let estimate = try #require(TournamentEstimate([1, 2, 3, 4]))
+        // By hand: deviation 1.2910, by the root of 4, times 3.182.
+        #expect(estimate.mean == 2.5)
+        #expect((try #require(estimate.halfWidth) - 2.0540).magnitude < 1e-3)
+        #expect(estimate.isSignificant)
+        #expect(TournamentEstimate([])?.mean == nil)
+        #expect(TournamentEstimate([7])?.halfWidth == nil)
+        #expect(TournamentEstimate([-1, 1])?.isSignificant == false)
+    }
+
+    @Test("what cannot be run is refused by name")
+    func refusals() throws {
+        func message(_ options: Tournament.Options) throws -> String? {
+            do {
+                _ = try Tournament([small()], options)
+                return nil
+            } catch let error as SimulationError { return error.message }
+        }
+        #expect(try message(.init(policies: ["nonesuch"], seeds: [1]))?.contains("nonesuch") == true)
+        #expect(try message(.init(policies: [], seeds: [1]))?.contains("policy") == true)
+        #expect(try message(.init(policies: ["sealyard"], seeds: []))?.contains("seed") == true)
+        #expect(try message(.init(policies: ["external"], seeds: [1]))?.contains("--program") == true)
+        #expect(
+            try message(.init(policies: ["sealyard"], seeds: [1], reference: "curio-poll"))?.contains(
+                "curio-poll")
+                == true)
+    }
+
+    @Test("every shipped scenario is sound", arguments: TournamentTests.files)
+    func scenarios(file: String) throws {
+        let scenario = try Scenario.load(path: Self.folder.appendingPathComponent(file).path)
+        _ = try SimulatedCluster(scenario)
+    }
+
+    static let folder = Clusters.folder.appendingPathComponent("tournament")
+    static let files: [String] = {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
+                $0.hasSuffix(".yaml")
+            }
+            .sorted()
+        } catch {
+            Issue.record("\(error)")
+            return []
+        }
+    }()
+
+    @Test("there are eight of them or more")
+    func enough() { #expect(Self.files.count >= 8) }
+}
+
+@Suite("A policy in another process")
+struct TournamentExternalTests {
+    private static let script = Clusters.folder.deletingLastPathComponent()
+        .appendingPathComponent("Examples/policies/shortest_queue.py").path
+    private static let hasPython = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
+
+    private func cluster(_ arguments: [String], patience: Duration = .seconds(10)) throws -> SimulatedCluster
+    {
+        let link = ExternalPolicyLink(
+            try ProcessPolicyPeer("/usr/bin/python3", arguments: arguments, patience: patience))
+        let cluster = try SimulatedCluster(
+            Clusters.devnet(sectorCount: 6), options: .init(policy: "external", link: link))
+        cluster.run(until: Clusters.days(0.25))
+        return cluster
+    }
+
+    @Test("the example in Python seals all sectors", .enabled(if: hasPython))
+    func example() throws {
+        let cluster = try cluster([Self.script])
+        #expect(cluster.policyFailure == nil)
+        #expect(cluster.provenCount == 6)
+    }
+
+    @Test(
+        "one that dies, hangs or answers nonsense stops the run with an error of its own",
+        .enabled(if: hasPython),
+        arguments: [
+            ("import sys; sys.exit(3)", "died"), ("import time; time.sleep(60)", "hung"),
+            ("import sys\nfor line in sys.stdin: print('nonsense', flush=True)", "nonsense"),
+            ("import sys\nfor line in sys.stdin: print('{\"version\": 9}', flush=True)", "version"),
+        ])
+    func failures(program: String, code: String) throws {
+        let cluster = try cluster(["-c", program], patience: .milliseconds(300))
+        #expect(cluster.policyFailure?.code.rawValue == code)
+        #expect(cluster.provenCount == 0)
+        // It did not go on silently to the end.
+        #expect(cluster.world.now <= Instant(seconds: 3600))
+    }
+
+    @Test("a program that is not there is named")
+    func missing() {
+        #expect {
+            _ = try ProcessPolicyPeer("/nonesuch/policy")
+        } throws: { error in
+            let error = error as? ExternalPolicyError
+            return error?.code == .notStarted && error?.message.contains("/nonesuch/policy") == true
+        }
+    }
+}
