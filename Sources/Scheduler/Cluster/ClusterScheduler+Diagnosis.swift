@@ -32,7 +32,7 @@ extension ClusterScheduler {
         }
         let shown = admissions.prefix(Self.waitingCountMax)
         return SchedulerDiagnosis(
-            policy: policyName, workerCount: workers.values.filter { !$0.isLost }.count, waiting: waiting,
+            at: context.now, policy: policyName, workerCount: workers.values.filter { !$0.isLost }.count, waiting: waiting,
             running: running.sorted { $0.task < $1.task },
             admissions: shown.map {
                 .init(sector: $0.sector, bytes: $0.bytes, since: $0.since, reason: reason($0))
@@ -43,7 +43,8 @@ extension ClusterScheduler {
                     name: worker.info.name, host: worker.info.host, group: worker.info.group,
                     isLost: worker.isLost, isCordoned: known.isCordoned,
                     pausedKinds: TaskType.allCases.filter { known.pausedKinds[$0.stage] },
-                    runningCount: worker.calls.count)
+                    runningCount: worker.calls.count, slots: worker.info.slots,
+                    resources: view.ledger.account(known.hostIndex).map { .init($0) })
             }.sorted { $0.name < $1.name },
             omittedCount: waitingCount - waiting.count + admissions.count - shown.count)
     }
