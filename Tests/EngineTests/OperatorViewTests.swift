@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chain
 import Engine
-import Foundation
 import Kernel
 import Scheduler
 import Testing
@@ -93,34 +92,9 @@ struct OperatorViewTests {
 
     // MARK: The scheduler
 
-    /// A worker that runs one PC1 with its kinds paused, another that is lost, and a task that waits.
-    private func diagnosis() throws -> SchedulerDiagnosis {
-        let key = #"{"miner":1000,"number":4}"#
-        let pc1 = #""seal/v0/precommit/1""#
-        let json = """
-            {"at":{"nanoseconds":100000000000},"policy":"sealyard","workerCount":1,"omittedCount":0,
-             "admissions":[{"sector":\(key),"bytes":10,"since":{"nanoseconds":99000000000},"reason":"full"}],
-             "running":[{"task":{"sector":\(key),"type":\(pc1),"attempt":1},"worker":"w1",
-               "since":{"nanoseconds":30000000000},"isOrphaned":false,"isFetching":false,
-               "devices":{"coreCount":0,"cores":[],"gpus":[],"memoryBytes":0}}],
-             "waiting":[{"task":{"sector":\(key),"type":\(pc1),"attempt":2},"host":"h1","priority":0,
-               "since":{"nanoseconds":40000000000},"reason":"the workers are paused",
-               "refusals":[{"worker":"w1","refusal":{"code":"paused","limit":"","needed":0,"free":0}}]}],
-             "workers":[
-               {"name":"w2","host":"h2","group":"g","isLost":true,"isCordoned":true,"pausedKinds":[],
-                "runningCount":0,"slots":[]},
-               {"name":"w1","host":"h1","group":"h1","isLost":false,"isCordoned":false,
-                "pausedKinds":[\(pc1)],"runningCount":1,
-                "slots":[{"type":\(pc1),"count":4},{"type":"seal/v0/addpiece","count":1048576}],
-                "resources":{"coreCount":8,"coreCountUsed":2,"memoryBytes":4096,"memoryBytesUsed":1024,
-                  "virtualBytes":4096,"virtualBytesUsed":4096,"gpus":[{"name":"GPU X","used":0}]}}]}
-            """
-        return try JSONDecoder().decode(SchedulerDiagnosis.self, from: Data(json.utf8))
-    }
-
     @Test("workers come by name, with slots, pauses and what is taken of their host")
     func workers() throws {
-        let workers = WorkerView.all(try diagnosis())
+        let workers = WorkerView.all(try OperatorSample.diagnosis())
         #expect(workers.map(\.name) == ["w1", "w2"])
         let bar = "[" + String(repeating: "|", count: 16) + String(repeating: " ", count: 48) + "]"
         let full = "[" + String(repeating: "|", count: 64) + "]"
@@ -136,7 +110,7 @@ struct OperatorViewTests {
     @Test("jobs tell where they run and for how long")
     func jobs() throws {
         #expect(
-            JobView.text(JobView.all(try diagnosis())) == """
+            JobView.text(JobView.all(try OperatorSample.diagnosis())) == """
                 ID              Sector  Worker  Hostname  Task  State    Time
                 f01000-4/PC1/1  4       w1      h1        PC1   running  1m10s
                 """)
@@ -145,7 +119,7 @@ struct OperatorViewTests {
     @Test("a diagnosis gives each waiting task the word of each worker")
     func diagnosisText() throws {
         #expect(
-            DiagnosisView(try diagnosis()).text == """
+            DiagnosisView(try OperatorSample.diagnosis()).text == """
                 policy sealyard, 1 workers
                 f01000-4/PC1/1 on w1: running for 1m10s
                 f01000-4/PC1/2 waits for 1m0s: the workers are paused

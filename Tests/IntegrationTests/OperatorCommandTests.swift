@@ -79,6 +79,10 @@ struct OperatorCommandTests {
         try await cluster.until("the sector's files and row are gone") {
             try await cluster.states() == ["Proving"]
         }
+        for state in ["FaultReported", "Proving"] {
+            let forced = try cluster.text("sectors", "update-state", "2", state, "--really-do-it")
+            #expect(forced == "sector 2 is in \(state)\n")
+        }
         #expect(
             try cluster.text("sectors", "terminate", "2", "--really-do-it").hasPrefix("sector 2 is in Termi"))
         try await wrongWords(cluster)

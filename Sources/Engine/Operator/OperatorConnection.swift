@@ -107,7 +107,7 @@ package final class OperatorConnection: Sendable {
         switch refusal.code {
         case .badToken: return refused("it has another secret than \(options.secretPath): \(refusal.message)")
         case .wrongNode, .version, .tls, .notLoopback: return refused(refusal.message)
-        case .closed, .malformed, .handshakeTimeout:
+        case .closed, .malformed, .frameTooLarge, .handshakeTimeout:
             return unreachable(
                 "\(refusal.message); where the cluster uses TLS, both sides need it")
         default: return unreachable(refusal.message)
