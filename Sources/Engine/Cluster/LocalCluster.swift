@@ -2,7 +2,7 @@
 package import Chain
 private import Foundation
 private import Kernel
-private import KernelTCP
+package import KernelTCP
 package import Logging
 package import Scheduler
 package import Sealing
@@ -41,6 +41,10 @@ package final class LocalCluster: Sendable {
 
     package let options: Options
     package let workers: [ChildProcess]
+    /// Where the miner listens, for operators' commands.
+    package let minerEndpoint: Endpoint
+    /// The file with the cluster's token secret.
+    package var secretPath: String { "\(options.directory)/secret" }
     private let chain: ChildProcess
     private let miner: ChildProcess
     private let node: DaemonNode
@@ -87,6 +91,7 @@ package final class LocalCluster: Sendable {
                     "\(options.miner)", "--lease", "3s", "--journal", "\(directory)/miner/journal",
                 ] + epoch)
             let minerPort = try await Self.port(of: miner, clock, directory)
+            minerEndpoint = Endpoint(host: "127.0.0.1", port: minerPort)
             var workers: [ChildProcess] = []
             for index in 1...options.workerCount {
                 let name = "worker-\(index)"
@@ -105,7 +110,7 @@ package final class LocalCluster: Sendable {
                     nodeName: "operator-\(ProcessInfo.processInfo.processIdentifier)",
                     dataDirectory: "\(directory)/operator", secretPath: secret),
                 peers: [
-                    .init(name: Self.minerName, endpoint: Endpoint(host: "127.0.0.1", port: minerPort)),
+                    .init(name: Self.minerName, endpoint: minerEndpoint),
                     .init(name: Self.chainName, endpoint: Endpoint(host: "127.0.0.1", port: chainPort)),
                 ], log: log)
         } catch {
