@@ -172,7 +172,7 @@ if !coreOnly {
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Engine", "Scheduler", "Chain", "Sealing", "Kernel", "CHwloc", "CNuma",
+                "Engine", "Scheduler", "Chain", "Sealing", "Kernel", "KernelTCP", "CHwloc", "CNuma",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),

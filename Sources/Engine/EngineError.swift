@@ -19,6 +19,10 @@ package struct EngineError: Error, Sendable, Hashable, CustomStringConvertible {
         package static let timedOut = Code(rawValue: "timedOut")
         /// A result is not what it must be.
         package static let checkFailed = Code(rawValue: "checkFailed")
+        /// A peer is not there, or does not answer; it may be later.
+        package static let unreachable = Code(rawValue: "unreachable")
+        /// A peer, or this node itself, does not do what it was asked to.
+        package static let refused = Code(rawValue: "refused")
         /// The user stopped it.
         package static let interrupted = Code(rawValue: "interrupted")
     }

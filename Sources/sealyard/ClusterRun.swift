@@ -34,6 +34,9 @@ struct ClusterRun: Sendable {
         let cluster = try await LocalCluster(options, log: daemonLog("operator"))
         defer { cluster.shutDown() }
         for worker in cluster.workers { Console.note("\(worker.name) is process \(worker.number)") }
+        Console.note(
+            "ask it: sealyard sealing workers --miner \(cluster.minerEndpoint) --secret \(cluster.secretPath)"
+        )
         try await cluster.waitForWorkers()
         var numbers: [UInt64] = []
         if let payload { numbers += try await cluster.pledge(count: 1, payloadPath: payload.path) }

@@ -45,15 +45,19 @@ struct DaemonArguments: ParsableArguments {
     var exitWithParent = false
 
     func options(name: String, listen: Endpoint?) -> DaemonOptions {
-        let security: TransportSecurity =
-            tls.map {
-                .tls(
-                    TLSFiles(
-                        certificatePath: "\($0)/node.pem", keyPath: "\($0)/node-key.pem",
-                        trustRootsPath: "\($0)/ca.pem"))
-            } ?? .plaintextLoopback
-        return DaemonOptions(
-            nodeName: name, dataDirectory: data, listen: listen, secretPath: secret, security: security)
+        DaemonOptions(
+            nodeName: name, dataDirectory: data, listen: listen, secretPath: secret,
+            security: Self.security(tls))
+    }
+
+    /// TLS with the files of that directory, or none on loopback.
+    static func security(_ directory: String?) -> TransportSecurity {
+        directory.map {
+            .tls(
+                TLSFiles(
+                    certificatePath: "\($0)/node.pem", keyPath: "\($0)/node-key.pem",
+                    trustRootsPath: "\($0)/ca.pem"))
+        } ?? .plaintextLoopback
     }
 
     /// Announces the port, waits for the end, and shuts down; a second signal ends the process at once.
@@ -142,8 +146,8 @@ struct WorkerCommand: AsyncParsableCommand {
         @Option(help: "The miner's node name.") var minerName = LocalCluster.minerName
         @Option(help: "Where finished sectors go; the same path on all workers.") var longTerm: String
         @Option(help: "Sectors under way here at once; 0 for no limit.") var maxSealing = 30
-        @Option(help: "Slots for each kind of task, KIND=N with kinds AP, PC1, PC2, C1, FIN.")
-        var slot: [String] = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1"]
+        @Option(help: "Slots for each kind of task, KIND=N with kinds AP, PC1, PC2, C1, FIN, RM.")
+        var slot: [String] = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1"]
         @Option(help: "Tasks that compute at once, of all kinds; 0 takes one per processor.")
         var threads = 0
         @Option(

@@ -16,9 +16,10 @@ enum Program {
         return await running.finish()
     }
 
-    /// Starts the program.
-    static func start(_ arguments: [String]) throws -> RunningProgram {
-        try RunningProgram(path: try BuiltProgram().url.path, arguments: arguments)
+    /// Starts the program; one that `holdsInput` has a standard input that ends with this process.
+    static func start(_ arguments: [String], holdsInput: Bool = false) throws -> RunningProgram {
+        try RunningProgram(
+            path: try BuiltProgram().url.path, arguments: arguments, holdsInput: holdsInput)
     }
 }
 
@@ -27,8 +28,9 @@ final class RunningProgram: Sendable {
     private let process = Process()
     private let output: URL
     private let error: URL
+    private let input = Pipe()
 
-    init(path: String, arguments: [String]) throws {
+    init(path: String, arguments: [String], holdsInput: Bool = false) throws {
         let base = FileManager.default.temporaryDirectory.appendingPathComponent(
             "sealyard-run-\(UUID().uuidString)")
         output = base.appendingPathExtension("out")
@@ -36,7 +38,7 @@ final class RunningProgram: Sendable {
         for url in [output, error] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = holdsInput ? input : FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: output)
         process.standardError = try FileHandle(forWritingTo: error)
         try process.run()
@@ -57,7 +59,22 @@ final class RunningProgram: Sendable {
         Issue.record("neither '\(one)' nor '\(other)' was said:\n\(text(error))")
     }
 
+    /// Waits until the program has announced a value as `key=value` on a line of its own.
+    func announced(_ key: String) async throws -> String {
+        for _ in 0..<1200 {
+            let line = text(output).split(separator: "\n").first { $0.hasPrefix("\(key)=") }
+            if let line { return String(line.dropFirst(key.count + 1)) }
+            guard process.isRunning else { break }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        Issue.record("\(key) was not announced:\n\(text(output))\(text(error))")
+        throw CancellationError()
+    }
+
     func interrupt() { process.interrupt() }
+
+    /// Stops it without ending it: what it listens on stays open.
+    func pause() { kill(process.processIdentifier, SIGSTOP) }
 
     func killHard() { kill(process.processIdentifier, SIGKILL) }
 

@@ -73,7 +73,7 @@ struct BuiltProgram {
 }
 
 /// A folder that is gone after the test.
-final class ScratchFolder {
+final class ScratchFolder: Sendable {
     let root: URL
 
     init() throws {

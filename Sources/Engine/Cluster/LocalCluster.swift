@@ -2,7 +2,7 @@
 package import Chain
 private import Foundation
 private import Kernel
-private import KernelTCP
+package import KernelTCP
 package import Logging
 package import Scheduler
 package import Sealing
@@ -41,11 +41,14 @@ package final class LocalCluster: Sendable {
 
     package let options: Options
     package let workers: [ChildProcess]
+    /// Where the miner listens, for operators' commands.
+    package let minerEndpoint: Endpoint
+    /// The file with the cluster's token secret.
+    package var secretPath: String { "\(options.directory)/secret" }
     private let chain: ChildProcess
     private let miner: ChildProcess
     private let node: DaemonNode
-    private let sectors: Ref<ManagerMessage>
-    private let scheduler: Ref<SchedulerMessage>
+    private let client: MinerClient
     private let chainRef: Ref<ChainMessage>
 
     /// Starts all processes and waits until they answer; ends what was started where one does not.
@@ -88,6 +91,7 @@ package final class LocalCluster: Sendable {
                     "\(options.miner)", "--lease", "3s", "--journal", "\(directory)/miner/journal",
                 ] + epoch)
             let minerPort = try await Self.port(of: miner, clock, directory)
+            minerEndpoint = Endpoint(host: "127.0.0.1", port: minerPort)
             var workers: [ChildProcess] = []
             for index in 1...options.workerCount {
                 let name = "worker-\(index)"
@@ -106,7 +110,7 @@ package final class LocalCluster: Sendable {
                     nodeName: "operator-\(ProcessInfo.processInfo.processIdentifier)",
                     dataDirectory: "\(directory)/operator", secretPath: secret),
                 peers: [
-                    .init(name: Self.minerName, endpoint: Endpoint(host: "127.0.0.1", port: minerPort)),
+                    .init(name: Self.minerName, endpoint: minerEndpoint),
                     .init(name: Self.chainName, endpoint: Endpoint(host: "127.0.0.1", port: chainPort)),
                 ], log: log)
         } catch {
@@ -114,10 +118,7 @@ package final class LocalCluster: Sendable {
             for child in started { child.waitForEnd() }
             throw error
         }
-        sectors = node.world.ref(
-            at: Address(node: Self.minerName, name: MinerAssembly.sectorsName), as: ManagerMessage.self)
-        scheduler = node.world.ref(
-            at: Address(node: Self.minerName, name: MinerAssembly.schedulerName), as: SchedulerMessage.self)
+        client = MinerClient(world: node.world, minerName: Self.minerName, timeout: .seconds(20))
         chainRef = node.world.ref(
             at: Address(node: Self.chainName, name: MinerAssembly.chainName), as: ChainMessage.self)
     }
@@ -155,42 +156,20 @@ package final class LocalCluster: Sendable {
 
     /// Begins sectors; the numbers of the new ones.
     ///
-    /// - Throws: ``EngineError`` with `badOption` where the miner refuses, or ``KernelError``.
+    /// - Throws: ``EngineError`` with `refused` where the miner refuses, or ``KernelError``.
     package func pledge(count: Int, payloadPath: String? = nil) async throws -> [UInt64] {
-        let answer: ManagerEvent = try await sectors.ask(timeout: .seconds(20)) {
-            .pledge(count: count, payloadPath: payloadPath, replyTo: $0)
-        }
-        switch answer {
-        case .pledged(let numbers): return numbers
-        case .refused(let reason):
-            throw EngineError(code: .badOption, message: "the miner refused: \(reason)")
-        default: throw EngineError(code: .checkFailed, message: "the miner gave another answer: \(answer)")
-        }
+        try await client.pledge(count: count, payloadPath: payloadPath)
     }
 
     /// All sectors, in order of number.
     ///
     /// - Throws: ``KernelError``.
-    package func list() async throws -> [SectorSummary] {
-        let answer: ManagerEvent = try await sectors.ask(timeout: .seconds(20)) {
-            .list(from: 0, limit: 10_000, replyTo: $0)
-        }
-        guard case .sectors(let sectors) = answer else {
-            throw EngineError(code: .checkFailed, message: "the miner gave another answer: \(answer)")
-        }
-        return sectors
-    }
+    package func list() async throws -> [SectorSummary] { try await client.sectors() }
 
     /// What waits and what runs.
     ///
     /// - Throws: ``KernelError``.
-    package func diagnosis() async throws -> SchedulerDiagnosis {
-        let answer: TaskEvent = try await scheduler.ask(timeout: .seconds(20)) { .diagnose(replyTo: $0) }
-        guard case .diagnosis(let diagnosis) = answer else {
-            throw EngineError(code: .checkFailed, message: "the scheduler gave another answer: \(answer)")
-        }
-        return diagnosis
-    }
+    package func diagnosis() async throws -> SchedulerDiagnosis { try await client.diagnosis() }
 
     /// What the chain knows of the miner's sectors.
     ///

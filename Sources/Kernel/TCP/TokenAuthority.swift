@@ -48,6 +48,15 @@ package struct TokenAuthority: Sendable {
         try await self.init(secret: try PrivateFile.read(path, byteCountMax: 4_096))
     }
 
+    /// Makes the authority of the secret in the file at `path`, which must be there: for those who join a
+    /// cluster and never begin one.
+    ///
+    /// - Throws: ``TransportError`` with `badSecret` where others may read the file or its length
+    ///   is wrong, or with `fileFailed`.
+    package init(existingSecretPath path: String) async throws(TransportError) {
+        try await self.init(secret: try PrivateFile.read(path, byteCountMax: 4_096))
+    }
+
     /// Makes a token that allows `permission` and everything below it.
     ///
     /// - Throws: ``TransportError`` with `badSecret` where signing fails.

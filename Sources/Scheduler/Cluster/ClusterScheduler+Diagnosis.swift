@@ -32,7 +32,8 @@ extension ClusterScheduler {
         }
         let shown = admissions.prefix(Self.waitingCountMax)
         return SchedulerDiagnosis(
-            policy: policyName, workerCount: workers.values.filter { !$0.isLost }.count, waiting: waiting,
+            at: context.now, policy: policyName, workerCount: workers.values.filter { !$0.isLost }.count,
+            waiting: waiting,
             running: running.sorted { $0.task < $1.task },
             admissions: shown.map {
                 .init(sector: $0.sector, bytes: $0.bytes, since: $0.since, reason: reason($0))
@@ -43,7 +44,8 @@ extension ClusterScheduler {
                     name: worker.info.name, host: worker.info.host, group: worker.info.group,
                     isLost: worker.isLost, isCordoned: known.isCordoned,
                     pausedKinds: TaskType.allCases.filter { known.pausedKinds[$0.stage] },
-                    runningCount: worker.calls.count)
+                    runningCount: worker.calls.count, slots: worker.info.slots,
+                    resources: view.ledger.account(known.hostIndex).map { .init($0) })
             }.sorted { $0.name < $1.name },
             omittedCount: waitingCount - waiting.count + admissions.count - shown.count)
     }
@@ -88,10 +90,21 @@ extension ClusterScheduler {
         guard !view.stores.isEmpty else { return "no sealing store is attached" }
         for index in view.stores.indices {
             guard let refusal = view.canAdmit(wish, at: index) else {
-                return rooms.refusals[wish.sector]?.description ?? "the policy lets in no more now"
+                return rooms.refusals[wish.sector]?.description ?? reasonOfIdleEntry
+                    ?? "the policy lets in no more now"
             }
             if index == view.stores.count - 1 { return refusal.description }
         }
         return "no store has room"
+    }
+
+    /// Why no worker could begin a sector, where that is so.
+    private var reasonOfIdleEntry: String? {
+        let able = view.workers.filter { $0.slotCounts[TaskType.addPiece.stage] > 0 }
+        if able.isEmpty { return "no worker in the cluster accepts \(TaskType.addPiece.short)" }
+        let isIdle = able.allSatisfy {
+            $0.isCordoned || $0.pausedKinds[TaskType.addPiece.stage] || !$0.isAvailable
+        }
+        return isIdle ? "the workers that could begin it are paused, cordoned or lost" : nil
     }
 }

@@ -261,7 +261,10 @@ package actor ClusterScheduler: Component {
         } else {
             if let owner { owners[id] = owner }
             asker?.tell(
-                .aborted(id, ControlReport(workers: [], runningCount: 0, note: "no such task is known")))
+                .aborted(
+                    id,
+                    ControlReport(
+                        workers: [], runningCount: 0, note: "no such task is known", isKnown: false)))
             return
         }
         owner?.tell(.finished(id, failed))

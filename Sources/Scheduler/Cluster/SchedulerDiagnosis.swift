@@ -51,7 +51,44 @@ package struct SchedulerDiagnosis: Sendable, Hashable, Codable {
         package var isCordoned: Bool
         package var pausedKinds: [TaskType]
         package var runningCount: Int
+        /// How many tasks of each kind it runs at once.
+        package var slots: [WorkerInfo.SlotCount]
+        /// What its host has and how much of it is taken; `nil` where the host told nothing.
+        package var resources: HostUse?
     }
+
+    /// What is taken of a host, by all of its workers together.
+    package struct HostUse: Sendable, Hashable, Codable {
+        package struct GPU: Sendable, Hashable, Codable {
+            package var name: String
+            /// 1 is all of it.
+            package var used: Double
+        }
+
+        package var coreCount: Int
+        package var coreCountUsed: Int
+        package var memoryBytes: UInt64
+        /// By others, and by tasks.
+        package var memoryBytesUsed: UInt64
+        /// Memory and swap.
+        package var virtualBytes: UInt64
+        package var virtualBytesUsed: UInt64
+        package var gpus: [GPU]
+
+        init(_ account: ResourceLedger.Account) {
+            let info = account.info
+            coreCount = info.logicalCoreCount
+            coreCountUsed = account.coreCountUsed
+            memoryBytes = info.memoryBytes
+            memoryBytesUsed = info.memoryBytes - min(info.memoryBytes, account.memoryFree)
+            virtualBytes = info.memoryBytes + info.swapBytes
+            virtualBytesUsed = virtualBytes - min(virtualBytes, account.virtualMemoryFree)
+            gpus = zip(info.gpus, account.gpuUsed).map { GPU(name: $0.name, used: $1) }
+        }
+    }
+
+    /// The scheduler's time when it answered; ages are counted from it.
+    package var at: Instant
 
     package var policy: String
     package var workerCount: Int

@@ -109,10 +109,13 @@ package struct ControlReport: Sendable, Hashable, Codable {
     package var runningCount: Int
     /// In words, where there is something to say.
     package var note: String
+    /// The task of an abort is known.
+    package var isKnown: Bool
 
-    package init(workers: [String], runningCount: Int, note: String = "") {
+    package init(workers: [String], runningCount: Int, note: String = "", isKnown: Bool = true) {
         self.workers = workers
         self.runningCount = runningCount
         self.note = note
+        self.isKnown = isKnown
     }
 }

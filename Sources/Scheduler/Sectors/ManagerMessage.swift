@@ -45,6 +45,8 @@ package enum ManagerMessage: Message {
     case pledge(count: Int, payloadPath: String?, replyTo: Ref<ManagerEvent>?)
     /// All sectors, in order of number; at most `limit`, from number `from` on.
     case list(from: UInt64, limit: Int, replyTo: Ref<ManagerEvent>)
+    /// All that is kept of one sector, without the bytes of its proof; answered with `sector` or `refused`.
+    case find(number: UInt64, replyTo: Ref<ManagerEvent>)
     /// How many sectors are in each state.
     case counts(replyTo: Ref<ManagerEvent>)
     /// Put a client's piece into a sector; answered with `placed` when one takes it.
@@ -92,6 +94,7 @@ package enum ManagerEvent: Message, Hashable {
     case placed([UInt8], sector: UInt64)
     case log([SectorLogEntry])
     case sectors([SectorSummary])
+    case sector(SectorRecord)
     case counts([StateCount])
 
     package struct StateCount: Sendable, Hashable, Codable {

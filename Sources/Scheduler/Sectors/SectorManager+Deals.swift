@@ -8,6 +8,18 @@ private import OrderedCollections
 extension SectorManager {
     // MARK: Operators
 
+    /// Tells all that is kept of a sector; its proofs are left out, since they may be longer than a frame.
+    func find(_ number: UInt64, _ asker: Ref<ManagerEvent>) throws {
+        let key = SectorKey(miner: options.miner, number: number)
+        guard var record = try services.store.find(key) else {
+            asker.tell(.refused("there is no sector \(key)"))
+            return
+        }
+        record.proofBytes = nil
+        record.update?.proof = nil
+        asker.tell(.sector(record))
+    }
+
     func operate(
         _ number: UInt64, _ event: SectorEvent, _ asker: Ref<ManagerEvent>?,
         _ context: Context<ManagerMessage>

@@ -114,6 +114,7 @@ package actor SectorManager: Component {
         case .list(let from, let limit, let asker):
             let listed = sectors.values.filter { $0.key.number >= from }.sorted { $0.key < $1.key }
             asker.tell(.sectors(Array(listed.prefix(max(0, min(limit, 10_000))))))
+        case .find(let number, let asker): try find(number, asker)
         case .counts(let asker): asker.tell(.counts(counts))
         case .addPiece(let piece, let asker): try addPiece(piece, asker, context)
         case .operate(let number, let event, let asker): try operate(number, event, asker, context)
