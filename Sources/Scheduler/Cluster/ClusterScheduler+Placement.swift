@@ -66,7 +66,7 @@ extension ClusterScheduler {
             assignment: assignment, devices: devices, since: now, move: move, task: move == nil ? nil : task)
         callOf[id] = (call, name)
         view.occupy(index, id)
-        view.noteStart(id.type, on: target.info.host, at: now)
+        view.noteStart(id.type, on: target.hostIndex, at: now)
         if task.request.isHeld {
             // With a move it is granted when there is room for the files: a ticket would age meanwhile.
             if move == nil { owners[id]?.tell(.granted(id, worker: name)) }
@@ -100,7 +100,7 @@ extension ClusterScheduler {
         {
             for index in view.openWorkers(rule.type) {
                 let host = view.workers[index].hostIndex
-                guard let next = view.paceDelay(rule.type, on: view.hosts[host].name, at: now),
+                guard let next = view.paceDelay(rule.type, on: host, at: now),
                     view.hosts[host].fetchingSlotCounts[rule.type.stage] > 0
                         || view.queue.hasWork(rule.type, on: host)
                 else { continue }

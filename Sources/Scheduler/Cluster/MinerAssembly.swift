@@ -64,6 +64,13 @@ package struct MinerAssembly: Sendable {
     ///
     /// - Throws: ``SchedulerError`` with `unknownPolicy`, or ``KernelError``.
     package func boot<N: Node>(on node: N) throws -> Miner {
+        // Delivery is specialized where the node's class is known, and a simulation lives of that.
+        if let node = node as? SimulatedNode { return try furnish(node) }
+        return try furnish(node)
+    }
+
+    @inline(__always)
+    private func furnish<N: Node>(_ node: N) throws -> Miner {
         var context = policyContext
         context.sealingBytes = sealingBytes
         context.pacing = scheduler.pacing

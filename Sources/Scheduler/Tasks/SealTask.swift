@@ -56,6 +56,9 @@ package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Compar
         }
     }
 
+    /// Hashes the position; the default would hash the name, at every look-up of a task.
+    package func hash(into hasher: inout Hasher) { hasher.combine(stage) }
+
     /// The number of kinds; sizes tables indexed by ``stage``.
     package static let count = 13
 
