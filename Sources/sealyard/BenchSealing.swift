@@ -146,7 +146,8 @@ struct BenchSealingCommand: AsyncParsableCommand {
                         format: "seal: layers of pre-commit 1 at %.0f %% of that bound",
                         result.preCommit1FractionOfBound(rates) * 100))
             }
-            if let best = rates.batchLabelFractionOfBound.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) {
+            let batches = rates.batchLabelFractionOfBound
+            if let best = batches.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) {
                 lines.append(
                     String(
                         format: "kernels: labels of %@ sectors side by side at %.2f times the bound of one",

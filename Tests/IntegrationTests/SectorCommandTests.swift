@@ -217,7 +217,7 @@ struct SectorCommandTests {
             ),
             (["sector", "verify", "DIR", "--nonsense"], "--nonsense"),
             (["bench", "simulation", "--sectors", "0"], "--sectors"),
-            (["bench", "sealing", "--sector-size", "1GiB"], "1GiB"),
+            (["bench", "sealing", "--sector-size", "3GiB"], "3GiB"),
             (["nonsense"], "nonsense"),
         ])
     func usage(arguments: [String], named: String) throws {
