@@ -134,7 +134,7 @@ package actor SectorActor: Component {
         case .refused(_, let refusal), .rejected(_, let refusal):
             context.log.warning("the chain refused \(machine.record.key): \(refusal)")
             try apply(.refused(refusal), context)
-        case .landed, .baseFee, .sector, .sectors: break
+        case .landed, .baseFee, .sector, .sectors, .proving, .deadline: break
         }
     }
 
