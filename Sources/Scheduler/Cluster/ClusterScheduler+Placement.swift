@@ -8,6 +8,7 @@ extension ClusterScheduler {
     func place(_ context: Context<SchedulerMessage>) {
         let now = context.now
         guard now >= placesFrom else { return }
+        placePoSt(now)
         while true {
             var appliedCount = 0
             for decision in policy.decide(view, at: now) where apply(decision, now) { appliedCount += 1 }
@@ -30,7 +31,7 @@ extension ClusterScheduler {
     }
 
     /// Starts a task; `false` where the decision does not fit the cluster.
-    private func assign(_ id: TaskID, to index: Int, _ reason: PlacementReason, _ now: Instant) -> Bool {
+    func assign(_ id: TaskID, to index: Int, _ reason: PlacementReason, _ now: Instant) -> Bool {
         guard view.workers.indices.contains(index), let task = view.task(id) else { return false }
         let target = view.workers[index]
         let name = target.info.name

@@ -8,6 +8,9 @@ extension ClusterView {
         let type = task.id.type
         let host = workers[index].hostIndex
         if workers[index].freeCount(type) <= 0, let refusal = mayTake(type, workers[index]) { return refusal }
+        if !poStHolds.isEmpty, !type.isPoSt, poStHolds.contains(host) {
+            return Refusal(.poStFirst, hosts[host].name)
+        }
         if pacings[type.stage] != nil, let next = paceDelay(type, on: host, at: now) {
             return Refusal(.pace, hosts[host].name, until: next)
         }

@@ -127,6 +127,8 @@ package final class ClusterView: @unchecked Sendable {
     var pacings: [Pacing?] = Array(repeating: nil, count: TaskType.count)
     /// By the index of the host and by ``TaskType/stage``, the latest starts of a paced kind.
     var starts: [[[Instant]]] = []
+    /// Hosts on which nothing but proofs of spacetime begins now.
+    private(set) var poStHolds: [Int] = []
     /// Needs by worker and proof, so that no table is searched at each question.
     var needs = NeedCache()
     /// Bytes of a sector's files before each kind of task, as shares of the sealing footprint in percent.
@@ -141,6 +143,10 @@ package final class ClusterView: @unchecked Sendable {
         self.sealingBytes = sealingBytes
         for rule in pacing { pacings[rule.type.stage] = rule }
     }
+
+    func clearPoStHolds() { if !poStHolds.isEmpty { poStHolds = [] } }
+
+    func holdForPoSt(_ host: Int) { if !poStHolds.contains(host) { poStHolds.append(host) } }
 
     // MARK: Waiting tasks
 

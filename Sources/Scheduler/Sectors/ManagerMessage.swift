@@ -63,6 +63,8 @@ package enum ManagerMessage: Message {
     case pieceBack(PieceDeal, String)
     /// A keeper's word: its deals must be found anew. Answered by `operate` with `dealsResolved`.
     case dealsUnresolved(SectorKey, String)
+    /// The prover's word: how the sectors of a deadline are, faulty or not.
+    case faults(SectorFaults)
     /// The chain's word.
     case chain(ChainEvent)
     /// The storage index's word.
