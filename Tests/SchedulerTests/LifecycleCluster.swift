@@ -123,6 +123,7 @@ struct LifecycleCluster {
             case .proven(let key, _): found[key, default: []].append("commit")
             case .updated(let key, _, _, _): found[key, default: []].append("update")
             case .terminated(let key, _): found[key, default: []].append("terminate")
+            case .windowPoSt, .faultsDeclared, .recoveries: break
             }
         }
         return found

@@ -148,6 +148,12 @@ struct SectorStateMachineTableTests {
     ]
 
     /// Random records of a state under every event: what is listed happens, and nothing else does.
+    @Test("positions count the cases in their order")
+    func positions() {
+        #expect(SectorState.allCases.map(\.position) == Array(SectorState.allCases.indices))
+        #expect(SectorEventKind.allCases.map(\.position) == Array(SectorEventKind.allCases.indices))
+    }
+
     @Test(
         "every listed transition can happen, and every other event changes nothing",
         arguments: SectorState.allCases)

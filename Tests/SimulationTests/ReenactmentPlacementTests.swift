@@ -216,4 +216,55 @@ struct ReenactmentPlacementTests {
         let believed = sketch.holds.values.filter { $0.hasPrefix("bound to") }.count
         #expect(believed == 3)
     }
+
+    @Test("lotus#7864, #5501: work whose ticket runs out waits behind work that has time")
+    func ticketRunsOut() {
+        func start(_ policy: any SchedulingPolicy) -> Double? {
+            var sketch = ClusterSketch(policy, durations: [.preCommit2: .seconds(1200)])
+            sketch.addWorker("w", on: "h", [.preCommit2: 1])
+            sketch.addStore(on: "h")
+            for sector in UInt64(1)...6 { sketch.submit(.preCommit2, sector: sector, on: "h") }
+            sketch.run(until: Instant(seconds: 10))
+            let pressed = sketch.submit(
+                .preCommit2, sector: 99, on: "h", deadline: Instant(seconds: Self.hour))
+            sketch.run(until: Instant(seconds: 4 * Self.hour))
+            return sketch.starts.first { $0.task == pressed }?.at.seconds
+        }
+        // It takes twenty minutes and has an hour.
+        for late in [start(Lotus(PolicyContext())), start(CurioEventPolicy(PolicyContext()))] {
+            #expect(late.map { $0 + 1200 > Self.hour } == true)
+        }
+        #expect(start(SealyardPolicy()).map { $0 + 1200 <= Self.hour } == true)
+    }
+
+    @Test("curio#300: the path with the most room gets every sector, however much is under way there")
+    func fullestPath() {
+        func besideTheLargest(_ policy: any SchedulingPolicy) -> Int {
+            var sketch = ClusterSketch(policy, sealingBytes: 100)
+            sketch.addWorker("w", on: "h", [.addPiece: 4, .preCommit1: 20])
+            sketch.addStore(on: "h", name: "h-large", bytes: 4000)
+            sketch.addStore(on: "h", name: "h-small", bytes: 1000)
+            for sector in UInt64(1)...10 { sketch.wish(sector: sector, bytes: 100) }
+            sketch.run(until: Instant(seconds: 60))
+            #expect(sketch.admitted.count == 10)
+            return sketch.admitted.filter { $0.store == "h-small" }.count
+        }
+        #expect(besideTheLargest(CurioEventPolicy(PolicyContext())) == 0)
+        #expect(besideTheLargest(SealyardPolicy()) == 2)
+    }
+
+    @Test("curio PR#1295: labelling is counted with four processors whatever it takes, and cores stay idle")
+    func fourProcessors() {
+        func labelled(_ policy: any SchedulingPolicy) -> Int {
+            var sketch = ClusterSketch(policy)
+            let info = HostInfo(name: "h", logicalCoreCount: 16, memoryBytes: 2 << 40)
+            sketch.addWorker("w", on: "h", [.preCommit1: 14], hostInfo: info)
+            sketch.addStore(on: "h")
+            for sector in UInt64(1)...14 { sketch.submit(.preCommit1, sector: sector, on: "h") }
+            sketch.run(until: Instant(seconds: 60))
+            return sketch.starts.count
+        }
+        #expect(labelled(CurioEventPolicy(PolicyContext())) == 4)
+        #expect(labelled(SealyardPolicy()) == 14)
+    }
 }

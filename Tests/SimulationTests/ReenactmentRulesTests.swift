@@ -121,7 +121,7 @@ struct ReenactmentLossTests {
         scenario.report.warmUp = .seconds(1)
         let result = try Tournament(
             [scenario],
-            .init(policies: ["sealyard", "curio-event"], seeds: [1, 2, 3, 4], until: .seconds(43_200))
+            .init(policies: ["sealyard", "curio-event"], seeds: Array(1...12), until: .seconds(43_200))
         ).run()
         let waits = [0, 1].compactMap { result.estimate(.redispatch, scenario: 0, policy: $0)?.mean }
         try #require(waits.count == 2, "\(result.csv)")

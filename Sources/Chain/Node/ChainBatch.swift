@@ -18,6 +18,9 @@ package struct ChainBatch: Sendable, Hashable, Codable {
         package static let proveCommit: UInt64 = 49_300_000
         package static let terminate: UInt64 = 30_000_000
         package static let replicaUpdate: UInt64 = 60_000_000
+        package static let windowPoSt: UInt64 = 50_000_000
+        /// Of a declaration, for each of its partitions.
+        package static let declaration: UInt64 = 21_000_000
     }
 
     /// What gas costs at a base fee, attoFIL; as much as can be said where it overflows.

@@ -32,6 +32,16 @@ package enum ChainMessage: Message {
     case standings([SectorKey], replyTo: Ref<ChainEvent>)
     /// Answered when the chain has reached the epoch; one such wait a sector.
     case reach(SectorKey, epoch: Int64, replyTo: Ref<ChainEvent>)
+    /// Proves partitions of the deadline that is open. Answered with `accepted`, and with `landed` when it
+    /// has landed with confidence; or with `rejected`.
+    case submitWindowPoSt(WindowPoStSubmission, replyTo: Ref<ChainEvent>)
+    /// Declares sectors faulty, or that they read again; answered as
+    /// ``submitWindowPoSt(_:replyTo:)``.
+    case declare(FaultDeclaration, replyTo: Ref<ChainEvent>)
+    /// When a miner's deadlines are, and how much is in them.
+    case proving(miner: UInt64, replyTo: Ref<ChainEvent>)
+    /// What is known of a deadline: the one that is open, or the next of that index.
+    case deadline(miner: UInt64, index: Int, replyTo: Ref<ChainEvent>)
     /// What the chain knows of a sector.
     case sector(SectorKey, replyTo: Ref<ChainEvent>)
     /// All sectors of a miner, in order of number; at most `limit`.
@@ -69,6 +79,8 @@ package enum ChainEvent: Message, Hashable {
     /// attoFIL for a unit of gas.
     case baseFee(UInt64, head: Int64)
     case standings([ChainStanding])
+    case proving(ProvingStatus)
+    case deadline(DeadlineStatus)
     /// The chain has reached the epoch.
     case reached(SectorKey, epoch: Int64)
     /// What the chain knows of a sector.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Kernel
-private import Sealing
+package import Sealing
 
 /// The built-in chain: it counts epochs, draws randomness, and takes pre-commitments and proofs.
 ///
@@ -11,6 +11,22 @@ private import Sealing
 /// messages and through restarts of this node; what was accepted is in the store and is never done twice.
 package actor ChainNode: Component {
     package nonisolated let home: Home
+
+    /// Sectors that were proven before the chain began.
+    package struct AdoptedSectors: Sendable {
+        package var miner: UInt64
+        package var size: SectorSize
+        package var numbers: Range<UInt64>
+        /// The epoch at which they are given their deadlines.
+        package var epoch: Int64
+
+        package init(miner: UInt64, size: SectorSize, numbers: Range<UInt64>, epoch: Int64) {
+            self.miner = miner
+            self.size = size
+            self.numbers = numbers
+            self.epoch = epoch
+        }
+    }
 
     private var state: ChainState
     private let verifier: any ProofVerifier
@@ -40,12 +56,14 @@ package actor ChainNode: Component {
     ///   - limits: how much the chain holds.
     ///   - waitCountMax: waits held at once; one more is refused.
     ///   - baseFee: what gas costs; 0.1 nanoFIL unless said otherwise.
+    ///   - adopted: sectors that were proven before the chain began, of a simulated cluster.
     /// - Throws: ``ChainError`` where the parameters are out of range, or the store cannot be read, is
     ///   corrupt, or belongs to another chain.
     package init(
         home: Home, parameters: NetworkParameters, beacon: DevnetBeacon, verifier: any ProofVerifier,
         store: (any ChainStore)? = nil, genesis: Instant = .zero, limits: ChainState.Limits = .init(),
-        waitCountMax: Int = 1_000_000, baseFee: BaseFeeModel = .constant(100_000_000)
+        waitCountMax: Int = 1_000_000, baseFee: BaseFeeModel = .constant(100_000_000),
+        adopted: AdoptedSectors? = nil
     ) throws(ChainError) {
         self.home = home
         self.verifier = verifier
@@ -54,6 +72,14 @@ package actor ChainNode: Component {
         self.waitCountMax = waitCountMax
         self.baseFee = baseFee
         var state = try ChainState(parameters: parameters, beacon: beacon, limits: limits)
+        if let adopted {
+            do throws(ChainRefusal) {
+                try state.adopt(
+                    adopted.numbers, of: adopted.miner, size: adopted.size, at: adopted.epoch)
+            } catch {
+                throw ChainError(.invalidParameters, error.reason)
+            }
+        }
         if let store {
             let identity = ChainIdentity(
                 parameters: parameters, beacon: beacon.fingerprint, form: verifier.form)
@@ -67,6 +93,7 @@ package actor ChainNode: Component {
     /// - Throws: ``ChainError`` with `storeFailed`; nothing was changed and nobody was answered.
     package func receive(_ message: ChainMessage, _ context: Context<ChainMessage>) throws {
         let head = head(at: context.now)
+        state.advance(to: head)
         switch message {
         case .head(let replyTo):
             replyTo.tell(.head(epoch: head))
@@ -96,6 +123,10 @@ package actor ChainNode: Component {
             try settle(verdict, batch, keys, gas: ChainBatch.Gas.terminate, replyTo, head, context)
         case .replicaUpdate(let update, let replyTo):
             let verdict = state.consider(update, head: head)
+            if case .new = verdict, let until = state.immutableUntil(update.key, at: head + 1) {
+                replyTo.tell(.deadlineImmutable(update.key, until: until))
+                break
+            }
             if case .refused = verdict {} else { replyTo.tell(.accepted(update.messageName)) }
             try settle(verdict, .init(key: update.key, kind: .update), replyTo, head, context)
         case .baseFee(let replyTo): replyTo.tell(.baseFee(baseFee.fee(at: head), head: head))
@@ -104,6 +135,24 @@ package actor ChainNode: Component {
             replyTo.tell(.standings(known.map { state.standing(of: $0, head: head) }))
         case .reach(let key, let epoch, let replyTo):
             hold(.init(key: key, kind: .epoch(epoch)), until: epoch, replyTo, head, context)
+        case .submitWindowPoSt(let submission, let replyTo):
+            let verdict = state.consider(submission, head: head, verifier: verifier)
+            let (batch, key) = (ChainBatch(name: submission.name), minerKey(submission.miner))
+            let keys = Array(repeating: key, count: max(1, submission.partitions.count))
+            try settle(verdict, batch, keys, gas: ChainBatch.Gas.windowPoSt, replyTo, head, context)
+        case .declare(let declaration, let replyTo):
+            let verdict = state.consider(declaration, head: head)
+            let (batch, key) = (ChainBatch(name: declaration.name), minerKey(declaration.miner))
+            let keys = Array(repeating: key, count: max(1, declaration.items.count))
+            try settle(verdict, batch, keys, gas: ChainBatch.Gas.declaration, replyTo, head, context)
+        case .proving(let miner, let replyTo):
+            answer(replyTo, about: minerKey(miner), context) { () throws(ChainRefusal) in
+                .proving(try state.provingStatus(of: miner, head: head))
+            }
+        case .deadline(let miner, let index, let replyTo):
+            answer(replyTo, about: minerKey(miner), context) { () throws(ChainRefusal) in
+                .deadline(try state.deadlineStatus(of: miner, deadline: index, head: head))
+            }
         case .sector(let key, let replyTo):
             replyTo.tell(.sector(key, state.state(of: key, head: head)))
         case .sectors(let miner, let limit, let replyTo):
@@ -115,6 +164,9 @@ package actor ChainNode: Component {
         }
         wake(head, context)
     }
+
+    /// Stands for what is about a miner and no sector of it.
+    private func minerKey(_ miner: UInt64) -> SectorKey { SectorKey(miner: miner, number: 0) }
 
     /// What is wrong with the chain's state at `now`; empty where all is well.
     package func checkInvariants(at now: Instant) -> [String] { state.checkInvariants(head: head(at: now)) }

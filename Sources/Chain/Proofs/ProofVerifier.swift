@@ -40,6 +40,40 @@ package protocol ProofVerifier: Sendable {
     ///
     /// - Returns: `nil` where the proof holds for the claim, else why not.
     func refusal(of proof: [UInt8], for claim: SealClaim) -> ChainRefusal?
+
+    /// Checks a window proof of one partition, of this verifier's form.
+    ///
+    /// - Parameter sectors: what must be proven; asked for only where it is looked at.
+    /// - Returns: `nil` where the proof holds for the claim, else why not.
+    func refusal(
+        of proof: [UInt8], for claim: WindowPoStClaim, sectors: () -> [WindowPoStClaim.Sector]
+    ) -> ChainRefusal?
+}
+
+/// What a window proof claims, put together by the chain from its own records.
+package struct WindowPoStClaim: Sendable, Hashable {
+    /// One of the sectors that must be proven.
+    package struct Sector: Sendable, Hashable {
+        package var number: UInt64
+        package var record: PreCommitRecord
+
+        package init(number: UInt64, record: PreCommitRecord) {
+            self.number = number
+            self.record = record
+        }
+    }
+
+    package var miner: UInt64
+    /// The partition's name for messages.
+    package var partition: String
+    /// The challenge.
+    package var randomness: Commitment
+
+    package init(miner: UInt64, partition: String, randomness: Commitment) {
+        self.miner = miner
+        self.partition = partition
+        self.randomness = randomness
+    }
 }
 
 extension ProofVerifier {
@@ -53,6 +87,21 @@ extension ProofVerifier {
                     + "this one is \(form.rawValue)")
         }
         return refusal(of: proof, for: claim)
+    }
+}
+
+extension ProofVerifier {
+    /// Checks a window proof of any form; what is not of this verifier's form is refused unread.
+    package func verifyWindowPoSt(
+        _ proof: [UInt8], form: ProofForm, claim: WindowPoStClaim,
+        sectors: () -> [WindowPoStClaim.Sector]
+    ) -> ChainRefusal? {
+        guard form == self.form else {
+            return .illegalArgument(
+                "\(claim.partition): this chain takes \(self.form.rawValue) proofs only; "
+                    + "this one is \(form.rawValue)")
+        }
+        return refusal(of: proof, for: claim, sectors: sectors)
     }
 }
 
@@ -96,6 +145,17 @@ package struct ModelProofVerifier: ProofVerifier {
         if strictness == .bound, proof != ModelProofVerifier.proof(of: claim) {
             return .illegalArgument(
                 "sector \(claim.key): the modelled proof is of another sector, commitment, ticket or seed")
+        }
+        return nil
+    }
+
+    package func refusal(
+        of proof: [UInt8], for claim: WindowPoStClaim, sectors: () -> [WindowPoStClaim.Sector]
+    ) -> ChainRefusal? {
+        guard (1...ModelProofVerifier.byteCountMax).contains(proof.count) else {
+            return .illegalArgument(
+                "\(claim.partition): a modelled proof of \(proof.count) bytes; "
+                    + "1 to \(ModelProofVerifier.byteCountMax)")
         }
         return nil
     }

@@ -46,4 +46,43 @@ package struct VanillaProofVerifier: ProofVerifier {
         }
         return nil
     }
+
+    /// The openings of all sectors, as JSON, in order of number.
+    package func refusal(
+        of proof: [UInt8], for claim: WindowPoStClaim, sectors: () -> [WindowPoStClaim.Sector]
+    ) -> ChainRefusal? {
+        guard proof.count <= 16 << 20 else {
+            return .illegalArgument("\(claim.partition): \(proof.count) bytes of openings")
+        }
+        let openings: [PoStVanillaProof]
+        do {
+            openings = try JSONDecoder().decode([PoStVanillaProof].self, from: Data(proof))
+        } catch {
+            return .illegalArgument(
+                "\(claim.partition): the openings are not the JSON that they should be: "
+                    + "\(String(describing: error).prefix(300))")
+        }
+        let sectors = sectors()
+        guard let first = sectors.first else {
+            return .illegalState("\(claim.partition): the chain has no records of its sectors")
+        }
+        do {
+            let identity = SectorIdentity(
+                minerID: claim.miner, number: first.number, proof: first.record.proof)
+            let statement = try PoStStatement(
+                kind: .windowV1_2, sectorSize: first.record.proof.sectorSize, proverID: identity.proverID,
+                randomness: claim.randomness,
+                sectors: sectors.map { PoStSector(number: $0.number, commR: $0.record.commR) })
+            guard openings.count == sectors.count else {
+                return .illegalArgument(
+                    "\(claim.partition): openings of \(openings.count) sectors, not \(sectors.count)")
+            }
+            for (index, opening) in openings.enumerated() {
+                try PoStVanilla.verify(opening, statement, sectorAt: index)
+            }
+        } catch {
+            return .illegalArgument("\(claim.partition): \(error)")
+        }
+        return nil
+    }
 }

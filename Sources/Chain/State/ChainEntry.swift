@@ -14,6 +14,22 @@ package enum ChainEntry: Sendable, Hashable, Codable {
     case updated(SectorKey, commR: Commitment, commD: Commitment, epoch: Int64)
     /// A sector was ended before its time.
     case terminated(SectorKey, epoch: Int64)
+    /// Partitions were proven, without some sectors.
+    case windowPoSt(WindowPoStRecord)
+    /// A miner declared sectors faulty.
+    case faultsDeclared(WindowPoStRecord)
+    /// A miner declared that faulty sectors read again.
+    case recoveries(WindowPoStRecord)
+
+    /// The epoch at which it landed; 0 for the genesis.
+    var epoch: Int64 {
+        switch self {
+        case .genesis: 0
+        case .preCommitted(_, let record): record.epoch
+        case .proven(_, let epoch), .updated(_, _, _, let epoch), .terminated(_, let epoch): epoch
+        case .windowPoSt(let record), .faultsDeclared(let record), .recoveries(let record): record.epoch
+        }
+    }
 
     /// The stored form.
     ///
@@ -35,6 +51,32 @@ package enum ChainEntry: Sendable, Hashable, Codable {
         } catch {
             throw ChainError(.corruptStore, "not an entry of a chain: \(error)")
         }
+    }
+}
+
+/// Some sectors of some partitions: skipped in a proof, faulty, or readable again.
+package struct WindowPoStRecord: Sendable, Hashable, Codable {
+    package struct Item: Sendable, Hashable, Codable {
+        package var deadline: Int
+        package var partition: Int
+        package var sectors: SectorNumbers
+
+        package init(deadline: Int, partition: Int, sectors: SectorNumbers) {
+            self.deadline = deadline
+            self.partition = partition
+            self.sectors = sectors
+        }
+    }
+
+    package var miner: UInt64
+    package var items: [Item]
+    /// The epoch at which it landed.
+    package var epoch: Int64
+
+    package init(miner: UInt64, items: [Item], epoch: Int64) {
+        self.miner = miner
+        self.items = items
+        self.epoch = epoch
     }
 }
 

@@ -92,6 +92,7 @@ extension ChainState {
             if let refusal = verifier.verifyPoRep(message.proof, form: message.form, claim: claim) {
                 throw refusal
             }
+            if let refusal = refusalOfPlace(for: key, at: current) { throw refusal }
             return .new(.proven(key, epoch: current), epoch: current)
         } catch {
             return .refused(error)

@@ -28,12 +28,16 @@ package struct ChainState: Sendable {
         var updateEpoch: Int64?
         /// The epoch at which it was ended.
         var terminatedEpoch: Int64?
+        /// Where it is proven again.
+        var place: SectorPlace?
     }
 
     /// One miner's sectors: by number, and the numbers in order.
     struct Miner: Sendable {
         var numbers: [UInt64] = []
         var sectors: [UInt64: Sector] = [:]
+        /// Its deadlines; `nil` before its first sector is proven.
+        var proving: ProvingTable?
     }
 
     /// What the chain makes of a message.
@@ -50,6 +54,10 @@ package struct ChainState: Sendable {
     package let limits: Limits
     let beacon: DevnetBeacon
     var miners: [UInt64: Miner] = [:]
+    /// Miners with deadlines, ascending.
+    var provingMiners: [UInt64] = []
+    /// The earliest epoch at whose end a deadline of any miner is looked at.
+    var nextDeadlineEnd = Int64.max
 
     /// Sectors of all miners.
     package private(set) var sectorCount = 0
@@ -76,6 +84,10 @@ package struct ChainState: Sendable {
     ///
     /// - Throws: ``ChainError`` with `corruptStore` where no chain of these rules can have come to it.
     package mutating func apply(_ entry: ChainEntry) throws(ChainError) {
+        guard entry.epoch <= NetworkParameters.epochMax else {
+            throw ChainError(.corruptStore, "an entry of epoch \(entry.epoch) cannot be")
+        }
+        advance(to: entry.epoch - 1)
         switch entry {
         case .genesis:
             throw ChainError(.corruptStore, "a second genesis among the chain's entries")
@@ -99,6 +111,7 @@ package struct ChainState: Sendable {
             else {
                 throw ChainError(.corruptStore, "sector \(key) cannot have been proven at epoch \(epoch)")
             }
+            try place(key, at: epoch)
             miners[key.miner]?.sectors[key.number]?.provenEpoch = epoch
             provenCount += 1
             latestLanding = max(latestLanding, epoch)
@@ -115,7 +128,17 @@ package struct ChainState: Sendable {
                 epoch > proven
             else { throw ChainError(.corruptStore, "sector \(key) cannot have ended at \(epoch)") }
             miners[key.miner]?.sectors[key.number]?.terminatedEpoch = epoch
+            displace(key)
             latestLanding = max(latestLanding, epoch)
+        case .windowPoSt(let record):
+            try take(record)
+            latestLanding = max(latestLanding, record.epoch)
+        case .faultsDeclared(let record):
+            try takeFaults(record)
+            latestLanding = max(latestLanding, record.epoch)
+        case .recoveries(let record):
+            try takeRecoveries(record)
+            latestLanding = max(latestLanding, record.epoch)
         }
     }
 
@@ -214,6 +237,7 @@ package struct ChainState: Sendable {
                 }
             }
         }
+        for id in provingMiners { wrong += miners[id]?.proving?.checkInvariants() ?? [] }
         if sectorTotal != sectorCount || provenTotal != provenCount {
             wrong.append(
                 "\(sectorTotal) sectors and \(provenTotal) proven, not "

@@ -32,6 +32,8 @@ package struct NetworkParameters: Sendable, Hashable, Codable {
     package var defaultSectorLifetime: Int64
     /// Sizes of the sectors that the network takes, bytes.
     package var sectorSizes: [UInt64]
+    /// When sectors are to be proven again.
+    package var proving = ProvingParameters.standard
 
     /// The main network.
     package static let mainnet = NetworkParameters(
@@ -131,6 +133,7 @@ package struct NetworkParameters: Sendable, Hashable, Codable {
         else {
             throw refusal("no expiration satisfies the bounds on a sector's lifetime")
         }
+        if let flaw = proving.flaw { throw refusal("proving: \(flaw)") }
         guard !sectorSizes.isEmpty, sectorSizes.count <= 16 else {
             throw refusal("sectorSizes takes 1 to 16 sizes")
         }

@@ -8,6 +8,7 @@ extension ClusterScheduler {
     func place(_ context: Context<SchedulerMessage>) {
         let now = context.now
         guard now >= placesFrom else { return }
+        placePoSt(now)
         while true {
             var appliedCount = 0
             for decision in policy.decide(view, at: now) where apply(decision, now) { appliedCount += 1 }
@@ -30,7 +31,7 @@ extension ClusterScheduler {
     }
 
     /// Starts a task; `false` where the decision does not fit the cluster.
-    private func assign(_ id: TaskID, to index: Int, _ reason: PlacementReason, _ now: Instant) -> Bool {
+    func assign(_ id: TaskID, to index: Int, _ reason: PlacementReason, _ now: Instant) -> Bool {
         guard view.workers.indices.contains(index), let task = view.task(id) else { return false }
         let target = view.workers[index]
         let name = target.info.name
@@ -66,7 +67,7 @@ extension ClusterScheduler {
             assignment: assignment, devices: devices, since: now, move: move, task: move == nil ? nil : task)
         callOf[id] = (call, name)
         view.occupy(index, id)
-        view.noteStart(id.type, on: target.info.host, at: now)
+        view.noteStart(id.type, on: target.hostIndex, at: now)
         if task.request.isHeld {
             // With a move it is granted when there is room for the files: a ticket would age meanwhile.
             if move == nil { owners[id]?.tell(.granted(id, worker: name)) }
@@ -100,7 +101,7 @@ extension ClusterScheduler {
         {
             for index in view.openWorkers(rule.type) {
                 let host = view.workers[index].hostIndex
-                guard let next = view.paceDelay(rule.type, on: view.hosts[host].name, at: now),
+                guard let next = view.paceDelay(rule.type, on: host, at: now),
                     view.hosts[host].fetchingSlotCounts[rule.type.stage] > 0
                         || view.queue.hasWork(rule.type, on: host)
                 else { continue }

@@ -16,12 +16,11 @@ extension ClusterScheduler {
         }
         sessionCount += 1
         let session = sessionCount
-        if var known = workers[info.name] {
+        if let known = workers[info.name] {
             known.ref = ref
             known.session = session
             known.join = id
             known.isLost = false
-            workers[info.name] = known
             view.rejoin(known.index, info)
             view.setAvailable(known.index, true)
         } else {

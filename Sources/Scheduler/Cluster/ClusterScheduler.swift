@@ -58,14 +58,23 @@ package actor ClusterScheduler: Component {
         }
     }
 
-    struct Worker {
-        var index: Int
-        var info: WorkerInfo
+    /// One thing, looked at with every message and never copied.
+    final class Worker {
+        let index: Int
+        let info: WorkerInfo
         var ref: Ref<WorkerMessage>
         var session: UInt64
         var join: JoinID
         var isLost = false
         var calls: OrderedDictionary<CallID, RunningCall> = [:]
+
+        init(index: Int, info: WorkerInfo, ref: Ref<WorkerMessage>, session: UInt64, join: JoinID) {
+            self.index = index
+            self.info = info
+            self.ref = ref
+            self.session = session
+            self.join = join
+        }
     }
 
     package nonisolated let home: Home

@@ -132,12 +132,12 @@ extension ClusterView {
         hosts[target].transferInCount += sign
     }
 
-    func noteStart(_ type: TaskType, on host: String, at now: Instant) {
+    func noteStart(_ type: TaskType, on host: Int, at now: Instant) {
         guard let rule = pacings[type.stage] else { return }
-        var table = starts[host] ?? Array(repeating: [], count: TaskType.count)
-        table[type.stage].append(now)
-        if table[type.stage].count > rule.count { table[type.stage].removeFirst() }
-        starts[host] = table
+        while starts.count <= host { starts.append([]) }
+        if starts[host].isEmpty { starts[host] = Array(repeating: [], count: TaskType.count) }
+        starts[host][type.stage].append(now)
+        if starts[host][type.stage].count > rule.count { starts[host][type.stage].removeFirst() }
     }
 
     // MARK: Stores

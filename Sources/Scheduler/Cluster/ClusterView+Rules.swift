@@ -8,7 +8,10 @@ extension ClusterView {
         let type = task.id.type
         let host = workers[index].hostIndex
         if workers[index].freeCount(type) <= 0, let refusal = mayTake(type, workers[index]) { return refusal }
-        if pacings[type.stage] != nil, let next = paceDelay(type, on: hosts[host].name, at: now) {
+        if !poStHolds.isEmpty, !type.isPoSt, poStHolds.contains(host) {
+            return Refusal(.poStFirst, hosts[host].name)
+        }
+        if pacings[type.stage] != nil, let next = paceDelay(type, on: host, at: now) {
             return Refusal(.pace, hosts[host].name, until: next)
         }
         if let from = task.hostIndex, from != host, let held = heldMoves[task.id.sector], held > now {
@@ -46,7 +49,7 @@ extension ClusterView {
         guard let store = storeIndex(worker.info.store) else {
             return Refusal(.storeMissing, worker.info.store)
         }
-        if let refusal = room(for: max(task.moveBytes, sealingBytes), on: stores[store]) { return refusal }
+        if let refusal = room(for: max(task.moveBytes, sealingBytes), at: store) { return refusal }
         for (host, count) in [
             (hosts[from], hosts[from].transferOutCount),
             (hosts[worker.hostIndex], hosts[worker.hostIndex].transferInCount),
@@ -66,15 +69,19 @@ extension ClusterView {
     /// The same for a store of ``stores`` by its place.
     package func canAdmit(_ request: AdmissionRequest, at index: Int) -> Refusal? {
         guard stores[index].info.admitsNew else { return Refusal(.storeClosed, stores[index].info.name) }
-        return room(for: request.bytes, on: stores[index])
+        return room(for: request.bytes, at: index)
     }
 
-    private func room(for bytes: UInt64, on store: StoreView) -> Refusal? {
-        let shared = store.info.fileSystem.map { fileSystem in
-            stores.reduce(UInt64(0)) { $0 + ($1.info.fileSystem?.id == fileSystem.id ? $1.reservedBytes : 0) }
+    /// Asked of every store at every decision: nothing is copied.
+    private func room(for bytes: UInt64, at index: Int) -> Refusal? {
+        var shared: UInt64 = 0
+        if let id = stores[index].info.fileSystem?.id {
+            for other in stores.indices where stores[other].info.fileSystem?.id == id {
+                shared += stores[other].reservedBytes
+            }
         }
-        return store.state.refusal(
-            bytes, reserved: store.reservedBytes, count: store.sectorCount, shared: shared ?? 0)
+        return stores[index].state.refusal(
+            bytes, reserved: stores[index].reservedBytes, count: stores[index].sectorCount, shared: shared)
     }
 
     /// Bytes to move before a task can run on a worker.

@@ -125,7 +125,10 @@ package final class ClusterView: @unchecked Sendable {
     /// Sectors that may not be moved before then: the storage index does not know them yet, or had no room.
     var heldMoves: [SectorKey: Instant] = [:]
     var pacings: [Pacing?] = Array(repeating: nil, count: TaskType.count)
-    var starts: [String: [[Instant]]] = [:]
+    /// By the index of the host and by ``TaskType/stage``, the latest starts of a paced kind.
+    var starts: [[[Instant]]] = []
+    /// Hosts on which nothing but proofs of spacetime begins now.
+    private(set) var poStHolds: [Int] = []
     /// Needs by worker and proof, so that no table is searched at each question.
     var needs = NeedCache()
     /// Bytes of a sector's files before each kind of task, as shares of the sealing footprint in percent.
@@ -140,6 +143,10 @@ package final class ClusterView: @unchecked Sendable {
         self.sealingBytes = sealingBytes
         for rule in pacing { pacings[rule.type.stage] = rule }
     }
+
+    func clearPoStHolds() { if !poStHolds.isEmpty { poStHolds = [] } }
+
+    func holdForPoSt(_ host: Int) { if !poStHolds.contains(host) { poStHolds.append(host) } }
 
     // MARK: Waiting tasks
 
@@ -227,10 +234,15 @@ package final class ClusterView: @unchecked Sendable {
 
     /// Tells whether a task of a kind may start on `host` now; if not, when.
     package func paceDelay(_ type: TaskType, on host: String, at now: Instant) -> Instant? {
-        guard let rule = pacings[type.stage], let recent = starts[host]?[type.stage],
-            recent.count >= rule.count
-        else { return nil }
-        let next = recent[recent.count - rule.count] + rule.interval
+        hostIndices[host].flatMap { paceDelay(type, on: $0, at: now) }
+    }
+
+    /// The same by the host's index.
+    package func paceDelay(_ type: TaskType, on host: Int, at now: Instant) -> Instant? {
+        guard let rule = pacings[type.stage], host < starts.count, !starts[host].isEmpty else { return nil }
+        let count = starts[host][type.stage].count
+        guard count >= rule.count else { return nil }
+        let next = starts[host][type.stage][count - rule.count] + rule.interval
         return next > now ? next : nil
     }
 }

@@ -9,6 +9,7 @@ package struct MinerAssembly: Sendable {
     package static let schedulerName = "scheduler"
     package static let storageName = "storage"
     package static let sectorsName = "sectors"
+    package static let proverName = "post"
     /// The chain's well-known name on its node.
     package static let chainName = "chain"
 
@@ -29,13 +30,17 @@ package struct MinerAssembly: Sendable {
     package var batching: [BatchKind: BatchPolicy]?
     /// The gatherer's well-known name.
     package static let batcherName = "batcher"
+    /// How sectors are proven again; `nil` where nobody proves them.
+    package var proving: PoStOptions?
+    package var provingObserver: (any PoStObserver)?
 
     package init(
         manager: SectorManager.Options, scheduler: ClusterScheduler.Options = .init(), policy: String,
         policyContext: PolicyContext = PolicyContext(), chain: Ref<ChainMessage>, store: any SectorStore,
         limits: SectorStateMachine.Limits = .init(),
         sealingBytes: UInt64, lifetimeEpochs: Int64, askAgainAfter: Duration,
-        observer: (any SectorObserver)? = nil, batching: [BatchKind: BatchPolicy]? = nil
+        observer: (any SectorObserver)? = nil, batching: [BatchKind: BatchPolicy]? = nil,
+        proving: PoStOptions? = nil, provingObserver: (any PoStObserver)? = nil
     ) {
         self.manager = manager
         self.scheduler = scheduler
@@ -49,6 +54,8 @@ package struct MinerAssembly: Sendable {
         self.askAgainAfter = askAgainAfter
         self.observer = observer
         self.batching = batching
+        self.proving = proving
+        self.provingObserver = provingObserver
     }
 
     /// The running components.
@@ -58,12 +65,21 @@ package struct MinerAssembly: Sendable {
         package let storage: Ref<StorageMessage>
         /// `nil` where each sector sends its own messages.
         package let batcher: Ref<BatcherMessage>?
+        /// `nil` where nobody proves deadlines.
+        package let prover: Ref<PoStMessage>?
     }
 
-    /// Spawns storage index, scheduler and sector manager.
+    /// Spawns storage index, scheduler, sector manager, and the gatherer and prover that are asked for.
     ///
     /// - Throws: ``SchedulerError`` with `unknownPolicy`, or ``KernelError``.
     package func boot<N: Node>(on node: N) throws -> Miner {
+        // Delivery is specialized where the node's class is known, and a simulation lives of that.
+        if let node = node as? SimulatedNode { return try furnish(node) }
+        return try furnish(node)
+    }
+
+    @inline(__always)
+    private func furnish<N: Node>(_ node: N) throws -> Miner {
         var context = policyContext
         context.sealingBytes = sealingBytes
         context.pacing = scheduler.pacing
@@ -103,7 +119,18 @@ package struct MinerAssembly: Sendable {
         let sectors = try node.spawn(Self.sectorsName, options: .init(mailboxCountMax: 1_000_000)) {
             SectorManager(home: $0, options: managerOptions, services: services, observer: observer)
         }
-        return Miner(sectors: sectors, scheduler: cluster, storage: storage, batcher: batcher)
+        var prover: Ref<PoStMessage>?
+        if let proving {
+            let (chain, observer) = (chain, provingObserver)
+            let epochDuration = limits.network.epochDuration
+            prover = try node.spawn(Self.proverName, options: .init(mailboxCountMax: 1_000_000)) {
+                PoStProver(
+                    home: $0, options: proving, epochDuration: epochDuration, chain: chain,
+                    scheduler: cluster, sectors: sectors, observer: observer)
+            }
+        }
+        return Miner(
+            sectors: sectors, scheduler: cluster, storage: storage, batcher: batcher, prover: prover)
     }
 }
 

@@ -17,7 +17,8 @@ package enum SchedulerMessage: Message {
     /// A sector has left the pipeline, or begins anew: its room and its wish for room are given up.
     case withdraw(SectorKey)
     /// A worker is there, or there again, with its host's store: what it runs and what has finished since.
-    case workerJoined(
+    // Behind a reference: rare, and so large that it would make every message as large.
+    indirect case workerJoined(
         WorkerInfo, Ref<WorkerMessage>, JoinID, store: StoreInfo?, running: [CallID], finished: [FinishedCall]
     )
     /// A worker's word: it has the assignment.

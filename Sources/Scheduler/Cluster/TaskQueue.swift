@@ -40,6 +40,15 @@ struct TaskQueue: Sendable {
         return table[bound.urgency < free.urgency ? bound.slot : free.slot]
     }
 
+    /// The urgency of ``first(_:on:)``, without a copy of the task.
+    func firstUrgency(_ type: TaskType, on host: Int) -> Urgency? {
+        let stage = type.stage
+        let free = kinds[stage].unbound.firstEntry?.urgency
+        guard host < kinds[stage].byHost.count, let bound = kinds[stage].byHost[host].firstEntry?.urgency
+        else { return free }
+        return free.map { min($0, bound) } ?? bound
+    }
+
     func waiting(_ type: TaskType) -> WaitingTasks { WaitingTasks(table: table, list: kinds[type.stage].all) }
 
     func waitingAnywhere(_ type: TaskType) -> WaitingTasks {

@@ -297,7 +297,7 @@ package struct ClusterSketch: Sendable {
         holds[id] = nil
         callOf[id] = (callCount, index, task.request)
         view.occupy(index, id)
-        view.noteStart(id.type, on: worker.info.host, at: now)
+        view.noteStart(id.type, on: worker.hostIndex, at: now)
         if id.type.needsFiles { hostOf[id.sector.number] = worker.info.host }
         movedBytes += bytes
         starts.append(Start(task: id, worker: worker.info.name, at: now, movedBytes: bytes))

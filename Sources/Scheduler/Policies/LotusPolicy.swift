@@ -170,7 +170,7 @@ struct LotusBook: Sendable {
                 }
             }
         }
-        for id in scheduler.queuedTasks where view.task(id) == nil { scheduler.remove(id) }
+        for id in scheduler.queuedTasks(where: { !view.contains($0) }) { scheduler.remove(id) }
         for type in TaskType.allCases {
             for task in view.waiting(type) where !scheduler.knows(task.id) {
                 scheduler.submit(

@@ -80,7 +80,11 @@ package struct LotusScheduler: Sendable {
     /// Tasks that belong to no worker yet.
     package var queuedCount: Int { queue.count }
     /// Their ids, in no order that means anything; sorted, so that it is one.
-    package var queuedTasks: [TaskID] { queue.keys.sorted() }
+    package var queuedTasks: [TaskID] { queuedTasks { _ in true } }
+    /// Those of them that are asked for, in order.
+    package func queuedTasks(where isWanted: (TaskID) -> Bool) -> [TaskID] {
+        queue.keys.filter(isWanted).sorted()
+    }
     package func isQueued(_ id: TaskID) -> Bool { queue[id] != nil }
     /// Tells whether it knows the task: queued, or of some worker.
     package func knows(_ id: TaskID) -> Bool { queue[id] != nil || workerOf[id] != nil }
@@ -167,7 +171,17 @@ package struct LotusScheduler: Sendable {
 
     package mutating func submit(_ task: LotusTask) {
         guard !knows(task.id) else { return }
+        let sorted = sortedQueue
         requeue(task)
+        // One task more needs its place in the order, not a new order: a queue of a hundred thousand is long.
+        sortedQueue = sorted
+        guard let sorted else { return }
+        var (low, high) = (0, sorted.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if LotusQueueOrder.isBefore(sorted[middle], task) { low = middle + 1 } else { high = middle }
+        }
+        sortedQueue?.insert(task, at: low)
     }
 
     /// The files of a task that is prepared are there.

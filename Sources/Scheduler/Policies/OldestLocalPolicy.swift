@@ -20,26 +20,30 @@ package struct OldestLocalPolicy: SchedulingPolicy {
         {
             // One task a slot and round: the scheduler asks again while decisions come.
             var best: (task: WaitingTask, worker: Int)?
+            var bestUrgency: Urgency?
             for index in view.openWorkers(type) {
                 let host = view.workers[index].hostIndex
-                guard view.queue.hasWork(type, on: host), let task = view.first(type, on: host),
-                    isBetter(task, index, best, view),
-                    view.canStart(task, on: index, at: now) == nil
+                // Few get as far as to be copied.
+                guard let urgency = view.queue.firstUrgency(type, on: host),
+                    isBetter(urgency, index, bestUrgency, best?.worker, type, view),
+                    let task = view.first(type, on: host), view.canStart(task, on: index, at: now) == nil
                 else { continue }
                 best = (task, index)
+                bestUrgency = urgency
             }
             if let best { decisions.append(.assign(best.task.id, worker: best.worker, because: reason)) }
         }
         return decisions
     }
 
+    /// Urgencies are equal only for one and the same task.
     private func isBetter(
-        _ task: WaitingTask, _ worker: Int, _ known: (task: WaitingTask, worker: Int)?, _ view: ClusterView
+        _ urgency: Urgency, _ worker: Int, _ knownUrgency: Urgency?, _ knownWorker: Int?, _ type: TaskType,
+        _ view: ClusterView
     ) -> Bool {
-        guard let known else { return true }
-        if task.id != known.task.id { return task.urgency < known.task.urgency }
-        let type = task.id.type
-        return view.workers[worker].freeCount(type) > view.workers[known.worker].freeCount(type)
+        guard let knownUrgency, let knownWorker else { return true }
+        if urgency != knownUrgency { return urgency < knownUrgency }
+        return view.workers[worker].freeCount(type) > view.workers[knownWorker].freeCount(type)
     }
 }
 

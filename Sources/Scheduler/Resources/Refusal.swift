@@ -44,6 +44,8 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         case sealingCount
         /// The room of the file system, which several stores share.
         case fileSystemFull
+        /// A proof of spacetime waits for what the host has.
+        case poStFirst
         /// The policy holds it back, for the reason in ``Refusal/limit``.
         case held
         /// Nothing stands against it: others go first.
@@ -94,6 +96,7 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         case .storeFull: "needs \(bytes(needed)) and the store \(limit) has \(bytes(free)) left"
         case .sealingCount: "the store \(limit) has the \(Int(needed)) sectors in sealing that it may have"
         case .fileSystemFull: "needs \(bytes(needed)) and the file system \(limit) has \(bytes(free)) left"
+        case .poStFirst: "a proof of spacetime goes first, and waits for what \(limit) has not left"
         case .held: limit
         case .notChosen: "another task goes first"
         }

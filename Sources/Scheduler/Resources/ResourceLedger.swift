@@ -170,6 +170,8 @@ package struct ResourceLedger: Sendable {
             maxMemory: Swift.max(need.minMemory, need.maxMemory), baseMemory: need.baseMemory,
             gpuShares: shares,
             groupIndex: group, takesAllCores: takesAll, isForced: refusal != nil)
+        // The only reference: what follows changes its arrays where they are.
+        accounts[host] = nil
         account.minMemoryUsed += lease.minMemory
         account.maxMemoryUsed += lease.maxMemory
         account.coreCountUsed += grant.coreCount
@@ -192,6 +194,7 @@ package struct ResourceLedger: Sendable {
     package mutating func release(_ id: UInt64) -> Bool {
         guard let lease = leases.removeValue(forKey: id) else { return false }
         guard var account = account(lease.host), account.kindCounts[lease.stage] > 0 else { return true }
+        accounts[lease.host] = nil
         account.minMemoryUsed -= lease.minMemory
         account.maxMemoryUsed -= lease.maxMemory
         account.coreCountUsed -= lease.grant.coreCount

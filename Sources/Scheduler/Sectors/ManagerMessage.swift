@@ -58,13 +58,15 @@ package enum ManagerMessage: Message {
     /// go on as the new state's.
     case forceState(number: UInt64, name: String, adopts: Bool, replyTo: Ref<ManagerEvent>?)
     /// A sector that was sealed elsewhere, with the addresses of its files, goes on here.
-    case receive(SectorRecord, replyTo: Ref<ManagerEvent>?)
+    indirect case receive(SectorRecord, replyTo: Ref<ManagerEvent>?)
     /// What happened to a sector, the latest last.
     case log(number: UInt64, limit: Int, replyTo: Ref<ManagerEvent>)
     /// A keeper's word: the sector does not take that piece after all.
     case pieceBack(PieceDeal, String)
     /// A keeper's word: its deals must be found anew. Answered by `operate` with `dealsResolved`.
     case dealsUnresolved(SectorKey, String)
+    /// The prover's word: how the sectors of a deadline are, faulty or not.
+    case faults(SectorFaults)
     /// The chain's word.
     case chain(ChainEvent)
     /// The storage index's word.

@@ -55,11 +55,16 @@ package struct PartitionChallenge: Sendable, Hashable, Codable {
     package var randomness: [UInt8]
     /// Numbers of the sectors to prove, in order.
     package var sectors: [UInt64]
+    /// Only read what a proof would read, and say which sectors cannot be read: no proof is wanted.
+    package var isCheck: Bool
 
-    package init(deadline: Int, partition: Int, randomness: [UInt8], sectors: [UInt64]) {
+    package init(
+        deadline: Int, partition: Int, randomness: [UInt8], sectors: [UInt64], isCheck: Bool = false
+    ) {
         self.deadline = deadline
         self.partition = partition
         self.randomness = randomness
         self.sectors = sectors
+        self.isCheck = isCheck
     }
 }

@@ -62,6 +62,9 @@ package actor SectorActor: Component {
     private let manager: Ref<ManagerMessage>
     private var askTimer: TimerID?
     private var clock: EpochClock?
+    private var chainReplies: Ref<ChainEvent>?
+    private var storageReplies: Ref<StorageEvent>?
+    private var taskReplies: Ref<TaskEvent>?
 
     package init(
         home: Home, record: SectorRecord, services: SectorServices, manager: Ref<ManagerMessage>
@@ -131,7 +134,7 @@ package actor SectorActor: Component {
         case .refused(_, let refusal), .rejected(_, let refusal):
             context.log.warning("the chain refused \(machine.record.key): \(refusal)")
             try apply(.refused(refusal), context)
-        case .landed, .baseFee, .sector, .sectors: break
+        case .landed, .baseFee, .sector, .sectors, .proving, .deadline: break
         }
     }
 
@@ -249,8 +252,8 @@ package actor SectorActor: Component {
         // By way of the scheduler, so that a new request for room never overtakes it.
         case .releaseStore: services.scheduler.tell(.withdraw(key))
         case .submit(let request):
-            let owner = context.adapter("task", from: TaskEvent.self) { .task($0) }
-            services.scheduler.tell(.submit(dated(request, record), host: record.workHost, replyTo: owner))
+            services.scheduler.tell(
+                .submit(dated(request, record), host: record.workHost, replyTo: taskAdapter(context)))
         case .supply(let request): services.scheduler.tell(.supply(dated(request, record)))
         case .cancel(let id): services.scheduler.tell(.cancel(id))
         case .retry(let pause): context.schedule(after: pause, .retryDue)
@@ -354,11 +357,26 @@ package actor SectorActor: Component {
         askTimer = context.schedule(after: time, .askAgain)
     }
 
+    // MARK: Where answers come
+
     private func chainAdapter(_ context: Context<SectorMessage>) -> Ref<ChainEvent> {
-        context.adapter("chain", from: ChainEvent.self) { .chain($0) }
+        if let chainReplies { return chainReplies }
+        let replies = context.adapter("chain", from: ChainEvent.self) { .chain($0) }
+        chainReplies = replies
+        return replies
     }
 
     private func storageAdapter(_ context: Context<SectorMessage>) -> Ref<StorageEvent> {
-        context.adapter("storage", from: StorageEvent.self) { .storage($0) }
+        if let storageReplies { return storageReplies }
+        let replies = context.adapter("storage", from: StorageEvent.self) { .storage($0) }
+        storageReplies = replies
+        return replies
+    }
+
+    private func taskAdapter(_ context: Context<SectorMessage>) -> Ref<TaskEvent> {
+        if let taskReplies { return taskReplies }
+        let replies = context.adapter("task", from: TaskEvent.self) { .task($0) }
+        taskReplies = replies
+        return replies
     }
 }

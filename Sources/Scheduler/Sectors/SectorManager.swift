@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-private import Chain
+internal import Chain
 package import Kernel
 private import Logging
 internal import OrderedCollections
@@ -71,6 +71,8 @@ package actor SectorManager: Component {
     private(set) var dealNumbers: Set<UInt64> = []
     /// Sectors that were told something and have not said how they are since.
     var busy: Set<UInt64> = []
+    /// Sectors in one of the states of faults.
+    private(set) var faultNumbers = SectorNumbers()
     var packTimer: PackTimer?
     var clock: EpochClock?
 
@@ -135,6 +137,7 @@ package actor SectorManager: Component {
                 epoch: epoch, at: context.now, duration: services.limits.network.epochDuration)
             try pack(context)
         case .chain: break
+        case .faults(let faults): try take(faults, context)
         case .storage(.stores(let stores)): try pledgeIntoRoom(stores, context)
         case .storage: break
         case .packDue:
@@ -289,6 +292,11 @@ package actor SectorManager: Component {
         countByState[summary.state.position] += 1
         sectors[number] = summary
         if old != summary.state { observer?.sectorChanged(summary, from: old, at: context.now) }
+        if summary.state == .faulty || summary.state == .faultReported {
+            faultNumbers.insert(number)
+        } else if old == .faulty || old == .faultReported {
+            faultNumbers.remove(number)
+        }
         if packing != nil {
             let isOpen = summary.state == .waitDeals || summary.state == .snapDealsWaitDeals
             let bucket = summary.state.bucket

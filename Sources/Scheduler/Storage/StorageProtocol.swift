@@ -73,16 +73,16 @@ package struct StoreState: Sendable, Hashable, Codable {
     /// - Parameters:
     ///   - reserved: bytes that are taken here, those not in the state yet included; `count` likewise.
     ///   - shared: bytes that all stores of the file system have taken; 0 where it is its own.
+    @inline(__always)
     func refusal(_ bytes: UInt64, reserved: UInt64, count: Int, shared: UInt64) -> Refusal? {
-        let name = info.name
-        guard isOnline else { return Refusal(.storeMissing, name) }
-        guard info.canSeal, !info.isReadOnly else { return Refusal(.storeClosed, name) }
+        guard isOnline else { return Refusal(.storeMissing, info.name) }
+        guard info.canSeal, !info.isReadOnly else { return Refusal(.storeClosed, info.name) }
         if info.sealingCountMax > 0, count >= info.sealingCountMax {
-            return Refusal(.sealingCount, name, needed: Double(info.sealingCountMax))
+            return Refusal(.sealingCount, info.name, needed: Double(info.sealingCountMax))
         }
         let free = info.capacityBytes - min(reserved, info.capacityBytes)
         guard bytes <= free else {
-            return Refusal(.storeFull, name, needed: Double(bytes), free: Double(free))
+            return Refusal(.storeFull, info.name, needed: Double(bytes), free: Double(free))
         }
         if let fileSystem = info.fileSystem {
             let left = fileSystem.capacityBytes - min(shared, fileSystem.capacityBytes)

@@ -56,6 +56,9 @@ package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Compar
         }
     }
 
+    /// Hashes the position; the default would hash the name, at every look-up of a task.
+    package func hash(into hasher: inout Hasher) { hasher.combine(stage) }
+
     /// The number of kinds; sizes tables indexed by ``stage``.
     package static let count = 13
 
@@ -65,7 +68,13 @@ package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Compar
     ]
 
     /// Tells whether the task needs the sector's own files, so that it runs where they are.
-    package var needsFiles: Bool { self != .commit2 }
+    package var needsFiles: Bool {
+        switch self {
+        // A partition's sectors lie on many stores, which those who prove it can all read.
+        case .commit2, .windowPoSt: false
+        default: true
+        }
+    }
 
     package static func < (lhs: TaskType, rhs: TaskType) -> Bool { lhs.stage < rhs.stage }
 }
@@ -138,6 +147,13 @@ package enum TaskWork: Sendable, Hashable, Codable {
         case .download: .download
         case .windowPoSt: .windowPoSt
         }
+    }
+}
+
+extension TaskWork {
+    /// It reads a partition's sectors to find those that cannot be read; no proof depends on it.
+    package var isCheck: Bool {
+        if case .windowPoSt(let challenge) = self { challenge.isCheck } else { false }
     }
 }
 

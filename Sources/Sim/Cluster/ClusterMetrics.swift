@@ -24,7 +24,7 @@ struct StageTally: Sendable {
 /// The statistics of a simulated cluster, as its miner sees it. Nothing in here grows with the
 /// sectors that are done.
 // Safety: touched only by the components of one simulated world, which runs on one thread.
-final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
+final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @unchecked Sendable {
     private struct Sector {
         let since: Instant
         var state: SectorState
@@ -39,6 +39,8 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
     private(set) var provingCount = 0
     private(set) var failedCount = 0
     private(set) var latestFailure: String?
+    /// How deadlines ended so far, in partitions.
+    private(set) var windowPoSt = SimulationReport.WindowPoSt()
     /// What became of sectors whose process was lost.
     var losses = LossTally()
     /// Of the sectors that were proven after the warm-up.
@@ -120,8 +122,8 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
     func taskAssigned(_ id: TaskID, worker: String, at now: Instant) {
         absorb(now, id.sector.number, 0x100 | UInt64(id.type.stage) << 16 ^ stableHash(worker) << 24)
         guard running.insert(id).inserted else { return }
-        recorder?.assigned(id, worker: worker, at: now)
-        losses.assigned(id, worker: worker, at: now)
+        pictures(id)?.assigned(id, worker: worker, at: now)
+        if !id.type.isPoSt { losses.assigned(id, worker: worker, at: now) }
         if waiting.remove(id) != nil { stages[id.type.stage].queue.change(by: -1, at: now) }
         stages[id.type.stage].started += 1
         stages[id.type.stage].busy.change(by: 1, at: now)
@@ -129,7 +131,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
 
     func taskQueued(_ id: TaskID, at now: Instant) {
         guard waiting.insert(id).inserted else { return }
-        recorder?.queued(id, at: now)
+        pictures(id)?.queued(id, at: now)
         stages[id.type.stage].queue.change(by: 1, at: now)
     }
 
@@ -138,12 +140,12 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         absorb(now, id.sector.number, 0x200 | UInt64(stage) << 16 | UInt64(id.attempt) << 24)
         if waiting.remove(id) != nil {
             stages[stage].queue.change(by: -1, at: now)
-            recorder?.dropped(id, at: now)
+            pictures(id)?.dropped(id, at: now)
         }
         guard running.remove(id) != nil else { return }
-        recorder?.ended(id, result, at: now)
+        pictures(id)?.ended(id, result, at: now)
         stages[stage].busy.change(by: -1, at: now)
-        losses.ended(id, isDone: result?.isDone ?? false)
+        if !id.type.isPoSt { losses.ended(id, isDone: result?.isDone ?? false) }
         switch result {
         case .done:
             stages[stage].finished += 1
@@ -154,6 +156,18 @@ final class ClusterMetrics: SectorObserver, TaskObserver, @unchecked Sendable {
         case nil: stages[stage].abandoned += 1
         }
     }
+
+    // MARK: Deadlines
+
+    func deadlineClosed(_ report: DeadlineReport, at now: Instant) {
+        windowPoSt.due += report.dueCount
+        windowPoSt.submitted += report.provenCount
+        windowPoSt.missed += report.missed.count
+        if let explanation = report.explanation { windowPoSt.latestMiss = explanation }
+    }
+
+    /// Pictures show sealing alone.
+    private func pictures(_ id: TaskID) -> RunRecorder? { id.type.isPoSt ? nil : recorder }
 
     private func absorb(_ now: Instant, _ number: UInt64, _ what: UInt64) {
         digest.low = mixed(digest.low ^ UInt64(bitPattern: now.nanoseconds))

@@ -76,7 +76,18 @@ package struct ClusterPlan: Sendable {
         for group in scenario.hosts {
             for index in 0..<group.count { try add(group, index, scenario) }
         }
+        if !processes.contains(where: { $0.runs(.windowPoSt) }) { processes.append(Self.assumedProver) }
     }
+
+    /// Proves deadlines where no worker of the scenario does: as if that were done elsewhere, in the usual
+    /// time and without waiting, so that a scenario about sealing alone misses nothing.
+    private static let assumedProver = Process(
+        name: "assumed/post", node: "assumed:post", group: "assumed", hostIndex: 0, workers: "post",
+        instance: 0, host: "assumed/post",
+        slots: [.init(.windowPoSt, WorkerInfo.SlotCount.asResourcesAllow)], canFetch: false)
+
+    /// Tells whether the scenario says who proves deadlines.
+    package var provesDeadlines: Bool { processes.last?.name != Self.assumedProver.name }
 
     /// How many tasks of a kind can run at once.
     package func slotCount(_ type: TaskType) -> Int {
@@ -122,7 +133,7 @@ package struct ClusterPlan: Sendable {
                     nicBytesPerSecond: group.nic.bytesPerSecond))
         }
         for workers in group.workers {
-            let slots = TaskType.sealing.compactMap { type -> WorkerInfo.SlotCount? in
+            let slots = (TaskType.sealing + [.windowPoSt]).compactMap { type -> WorkerInfo.SlotCount? in
                 let count = workers.slots(of: type.kind)
                 return count > 0 && (!type.needsFiles || holdsSectors) ? .init(type, count) : nil
             }

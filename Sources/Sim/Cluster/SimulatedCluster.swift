@@ -2,6 +2,7 @@
 private import Chain
 package import Kernel
 package import Scheduler
+private import Sealing
 
 /// A scenario's cluster in a simulated world: the shipped components, furnished with models.
 ///
@@ -154,11 +155,20 @@ package final class SimulatedCluster {
         // The chain is older than the run, so that tickets have their full lookback from the start.
         let age = parameters.epochDuration.inSeconds * Double(parameters.sealLookback + 1)
         let genesis = Instant(seconds: -age)
+        let atStart = UInt64(scenario.workload.provingAtStart)
+        let size = SectorSize(rawValue: UInt64(scenario.sectorSize.bytes)) ?? .gib32
+        // Above all numbers that the run gives.
+        let first: UInt64 = 1 << 40
+        let adopted =
+            atStart > 0
+            ? ChainNode.AdoptedSectors(
+                miner: plan.miner, size: size, numbers: first..<first + atStart,
+                epoch: parameters.sealLookback + 1) : nil
         try world.addNode(Self.chainNode) { node in
             try node.spawn(MinerAssembly.chainName, options: .init(mailboxCountMax: 1_000_000)) { home in
                 try ChainNode(
                     home: home, parameters: parameters, beacon: beacon, verifier: ModelProofVerifier(),
-                    store: store, genesis: genesis)
+                    store: store, genesis: genesis, adopted: adopted)
             }
         }
     }
@@ -188,7 +198,10 @@ package final class SimulatedCluster {
                     at: Address(node: Self.chainNode, name: MinerAssembly.chainName), as: ChainMessage.self),
                 store: store, limits: .init(network: plan.network), sealingBytes: sealingBytes,
                 lifetimeEpochs: 540 * 2880,
-                askAgainAfter: epoch * 40, observer: metrics)
+                askAgainAfter: epoch * 40, observer: metrics,
+                // Modelled sectors always read: only those that missed a deadline are looked at again.
+                proving: PoStOptions(miner: plan.miner, proof: plan.proof, checksAll: false),
+                provingObserver: metrics)
             _ = try assembly.boot(on: node)
         }
     }

@@ -38,6 +38,7 @@ extension SimulatedCluster {
         report.stages = TaskType.sealing.map { stage($0, seconds, now) }
         report.limits = limits(report)
         report.bottleneck = bottleneck(report)
+        report.windowPoSt = metrics.windowPoSt
         report.cost = cost(report)
         return report
     }
@@ -89,11 +90,15 @@ extension SimulatedCluster {
     }
 
     private func omissions(_ seconds: Double?) -> [SimulationReport.Omission] {
-        var list: [SimulationReport.Omission] = [
-            .init(
-                what: "windowPoSt",
-                reason: "no component proves deadlines yet: due, submitted and missed are not known")
-        ]
+        var list: [SimulationReport.Omission] = []
+        if !plan.provesDeadlines {
+            let seconds = Int(TaskDraws.assumedProof(scenario).inSeconds)
+            list.append(
+                .init(
+                    what: "postWorkers",
+                    reason: "no worker of the scenario has slots for WindowPoSt: assumed is that each "
+                        + "partition takes \(seconds) s elsewhere and never waits"))
+        }
         if scenario.costs == nil {
             list.append(.init(what: "cost", reason: "the scenario has no costs section"))
         }

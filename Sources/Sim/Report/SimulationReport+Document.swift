@@ -27,7 +27,7 @@ extension SimulationReport {
             entry("limits", .list(limits.map(\.document))),
             entry("bottleneck", bottleneck?.document ?? .null),
             entry("traceHash", .text(traceHash)),
-            entry("windowPoSt", .null),
+            entry("windowPoSt", windowPoSt.document),
             entry("cost", cost?.document ?? .null),
             entry(
                 "notModelled",
@@ -89,6 +89,17 @@ extension SimulationReport.Bottleneck {
             entry("sectorsPerHour", .rounded(sectorsPerHour)),
             entry("tebibytesPerDay", .rounded(tebibytesPerDay)),
             entry("reached", .rounded(reached)),
+        ])
+    }
+}
+
+extension SimulationReport.WindowPoSt {
+    fileprivate var document: ScenarioDocument {
+        .object([
+            entry("due", .integer(due)),
+            entry("submitted", .integer(submitted)),
+            entry("missed", .integer(missed)),
+            entry("latestMiss", latestMiss.map { .text($0) } ?? .null),
         ])
     }
 }

@@ -42,6 +42,13 @@ extension SimulationReport {
                 "limit         \(limit.name): \(limit.formula) → \(figure(limit.sectorsPerHour)) sectors/h "
                     + "(\(figure(limit.tebibytesPerDay)) TiB/day)")
         }
+        lines.append(
+            "window PoSt   \(windowPoSt.due) partitions due, \(windowPoSt.submitted) proven in time, "
+                + "\(windowPoSt.missed) missed")
+        if let miss = windowPoSt.latestMiss {
+            // The steps follow in the JSON.
+            for line in miss.split(separator: "\n").prefix(2) { lines.append("              \(line)") }
+        }
         if let cost {
             lines.append(
                 "cost          \(figure(cost.hostsPerDay)) hosts + \(figure(cost.electricityPerDay)) "

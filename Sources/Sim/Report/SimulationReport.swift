@@ -56,6 +56,16 @@ package struct SimulationReport: Sendable, Hashable {
         package var sealingPerTebibyte: Double?
     }
 
+    /// How the deadlines ended that closed within the run, in partitions.
+    package struct WindowPoSt: Sendable, Hashable {
+        package var due = 0
+        /// Proven in time.
+        package var submitted = 0
+        package var missed = 0
+        /// Why the latest deadline with a missed partition was missed.
+        package var latestMiss: String?
+    }
+
     /// Something that the simulation leaves out, and what that means for the figures.
     package struct Omission: Sendable, Hashable {
         package var what: String
@@ -99,6 +109,7 @@ package struct SimulationReport: Sendable, Hashable {
     /// What bounds the throughput, the lowest first.
     package var limits: [Limit]
     package var bottleneck: Bottleneck?
+    package var windowPoSt = WindowPoSt()
     package var cost: Cost?
     package var notModelled: [Omission]
     /// 32 hexadecimal digits; equal for equal scenarios, policies and seeds on every machine.

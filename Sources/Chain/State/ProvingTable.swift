@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A miner's deadlines and partitions: which sectors are to be proven when, and which are faulty.
+///
+/// It grows with partitions and with faults, hardly with sectors: numbers are kept as runs.
+struct ProvingTable: Sendable {
+    /// Sectors that became faulty together.
+    struct FaultGroup: Sendable {
+        /// At the end of this epoch they are given up.
+        var expiry: Int64
+        var numbers: SectorNumbers
+    }
+
+    /// Sectors that one proof is about.
+    struct Partition: Sendable {
+        var live = SectorNumbers()
+        /// Among the live ones.
+        var faulty = SectorNumbers()
+        /// Among the faulty ones: they count again with the next proof.
+        var recovering = SectorNumbers()
+        /// Given up because they were faulty for too long.
+        var expired = SectorNumbers()
+        var liveCount = 0
+        /// Terminated ones included: a gap is not filled.
+        var totalCount = 0
+        var faultGroups: [FaultGroup] = []
+        /// The opening of the deadline that it was proven in last, and the epoch at which that landed.
+        var provenOpen: Int64?
+        var provenEpoch: Int64?
+        /// The epoch of the latest declaration.
+        var declaredEpoch: Int64 = 0
+
+        /// What a proof must be about.
+        var toProve: SectorNumbers { live.subtracting(faulty.subtracting(recovering)) }
+
+        mutating func fault(_ numbers: SectorNumbers, expiry: Int64) {
+            recovering = recovering.subtracting(numbers)
+            let new = numbers.subtracting(faulty)
+            guard !new.isEmpty else { return }
+            faulty = faulty.union(new)
+            faultGroups.append(FaultGroup(expiry: expiry, numbers: new))
+        }
+
+        mutating func recover(_ numbers: SectorNumbers) {
+            faulty = faulty.subtracting(numbers)
+            recovering = recovering.subtracting(numbers)
+            dropFromGroups(numbers)
+        }
+
+        mutating func remove(_ numbers: SectorNumbers) {
+            live = live.subtracting(numbers)
+            liveCount = live.count
+            recover(numbers)
+        }
+
+        private mutating func dropFromGroups(_ numbers: SectorNumbers) {
+            for index in faultGroups.indices {
+                faultGroups[index].numbers = faultGroups[index].numbers.subtracting(numbers)
+            }
+            faultGroups.removeAll { $0.numbers.isEmpty }
+        }
+
+        /// Takes out what was faulty for too long.
+        mutating func expire(at last: Int64) -> SectorNumbers {
+            var gone = SectorNumbers()
+            for group in faultGroups where group.expiry <= last { gone = gone.union(group.numbers) }
+            guard !gone.isEmpty else { return gone }
+            remove(gone)
+            expired = expired.union(gone)
+            return gone
+        }
+    }
+
+    let period: ProvingPeriod
+    /// The most sectors of a partition.
+    let partitionSize: Int
+    var deadlines: [[Partition]]
+    private var liveCounts: [Int]
+    private var totalCounts: [Int]
+    /// Deadlines that ended up to this epoch have been looked at.
+    private var closedThrough: Int64
+
+    init(period: ProvingPeriod, partitionSize: Int, from epoch: Int64) {
+        self.period = period
+        self.partitionSize = partitionSize
+        let count = period.parameters.deadlineCount
+        deadlines = Array(repeating: [], count: count)
+        liveCounts = Array(repeating: 0, count: count)
+        totalCounts = Array(repeating: 0, count: count)
+        closedThrough = epoch - 1
+    }
+
+    var liveCount: Int { liveCounts.reduce(0, +) }
+
+    // MARK: Assignment
+
+    /// The deadline that takes the next sector at an epoch: of those that may be changed, the one that keeps
+    /// partitions few and full, as the network's own rule has it; `nil` where all are full.
+    func deadline(forNewSectorAt epoch: Int64) -> Int? {
+        var best: Int?
+        for index in deadlines.indices where period.times(index, notElapsedAt: epoch).isMutable(at: epoch) {
+            if let found = best, !comes(index, before: found) { continue }
+            best = index
+        }
+        guard let best, partitionCount(totalCounts[best] + 1) <= period.parameters.partitionCountMax else {
+            return nil
+        }
+        return best
+    }
+
+    private func partitionCount(_ sectors: Int) -> Int { (sectors + partitionSize - 1) / partitionSize }
+
+    private func comes(_ left: Int, before right: Int) -> Bool {
+        let compact = (partitionCount(liveCounts[left] + 1), partitionCount(liveCounts[right] + 1))
+        if compact.0 != compact.1 { return compact.0 < compact.1 }
+        let total = (partitionCount(totalCounts[left] + 1), partitionCount(totalCounts[right] + 1))
+        if total.0 != total.1 { return total.0 < total.1 }
+        let isOpen = (totalCounts[left] % partitionSize != 0, totalCounts[right] % partitionSize != 0)
+        if isOpen.0 != isOpen.1 { return isOpen.0 }
+        if isOpen.0, totalCounts[left] != totalCounts[right] { return totalCounts[left] > totalCounts[right] }
+        if liveCounts[left] != liveCounts[right] { return liveCounts[left] < liveCounts[right] }
+        return left < right
+    }
+
+    /// Puts a sector into the last partition of a deadline, or begins a new one.
+    mutating func add(_ number: UInt64, to deadline: Int) -> Int { add(number..<number + 1, to: deadline) }
+
+    /// How many sectors a deadline takes before it begins a new partition; by the rule above it is given all
+    /// of them before another deadline is.
+    func room(in deadline: Int) -> Int { partitionSize - totalCounts[deadline] % partitionSize }
+
+    /// The same for as many as there is room for.
+    mutating func add(_ numbers: Range<UInt64>, to deadline: Int) -> Int {
+        if deadlines[deadline].last.map({ $0.totalCount >= partitionSize }) ?? true {
+            deadlines[deadline].append(Partition())
+        }
+        let partition = deadlines[deadline].count - 1
+        let live = deadlines[deadline][partition].live
+        deadlines[deadline][partition].live = live.union(SectorNumbers(numbers))
+        deadlines[deadline][partition].liveCount += numbers.count
+        deadlines[deadline][partition].totalCount += numbers.count
+        liveCounts[deadline] += numbers.count
+        totalCounts[deadline] += numbers.count
+        return partition
+    }
+
+    mutating func remove(_ number: UInt64, deadline: Int, partition: Int) {
+        guard deadlines[deadline][partition].live.contains(number) else { return }
+        deadlines[deadline][partition].remove([number])
+        liveCounts[deadline] -= 1
+    }
+
+    // MARK: Ends of deadlines
+
+    /// The next epoch at whose end a deadline is looked at; `nil` where there is nothing to prove.
+    var nextEnd: Int64? { liveCount > 0 ? period.current(at: closedThrough + 1).last : nil }
+
+    /// Looks at every deadline that ends up to `head`: what was not proven becomes faulty, what was faulty
+    /// for too long is given up, which the answer lists with the epoch.
+    mutating func advance(to head: Int64) -> [(epoch: Int64, numbers: SectorNumbers)] {
+        var gone: [(epoch: Int64, numbers: SectorNumbers)] = []
+        // Without proofs all is faulty after a period and given up after the longest time, so this ends soon
+        // however far the head is.
+        while liveCount > 0 {
+            let times = period.current(at: closedThrough + 1)
+            guard times.last <= head else { return gone }
+            let expired = close(times)
+            if !expired.isEmpty { gone.append((times.last, expired)) }
+            closedThrough = times.last
+        }
+        closedThrough = max(closedThrough, head)
+        return gone
+    }
+
+    private mutating func close(_ times: DeadlineTimes) -> SectorNumbers {
+        var gone = SectorNumbers()
+        for index in deadlines[times.index].indices {
+            if deadlines[times.index][index].provenOpen != times.open {
+                let live = deadlines[times.index][index].live
+                deadlines[times.index][index].fault(live, expiry: faultExpiry(times))
+            }
+            gone = gone.union(deadlines[times.index][index].expire(at: times.last))
+        }
+        liveCounts[times.index] -= gone.count
+        return gone
+    }
+
+    func faultExpiry(_ times: DeadlineTimes) -> Int64 {
+        times.last + period.parameters.faultPeriodsMax * period.parameters.periodEpochs
+    }
+
+    /// What is wrong with the table; empty where all is well.
+    func checkInvariants() -> [String] {
+        var wrong: [String] = []
+        for (index, partitions) in deadlines.enumerated() {
+            for (number, partition) in partitions.enumerated() {
+                let groups = partition.faultGroups.reduce(0) { $0 + $1.numbers.count }
+                let isSane =
+                    partition.faulty.isSubset(of: partition.live)
+                    && partition.recovering.isSubset(of: partition.faulty)
+                    && partition.live.count == partition.liveCount && groups == partition.faulty.count
+                    && partition.totalCount <= partitionSize
+                if !isSane { wrong.append("deadline \(index), partition \(number): its sets disagree") }
+            }
+            let (live, total) = partitions.reduce((0, 0)) { ($0.0 + $1.liveCount, $0.1 + $1.totalCount) }
+            if live != liveCounts[index] || total != totalCounts[index] {
+                wrong.append("deadline \(index) has \(live) of \(total) sectors and counts otherwise")
+            }
+        }
+        return wrong
+    }
+}
