@@ -108,7 +108,8 @@ private struct Run: Sendable {
         self.settings = settings
         timings = LayerTimings(compressionsPerNode: 20 * settings.interleaveCount)
         self.observer = observer
-        parameters = RegisteredSealProof.isRegistered(settings.size)
+        parameters =
+            RegisteredSealProof.isRegistered(settings.size)
             ? try RegisteredSealProof.forSize(settings.size).parameters
             : SealParameters(
                 sectorSize: settings.size, porepID: .zero, apiVersion: .v1_1, family: .v1_1)
