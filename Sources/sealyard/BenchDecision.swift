@@ -9,14 +9,14 @@ struct BenchDecisionCommand: AsyncParsableCommand {
         abstract: "Measure one scheduling decision on a large cluster with a long queue.",
         discussion: """
             A cluster is filled, then slots become free one by one and the policy says who takes each. \
-            All policies see the same cluster and the same tasks, in one process. A policy whose decisions take \
-            long makes fewer of them: no further one begins after --seconds.
+            All policies see the same cluster and the same tasks, in one process. A policy whose \
+            decisions take long makes fewer of them: no further one begins after --seconds.
             """)
 
     @Option(help: "Workers, four on a host.") var workers = 1_000
     @Option(help: "Tasks that wait.") var tasks = 100_000
     @Option(help: "Decisions that are timed, at most.") var decisions = 200
-    @Option(help: "Seconds after which no further decision of a policy is timed.") var seconds = 20.0
+    @Option(help: "Seconds after which no further decision of a policy is timed.") var seconds = 10.0
     @Option(help: "Seed of the tasks.") var seed: UInt64 = 1
     @Option(parsing: .upToNextOption, help: "Policies; ours and the one of Lotus unless given.")
     var policies = [SealyardPolicy.name, "lotus-utilization"]

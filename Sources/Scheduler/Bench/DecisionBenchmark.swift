@@ -42,7 +42,7 @@ package struct DecisionBenchmark: Sendable {
 
     package init(
         workerCount: Int = 1_000, taskCount: Int = 100_000, decisionCount: Int = 200, seed: UInt64 = 1,
-        secondsMax: Double = 20
+        secondsMax: Double = 10
     ) {
         precondition(workerCount > 0 && taskCount > 0 && decisionCount > 0, "a benchmark decides something")
         self.workerCount = workerCount

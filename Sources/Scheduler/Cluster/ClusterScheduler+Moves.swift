@@ -133,12 +133,11 @@ extension ClusterScheduler {
 
     /// A sector's files are at a worker's store: they were moved there, or a task found them there.
     func noteFiles(of sector: SectorKey, at name: String) {
-        guard let info = workers[name]?.info, let place = rooms.place(of: sector), place.host != info.host
-        else {
-            return
-        }
-        rooms.setPlace(of: sector, store: info.store, host: info.host)
-        storage.tell(.declare(sector, store: info.store))
+        guard let worker = workers[name], let place = rooms.place(of: sector),
+            place.host != worker.info.host
+        else { return }
+        rooms.setPlace(of: sector, store: worker.info.store, host: worker.info.host)
+        storage.tell(.declare(sector, store: worker.info.store))
     }
 
     /// A call is over: its move is over too, for good or for nothing.

@@ -63,7 +63,7 @@ extension ClusterScheduler {
                 bytes: task.moveBytes)
         }
         let assignment = Assignment(task.request, devices: devices, fetch: fetch)
-        workers[name]?.calls[call] = RunningCall(
+        worker.calls[call] = RunningCall(
             assignment: assignment, devices: devices, since: now, move: move, task: move == nil ? nil : task)
         callOf[id] = (call, name)
         view.occupy(index, id)

@@ -312,7 +312,7 @@ package actor ClusterScheduler: Component {
 
     func endCall(_ call: CallID, of name: String, _ result: TaskResult?, _ now: Instant) {
         guard let worker = workers[name], let running = worker.calls[call] else { return }
-        workers[name]?.calls.removeValue(forKey: call)
+        worker.calls.removeValue(forKey: call)
         untaken[call] = nil
         endMove(of: running, sector: call.task.sector, at: name, isDone: result?.isDone ?? false)
         view.vacate(worker.index, call.task)

@@ -208,16 +208,20 @@ package actor SectorActor: Component {
         let before = machine.record
         var actions = machine.handle(event)
         if case .addPiece = event, machine.record.openedAt == nil { machine.opened(at: context.now) }
-        let record = machine.record
-        if record != before { try save(record, before, event, context) }
-        if record.state != before.state || event == .resume {
-            manager.tell(.sectorChanged(SectorSummary(record)))
-            if let error = record.lastError {
-                context.log.notice("\(record.key) is in \(record.state.rawValue): \(error)")
+        if machine.record != before { try save(machine.record, before, event, context) }
+        if machine.record.state != before.state || event == .resume {
+            manager.tell(.sectorChanged(SectorSummary(machine.record)))
+            if let error = machine.record.lastError {
+                context.log.notice("\(before.key) is in \(machine.record.state.rawValue): \(error)")
             }
         }
-        if record.state.isResting { actions.removeAll { if case .retry = $0 { true } else { false } } }
-        for action in actions { try perform(action, record, context) }
+        if machine.record.state.isResting {
+            actions.removeAll { if case .retry = $0 { true } else { false } }
+        }
+        if !actions.isEmpty {
+            let record = machine.record
+            for action in actions { try perform(action, record, context) }
+        }
         if machine.record.state.isResting, before.state.isSealing || event != .resume { context.stop() }
     }
 

@@ -2,7 +2,6 @@
 internal import Chain
 package import Kernel
 private import Logging
-internal import OrderedCollections
 private import Sealing
 
 /// Begins sectors, numbers them, and knows where each stands.
@@ -56,7 +55,8 @@ package actor SectorManager: Component {
     let options: Options
     let services: SectorServices
     private let observer: (any SectorObserver)?
-    var sectors: OrderedDictionary<UInt64, SectorSummary> = [:]
+    /// In no order: a sector that leaves must not move all others.
+    var sectors: [UInt64: SectorSummary] = [:]
     private var countByState = Array(repeating: 0, count: SectorState.allCases.count)
     private var nextNumber: UInt64 = 1
     private var pledgedByRule = 0
