@@ -59,6 +59,16 @@ struct TournamentTests {
         #expect((other.mean - (means[0] - means[1])).magnitude < 1e-9)
     }
 
+    @Test("where full disks have no room for a move, Lotus's task fails and is bound anew")
+    func lotusWithoutRoom() throws {
+        var scenario = try Clusters.shipped("tournament/handbook")
+        scenario.report.until = .seconds(2 * 86_400)
+        let result = try Tournament([scenario], .init(policies: ["lotus-utilization"], seeds: [1])).run()
+        // Disks are full after half a day; what is labelled there must go on to pre-commit 2.
+        let perDay = try #require(result.measures.first?.values[.sectorsPerDay])
+        #expect(perDay > 100)
+    }
+
     @Test("confidence intervals are Student's")
     func intervals() throws {
         let estimate = try #require(TournamentEstimate([1, 2, 3, 4]))

@@ -114,6 +114,7 @@ extension ClusterScheduler {
         let sector = call.task.sector
         if let prefetch = moves.prefetches[call.task], prefetch.call == call {
             moves.prefetches.removeValue(forKey: call.task)
+            view.movesAhead.remove(call.task)
             moves.tasks[sector] = nil
             view.noteTransfer(from: prefetch.move.from, to: prefetch.move.to, by: -1)
             noteFiles(of: sector, at: name)
@@ -168,6 +169,7 @@ extension ClusterScheduler {
         let move = Move(from: from, to: target.hostIndex, store: target.info.store)
         moves.prefetches[id] = Prefetch(
             call: CallID(task: id, number: callCount), worker: target.info.name, fetch: fetch, move: move)
+        view.movesAhead.insert(id)
         begin(move, task, replies)
         note(.prefetched, id.sector, id, target.info.name, PlacementReason("prefetch"), nil, now)
         return true
@@ -183,6 +185,7 @@ extension ClusterScheduler {
     /// What was begun ahead is not wanted any more.
     func revokePrefetch(of id: TaskID) {
         guard !moves.prefetches.isEmpty, let known = moves.prefetches.removeValue(forKey: id) else { return }
+        view.movesAhead.remove(id)
         moves.tasks[id.sector] = nil
         view.noteTransfer(from: known.move.from, to: known.move.to, by: -1)
         if known.move.stage == .reserving { endReserving(known.move, view.task(id)) }

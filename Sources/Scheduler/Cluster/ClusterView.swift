@@ -124,6 +124,8 @@ package final class ClusterView: @unchecked Sendable {
     var openIndices: [[Int]] = Array(repeating: [], count: TaskType.count)
     /// Sectors that may not be moved before then: the storage index does not know them yet, or had no room.
     var heldMoves: [SectorKey: Instant] = [:]
+    /// Tasks whose files are being moved ahead of them.
+    package internal(set) var movesAhead: Set<TaskID> = []
     var pacings: [Pacing?] = Array(repeating: nil, count: TaskType.count)
     /// By the index of the host and by ``TaskType/stage``, the latest starts of a paced kind.
     var starts: [[[Instant]]] = []

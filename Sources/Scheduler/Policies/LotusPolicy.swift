@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Kernel
+private import OrderedCollections
 
 /// Which assigner a ``LotusPolicy`` has.
 package protocol LotusRule: Sendable {
@@ -10,8 +11,9 @@ package protocol LotusRule: Sendable {
 /// The scheduler of Lotus before the same cluster as every other policy.
 ///
 /// What is Lotus's own is in ``LotusScheduler``: early binding, two windows a worker, selectors that do not
-/// care where files are, no stealing. What is not modelled: that space is reserved only when a task is
-/// prepared (here a sector's room is always taken at admission, and a move's before it starts), and that the
+/// care where files are, no stealing. Where a move finds no room the task fails, and comes again after a
+/// minute to be bound anew. What is not modelled: that a sector's own space is reserved only when its tasks
+/// are prepared (here its room is always taken at admission), and that the
 /// host of a started task is not checked against what other workers of the host run (here the host's own
 /// account refuses, and the task goes on waiting as prepared). A slot count of a worker takes the place of
 /// `MAX_CONCURRENT`.
@@ -67,6 +69,8 @@ package enum LotusRules {
 struct LotusBook: Sendable {
     /// Lotus schedules nothing in the first seconds of its life.
     static let initialWait = Duration.seconds(3)
+    /// A sector whose task failed comes again after a minute, as in Lotus's `failedCooldown`.
+    static let retryWait = Duration.seconds(60)
 
     private var scheduler: LotusScheduler
     private var beganAt: Instant?
@@ -74,14 +78,17 @@ struct LotusBook: Sendable {
     private var names: [String?] = []
     /// What was said of each bound task.
     private var told: [TaskID: LotusScheduler.Phase] = [:]
+    /// Tasks that failed for want of room, and when their sectors come again, earliest first.
+    private var retries: OrderedDictionary<TaskID, Instant> = [:]
 
     init(assigner: LotusAssigner, seed: UInt64) {
         scheduler = LotusScheduler(assigner: assigner, seed: seed)
     }
 
     func wakeUp(after now: Instant) -> Instant? {
-        guard let beganAt, now < beganAt + Self.initialWait else { return nil }
-        return beganAt + Self.initialWait
+        guard let beganAt else { return nil }
+        if now < beganAt + Self.initialWait { return beganAt + Self.initialWait }
+        return retries.values.first
     }
 
     mutating func decide(_ view: ClusterView, at now: Instant) -> [Decision] {
@@ -89,6 +96,7 @@ struct LotusBook: Sendable {
         beganAt = began
         guard now >= began + Self.initialWait else { return [] }
         registerWorkers(view)
+        while let first = retries.values.first, first <= now { retries.removeFirst() }
         followTasks(view)
         var decisions = view.bestAllocAdmissions("best-alloc")
         for action in scheduler.run(LotusView(view: view)) {
@@ -102,15 +110,36 @@ struct LotusBook: Sendable {
                 told[id] = nil
             }
         }
-        for index in view.workers.indices { fetchAndExplain(index, view, &decisions) }
+        for index in view.workers.indices { fetchAndExplain(index, view, now, &decisions) }
         return decisions
     }
 
+    /// Why a task cannot be prepared where it was bound: Lotus reserves the room then, and fails the task
+    /// where there is none.
+    private func fetchObstacle(_ id: TaskID, _ index: Int, _ view: ClusterView) -> String? {
+        guard !view.movesAhead.contains(id), let task = view.task(id),
+            let refusal = view.canFetch(task, to: index)
+        else { return nil }
+        guard [.noRoom, .storeFull, .sealingCount, .fileSystemFull].contains(refusal.code) else { return nil }
+        return "failed to be prepared on \(view.workers[index].info.name): \(refusal)"
+    }
+
     /// Brings the files of what is prepared, and says of what waits to which worker it is bound.
-    private mutating func fetchAndExplain(_ index: Int, _ view: ClusterView, _ decisions: inout [Decision]) {
+    private mutating func fetchAndExplain(
+        _ index: Int, _ view: ClusterView, _ now: Instant, _ decisions: inout [Decision]
+    ) {
         let name = view.workers[index].info.name
         for (id, phase) in scheduler.waiting(index) {
-            if phase == .preparing { decisions.append(.prefetch(id, worker: index)) }
+            if phase == .preparing {
+                if let reason = fetchObstacle(id, index, view) {
+                    scheduler.remove(id)
+                    told[id] = nil
+                    retries[id] = now + Self.retryWait
+                    decisions.append(.hold(id, reason: reason))
+                    continue
+                }
+                decisions.append(.prefetch(id, worker: index))
+            }
             guard told[id] != phase else { continue }
             told[id] = phase
             switch phase {
@@ -172,7 +201,7 @@ struct LotusBook: Sendable {
         }
         for id in scheduler.queuedTasks(where: { !view.contains($0) }) { scheduler.remove(id) }
         for type in TaskType.allCases {
-            for task in view.waiting(type) where !scheduler.knows(task.id) {
+            for task in view.waiting(type) where retries[task.id] == nil && !scheduler.knows(task.id) {
                 scheduler.submit(
                     LotusTask(
                         id: task.id, proof: task.request.proof, priority: task.request.priority,
