@@ -47,12 +47,9 @@ final class LayerWriter: @unchecked Sendable {
         }
     }
 
-    /// Gives the file its name after all that was written, and then calls `done` with its digest.
-    ///
-    /// - Throws: ``SealingError`` `.inputOutput`, and what `done` throws, from ``wait()``.
-    func finish(
-        _ done: @escaping @Sendable (_ digest: String) throws(SealingError) -> Void
-    ) throws(SealingError) {
+    /// Gives the file its name after all that was written, and then calls `done` with its digest; what either
+    /// throws comes from ``wait()``.
+    func finish(_ done: @escaping @Sendable (_ digest: String) throws(SealingError) -> Void) {
         pool.submit { [self] in
             guard gate.failure == nil, !isAbandoned.load(ordering: .relaxed) else {
                 gate.pass(nil)

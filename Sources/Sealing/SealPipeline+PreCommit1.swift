@@ -187,7 +187,7 @@ extension SealPipeline {
                     (range) throws(SealingError) in
                     try writer.write(range)
                 }
-                try writer.finish { (digest) throws(SealingError) in try keeper.add(digest) }
+                writer.finish { (digest) throws(SealingError) in try keeper.add(digest) }
             } catch {
                 /* The layer before is all but on the disk: it is kept. */
                 writer.abandon()

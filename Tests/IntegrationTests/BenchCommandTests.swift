@@ -82,6 +82,33 @@ struct BenchCommandTests {
         #expect(unknown.status == 2 && unknown.complaint.contains("avx1024"))
     }
 
+    @Test("sealing times the layers of the sector itself, where they are long enough, of any size")
+    func layers() throws {
+        func sealed(_ size: String) throws -> (own: [String: Any], notes: [String]) {
+            let outcome = try program.run(
+                "bench", "sealing", "--sector-size", size, "--skip-unseal", "--skip-post", "--json")
+            #expect(outcome.status == 0, "\(outcome.complaint)")
+            let document = try outcome.document()
+            return (
+                try #require(document["sealyard"] as? [String: Any]),
+                try #require(document["Notes"] as? [String])
+            )
+        }
+        let large = try sealed("8MiB")
+        let layers = try #require(large.own["preCommit1Layers"] as? [[String: Any]])
+        #expect(layers.map { $0["layer"] as? Int } == [1, 2])
+        // The clock is looked at before the first and before the last 2^13 nodes, of 20 compressions each.
+        #expect(layers.allSatisfy { $0["compressions"] as? Int == 20 * ((1 << 18) - (1 << 13)) })
+        #expect(try number(large.own, "preCommit1FractionOfBound") > 0)
+
+        let small = try sealed("4KiB")
+        #expect((small.own["preCommit1Layers"] as? [Any])?.isEmpty == true)
+        #expect(
+            try number(small.own, "preCommit1FractionOfBound") == number(small.own, "labelFractionOfBound"))
+        #expect(small.notes.contains { $0.contains("too short to be timed") })
+        #expect(small.notes.contains { $0.contains("No seal proof is registered for 4KiB") })
+    }
+
     @Test("transport prints rates and round trips of the size that was asked for")
     func transport() throws {
         let outcome = try program.run(
