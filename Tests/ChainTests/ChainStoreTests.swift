@@ -15,7 +15,7 @@ private final class MoodyStore: ChainStore {
 
     var count: Int { kept.count }
 
-    func load() throws -> [[UInt8]] { kept.load() }
+    func load() throws -> [[UInt8]] { try kept.load() }
 
     func append(_ entries: [[UInt8]]) throws {
         let fails = failures.withLock { left in
@@ -126,7 +126,7 @@ private final class MoodyStore: ChainStore {
         let (world, chain) = try start(store)
         let message = try preCommit(key, head: 0)
         let _: ChainEvent = try world.ask(chain) { .preCommit(message, replyTo: $0) }
-        let entries = store.load()
+        let entries = try store.load()
         func damaged(_ change: (inout [[UInt8]]) -> Void) -> MemoryChainStore {
             var copy = entries
             change(&copy)

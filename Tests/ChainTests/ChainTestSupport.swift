@@ -58,7 +58,7 @@ extension ChainState {
     /// The state that a store's entries lead to; its genesis is skipped.
     static func replayed(_ store: MemoryChainStore, _ parameters: NetworkParameters) throws -> ChainState {
         var state = try ChainState(parameters: parameters, beacon: beacon)
-        for bytes in store.load().dropFirst() { try state.apply(ChainEntry(stored: bytes)) }
+        for bytes in try store.load().dropFirst() { try state.apply(ChainEntry(stored: bytes)) }
         return state
     }
 }

@@ -116,7 +116,7 @@ struct LifecycleCluster {
     /// What the chain's store holds: entries of each sector, by kind, in order.
     func entries() throws -> [SectorKey: [String]] {
         var found: [SectorKey: [String]] = [:]
-        for bytes in chainStore.load() {
+        for bytes in try chainStore.load() {
             switch try ChainEntry(stored: bytes) {
             case .genesis: break
             case .preCommitted(let key, _): found[key, default: []].append("pre-commit")

@@ -142,7 +142,7 @@ struct PoStCluster {
         let network = NetworkParameters.devnet(epochDuration: .seconds(1))
         var state = try ChainState(
             parameters: network, beacon: DevnetBeacon(network: network.name, seed: 1))
-        for bytes in chainStore.load().dropFirst() { try state.apply(ChainEntry(stored: bytes)) }
+        for bytes in try chainStore.load().dropFirst() { try state.apply(ChainEntry(stored: bytes)) }
         state.advance(to: epoch)
         return state
     }

@@ -233,10 +233,8 @@ package actor ChainNode: Component {
 
     private func keep(_ entries: [ChainEntry]) throws(ChainError) {
         guard let store else { return }
-        var bytes: [[UInt8]] = []
-        for entry in entries { bytes.append(try entry.storedBytes()) }
         do {
-            try store.append(bytes)
+            try store.append(entries: entries)
         } catch {
             throw ChainError(.storeFailed, "the chain's store did not take an entry: \(error)")
         }

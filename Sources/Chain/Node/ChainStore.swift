@@ -14,18 +14,44 @@ package protocol ChainStore: AnyObject, Sendable {
     ///
     /// - Throws: whatever keeps them from being written; the node then answers nobody and is restarted.
     func append(_ entries: [[UInt8]]) throws
+
+    /// The same of entries whose bytes nobody has formed yet; a store that needs none until it is read may
+    /// leave that for later.
+    func append(entries: [ChainEntry]) throws
+}
+
+extension ChainStore {
+    package func append(entries: [ChainEntry]) throws { try append(entries.map { try $0.storedBytes() }) }
 }
 
 /// A store in memory, which survives its node but not the process: for simulated clusters and tests.
+///
+/// Bytes are formed when it is read: a simulated year appends millions of entries and reads few.
 package final class MemoryChainStore: ChainStore {
-    private let entries = Mutex<[[UInt8]]>([])
+    private enum Kept {
+        case bytes([UInt8])
+        case entry(ChainEntry)
+    }
+
+    private let kept = Mutex<[Kept]>([])
 
     package init() {}
 
     /// The number of entries.
-    package var count: Int { entries.withLock { $0.count } }
+    package var count: Int { kept.withLock { $0.count } }
 
-    package func load() -> [[UInt8]] { entries.withLock { $0 } }
+    package func load() throws -> [[UInt8]] {
+        try kept.withLock { kept in
+            try kept.map { item in
+                switch item {
+                case .bytes(let bytes): bytes
+                case .entry(let entry): try entry.storedBytes()
+                }
+            }
+        }
+    }
 
-    package func append(_ added: [[UInt8]]) { entries.withLock { $0 += added } }
+    package func append(_ entries: [[UInt8]]) { kept.withLock { $0 += entries.map(Kept.bytes) } }
+
+    package func append(entries: [ChainEntry]) { kept.withLock { $0 += entries.map(Kept.entry) } }
 }

@@ -102,6 +102,7 @@ public final class Context<M: Message>: @unchecked Sendable {
     ///
     /// Answers of components that know nothing of this one come in through it. Its address is `name#tag`;
     /// asking twice for a tag replaces the first. It ends with the component.
+    @inlinable
     public func adapter<Other: Message>(
         _ tag: String, from type: Other.Type, _ translate: @escaping @Sendable (Other) -> M
     ) -> Ref<Other> {

@@ -127,6 +127,7 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
         }
     }
 
+    @usableFromInline
     func adapter<Other: Message>(
         _ tag: String, _ translate: @escaping @Sendable (Other) -> M
     ) -> Ref<Other> {

@@ -2,8 +2,13 @@
 
 /// A second entrance of a component, for messages of another vocabulary.
 // Safety: see `SimulatedPlace`.
+@usableFromInline
 class SimulatedEntrance: @unchecked Sendable {
+    @usableFromInline
+    init() {}
+
     /// Closes the entrance; what is told to it from now on is a dead letter.
+    @usableFromInline
     func close() {}
 }
 
@@ -12,10 +17,11 @@ class SimulatedEntrance: @unchecked Sendable {
 /// The object outlives a kill of its node: references held elsewhere work again when the next incarnation
 /// opens the same tag.
 // Safety: see `SimulatedPlace`.
+@usableFromInline
 final class SimulatedAdapter<Other: Message>: SimulatedEntrance, @unchecked Sendable {
-    let address: Address
-    let core: SimulatedCore
-    var forward: ((Other) -> Delivery)?
+    @usableFromInline let address: Address
+    @usableFromInline let core: SimulatedCore
+    @usableFromInline var forward: ((Other) -> Delivery)?
 
     init(address: Address, core: SimulatedCore) {
         self.address = address
@@ -24,17 +30,24 @@ final class SimulatedAdapter<Other: Message>: SimulatedEntrance, @unchecked Send
 
     var isLive: Bool { forward != nil }
 
-    var ref: Ref<Other> { Outlet<Other>(address: address) { [self] message in tell(message) }.ref }
+    @inlinable var ref: Ref<Other> { Outlet<Other>(address: address) { [self] message in tell(message) }.ref }
 
-    private func tell(_ message: Other) -> Delivery {
+    @inlinable
+    func tell(_ message: Other) -> Delivery {
         let outcome = pass(message)
         if core.isRecording { core.recordSent(message, to: address, outcome) }
         return outcome
     }
 
     /// Hands a message on without recording it as sent.
+    @inlinable
     func pass(_ message: Other) -> Delivery {
         if let forward { return forward(message) }
+        return passToSuccessor(message)
+    }
+
+    @usableFromInline
+    func passToSuccessor(_ message: Other) -> Delivery {
         if let successor = core.adapters[address] as? SimulatedAdapter<Other>,
             let forward = successor.forward
         {
@@ -44,5 +57,6 @@ final class SimulatedAdapter<Other: Message>: SimulatedEntrance, @unchecked Send
         return .rejected(.noRecipient)
     }
 
+    @usableFromInline
     override func close() { forward = nil }
 }

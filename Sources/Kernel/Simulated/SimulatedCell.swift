@@ -97,40 +97,56 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         return .rejected(reason)
     }
 
-    @usableFromInline
+    @inlinable
     func tellFromElsewhere(_ message: M) -> Delivery {
         guard let sender = core.currentNode else {
             return enqueue(message, from: SimulatedCore.outsideIndex)
         }
         let from = core.currentIndex
-        var byteCount = message.wireByteEstimate
-        var arriving = message
-        if core.options.encodesNetworkMessages {
-            do {
-                let bytes = try message.wireBytes()
-                byteCount = bytes.count
-                var reader = try WireReader(bytes)
-                reader.context = core
-                arriving = try M.decode(from: &reader)
-                try reader.finish()
-            } catch {
-                core.log.error("a \(M.messageName) cannot cross the wire: \(error)")
-                core.bury(from: from, to: self, .notEncodable)
-                return .rejected(.notEncodable)
-            }
+        if core.options.encodesNetworkMessages { return tellEncoded(message, sender, from) }
+        return core.network.send(
+            from: sender, to: node, byteCount: message.wireByteEstimate,
+            deliver: { [self] in _ = enqueue(message, from: from) },
+            lose: { [self] reason in core.bury(from: from, to: self, reason) })
+    }
+
+    /// Sends what comes out of the message's bytes, so that nothing passes that a real wire would not carry.
+    @usableFromInline
+    func tellEncoded(_ message: M, _ sender: SimulatedNode, _ from: UInt32) -> Delivery {
+        let byteCount: Int
+        let arriving: M
+        do {
+            let bytes = try message.wireBytes()
+            byteCount = bytes.count
+            var reader = try WireReader(bytes)
+            reader.context = core
+            arriving = try M.decode(from: &reader)
+            try reader.finish()
+        } catch {
+            core.log.error("a \(M.messageName) cannot cross the wire: \(error)")
+            core.bury(from: from, to: self, .notEncodable)
+            return .rejected(.notEncodable)
         }
-        let copy = arriving
         return core.network.send(
             from: sender, to: node, byteCount: byteCount,
-            deliver: { [self] in _ = enqueue(copy, from: from) },
+            deliver: { [self] in _ = enqueue(arriving, from: from) },
             lose: { [self] reason in core.bury(from: from, to: self, reason) })
     }
 
     /// Forms a reference of another vocabulary; the translation happens at the sender, so that it costs no
     /// hop.
+    @inlinable
     func adapter<Other: Message>(
         _ tag: String, _ translate: @escaping @Sendable (Other) -> M
     ) -> Ref<Other> {
+        let adapter: SimulatedAdapter<Other> = entrance(tag)
+        adapter.forward = { [self] message in tellUnrecorded(translate(message)) }
+        return adapter.ref
+    }
+
+    /// The entrance of a tag, which is there already where an earlier incarnation opened it.
+    @usableFromInline
+    func entrance<Other: Message>(_ tag: String) -> SimulatedAdapter<Other> {
         let address = Address(node: address.node, name: "\(address.name)#\(tag)")
         let adapter: SimulatedAdapter<Other>
         if let known = core.adapters[address] as? SimulatedAdapter<Other> {
@@ -140,8 +156,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
             core.adapters[address] = adapter
         }
         if !adapters.contains(address) { adapters.append(address) }
-        adapter.forward = { [self] message in tellUnrecorded(translate(message)) }
-        return adapter.ref
+        return adapter
     }
 
     // MARK: Timers

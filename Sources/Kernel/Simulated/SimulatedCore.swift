@@ -248,6 +248,7 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
         bury(from: from, to: place.address, place.messageName, reason)
     }
 
+    @usableFromInline
     func bury(from: UInt32, to address: Address, _ messageName: String, _ reason: DeadLetterReason) {
         deadLetters.record(
             DeadLetter(

@@ -76,7 +76,7 @@ extension ClusterScheduler {
                 untaken[call] = name
                 worker.ref.tell(.assign(call, assignment))
             }
-            owners[id]?.tell(.started(id, worker: name))
+            tellStarted(id, on: name)
         }
         options.observer?.taskAssigned(id, worker: name, at: now)
         note(move == nil ? .started : .moved, id.sector, id, name, reason, nil, now)

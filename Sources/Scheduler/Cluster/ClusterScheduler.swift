@@ -191,8 +191,7 @@ package actor ClusterScheduler: Component {
         owners[request.id] = owner
         if let (call, worker) = callOf[request.id] {
             guard workers[worker]?.calls[call]?.isHeld == true else {
-                owner.tell(.started(request.id, worker: worker))
-                return
+                return tellStarted(request.id, on: worker)
             }
             // Where room for its files is still asked for, the slot is granted with it.
             if workers[worker]?.calls[call]?.isReserving == false {
@@ -231,8 +230,13 @@ package actor ClusterScheduler: Component {
         // A lost worker says when it comes back what it runs. This call is not among it and fails as one of
         // infrastructure then, so that the sector asks for another slot and keeps its ticket.
         if !worker.isLost { worker.ref.tell(.assign(call, supplied)) }
-        owners[request.id]?.tell(.started(request.id, worker: name))
+        tellStarted(request.id, on: name)
         armSayAgain(context)
+    }
+
+    /// A proof's owner plans by when it began. A sector's keeper waits for the end alone, and there are many.
+    func tellStarted(_ id: TaskID, on worker: String) {
+        if id.type.isPoSt { owners[id]?.tell(.started(id, worker: worker)) }
     }
 
     private func cancel(_ id: TaskID, _ now: Instant) {
@@ -356,7 +360,7 @@ package actor ClusterScheduler: Component {
         } catch { preconditionFailure("a forced lease was refused: \(error)") }
         callOf[call.task] = (call, name)
         view.occupy(worker.index, call.task)
-        owners[call.task]?.tell(.started(call.task, worker: name))
+        tellStarted(call.task, on: name)
         options.observer?.taskAssigned(call.task, worker: name, at: now)
     }
 }

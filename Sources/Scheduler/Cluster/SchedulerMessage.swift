@@ -56,7 +56,7 @@ package enum SchedulerMessage: Message {
 package enum TaskEvent: Message {
     /// A slot is taken for a task that is held; it begins when it is supplied.
     case granted(TaskID, worker: String)
-    /// A worker has begun.
+    /// A worker has begun; told of proofs of spacetime only.
     case started(TaskID, worker: String)
     /// It is over.
     case finished(TaskID, TaskResult)

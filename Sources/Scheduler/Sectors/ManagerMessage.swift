@@ -75,8 +75,6 @@ package enum ManagerMessage: Message {
     case packDue
     /// A keeper's word.
     case sectorChanged(SectorSummary)
-    /// A keeper's word.
-    case taskStarted(TaskID, worker: String)
     /// The kernel's word: a keeper is gone.
     case keeperGone(SectorKey, Termination)
     /// The manager's own alarm: look whether to pledge.
@@ -164,5 +162,4 @@ package struct SectorLimits: Sendable, Hashable, Codable {
 /// Sees what happens to sectors: a simulation's statistics, a daemon's progress.
 package protocol SectorObserver: Sendable {
     func sectorChanged(_ summary: SectorSummary, from old: SectorState?, at now: Instant)
-    func taskStarted(_ id: TaskID, worker: String, at now: Instant)
 }

@@ -89,7 +89,6 @@ package actor SectorActor: Component {
         case .task(.granted(let id, let worker)):
             context.log.debug("\(worker) has a slot for \(id)")
             try apply(.granted(id), context)
-        case .task(.started(let id, let worker)): manager.tell(.taskStarted(id, worker: worker))
         case .task(.finished(let id, let result)): try apply(.finished(id, result), context)
         case .task: break
         case .storage(.reserved(_, let store, let host)):
@@ -262,10 +261,15 @@ package actor SectorActor: Component {
         case .cancel(let id): services.scheduler.tell(.cancel(id))
         case .retry(let pause): context.schedule(after: pause, .retryDue)
         case .askTicket: ask(.ticket(key, replyTo: chainAdapter(context)), context)
-        case .askSeed: ask(.seed(key, replyTo: chainAdapter(context)), context)
+        case .askSeed:
+            let network = services.limits.network
+            let told = record.preCommitEpoch.map {
+                network.seedEpoch(preCommitted: $0) + network.seedConfidence
+            }
+            ask(.seed(key, replyTo: chainAdapter(context)), expectedBy: told, context)
         case .askStanding: ask(.standings([key], replyTo: chainAdapter(context)), context)
         case .waitForEpoch(let epoch):
-            ask(.reach(key, epoch: epoch, replyTo: chainAdapter(context)), context)
+            ask(.reach(key, epoch: epoch, replyTo: chainAdapter(context)), expectedBy: epoch, context)
         case .sendPreCommit(let mayBeSent): try sendPreCommit(mayBeSent, context)
         case .sendProof(let mayBeSent): try sendProof(record, mayBeSent, context)
         case .sendTermination: sendTermination(record, context)
@@ -351,9 +355,14 @@ package actor SectorActor: Component {
 
     /// Asks the chain, and again later where no answer comes: a question may be lost, and asking twice does
     /// no harm.
-    private func ask(_ question: ChainMessage, _ context: Context<SectorMessage>) {
+    ///
+    /// - Parameter epoch: the one at which the answer is due, where that is known.
+    private func ask(
+        _ question: ChainMessage, expectedBy epoch: Int64? = nil, _ context: Context<SectorMessage>
+    ) {
         services.chain.tell(question)
-        arm(after: services.askAgainAfter, context)
+        let due = epoch.flatMap { clock?.instant(of: $0) } ?? context.now
+        arm(after: max(.zero, due - context.now) + services.askAgainAfter, context)
     }
 
     private func arm(after time: Duration, _ context: Context<SectorMessage>) {

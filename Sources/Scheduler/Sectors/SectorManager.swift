@@ -149,7 +149,6 @@ package actor SectorManager: Component {
                 busy.remove(summary.key.number)
                 try pack(context)
             }
-        case .taskStarted(let id, let worker): observer?.taskStarted(id, worker: worker, at: context.now)
         case .keeperGone(let key, let reason): try keeperGone(key, reason, context)
         case .pledgeDue:
             if let auto = options.autoPledge {

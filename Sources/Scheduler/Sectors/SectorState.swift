@@ -116,6 +116,9 @@ package enum SectorState: String, Sendable, Hashable, Codable, CaseIterable {
     // test compares it with `allCases`. A table would be searched by the names, and this is asked often.
     package var position: Int { Int(unsafeBitCast(self, to: UInt8.self)) }
 
+    /// Compares the places; the default for a raw value compares the names.
+    package static func == (lhs: SectorState, rhs: SectorState) -> Bool { lhs.position == rhs.position }
+
     /// Hashes the place; the default would hash the name.
     package func hash(into hasher: inout Hasher) { hasher.combine(position) }
 

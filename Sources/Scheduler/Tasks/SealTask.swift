@@ -56,6 +56,9 @@ package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Compar
         }
     }
 
+    /// Compares the positions; the default for a raw value compares the names.
+    package static func == (lhs: TaskType, rhs: TaskType) -> Bool { lhs.stage == rhs.stage }
+
     /// Hashes the position; the default would hash the name, at every look-up of a task.
     package func hash(into hasher: inout Hasher) { hasher.combine(stage) }
 
@@ -93,6 +96,12 @@ package struct TaskID: Sendable, Hashable, Codable, Comparable, CustomStringConv
     }
 
     package var description: String { "\(sector) \(type.short) try \(attempt)" }
+
+    /// Hashes one word, which differs for the first tries of a sector's kinds.
+    package func hash(into hasher: inout Hasher) {
+        let place = UInt64(type.stage) << 56 | UInt64(truncatingIfNeeded: attempt) << 60
+        hasher.combine(sector.hashWord ^ place)
+    }
 
     package static func < (lhs: TaskID, rhs: TaskID) -> Bool {
         (lhs.sector, lhs.type, lhs.attempt) < (rhs.sector, rhs.type, rhs.attempt)

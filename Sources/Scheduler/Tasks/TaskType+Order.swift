@@ -22,5 +22,5 @@ extension TaskType {
     }
 
     /// Tells whether it proves spacetime: late by minutes is lost, so that it goes ahead of all else.
-    package var isPoSt: Bool { rawValue.hasPrefix("post/") }
+    package var isPoSt: Bool { self == .windowPoSt }
 }

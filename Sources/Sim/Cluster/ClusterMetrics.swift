@@ -114,9 +114,6 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
         }
     }
 
-    /// The scheduler's own word, ``taskAssigned(_:worker:at:)``, is what counts.
-    func taskStarted(_ id: TaskID, worker: String, at now: Instant) {}
-
     // MARK: Tasks
 
     func taskAssigned(_ id: TaskID, worker: String, at now: Instant) {
