@@ -3,14 +3,21 @@ import ArgumentParser
 import Engine
 import Kernel
 import KernelJournal
+import Sim
 
 struct ReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
-        abstract: "Play a miner's journal back to a fresh component and show the first difference.",
+        abstract: "Play a miner's journal back to fresh components, or simulate what would have been.",
         discussion: """
             A miner that runs with --journal records every message that its components hear and say. Equal \
             code says equal words; exit status 1 means that this build would have said something else.
+
+            With --simulate or --what-if the journal becomes a scenario: its workers, the durations that \
+            were measured, the sectors as they were pledged and the workers that were lost. It is simulated as it \
+            was and with each change, and stands beside what was recorded:
+
+              sealyard replay miner/journal --what-if policy=lotus-random --what-if hosts.worker.count=4
             """)
 
     @Argument(help: "The journal's folder, or one of its files.", completion: .directory)
@@ -20,8 +27,41 @@ struct ReplayCommand: ParsableCommand {
         help: "The component: \(MinerJournal.components.joined(separator: ", ")); all of them unless given.")
     var component: String?
 
+    @Flag(help: "Simulate the run as it was, beside what was recorded.")
+    var simulate = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Simulate it with a change as well: policy=NAME, or a scenario's path=value, several of one case "
+                + "with commas between; may be given several times.",
+            valueName: "path=value"))
+    var whatIf: [String] = []
+
+    @Option(help: "Simulated runs of each case, under different seeds.")
+    var replications = 20
+
+    @OptionGroup var study: StudyOptions
+
     @Flag(help: "Print one JSON document.")
     var json = false
+
+    func validate() throws {
+        guard (1...10_000).contains(replications) else {
+            throw ValidationError("--replications: 1 to 10000")
+        }
+        if component != nil, simulate || !whatIf.isEmpty {
+            throw ValidationError("--component plays one back; a simulation is of the whole run")
+        }
+    }
+
+    private func forecast() throws {
+        let changes = whatIf.map { $0.split(separator: ",").map(String.init) }
+        let result = try ReplayForecast(
+            journal: journal, changes: changes, replications: replications, study: study
+        ).perform()
+        Console.write(json ? result.document.json : result.text)
+        try StudyOptions.endIfInterrupted()
+    }
 
     private struct Row: Encodable {
         var component: String
@@ -32,6 +72,7 @@ struct ReplayCommand: ParsableCommand {
     }
 
     func run() throws {
+        if simulate || !whatIf.isEmpty { return try forecast() }
         var rows: [Row] = []
         for name in component.map({ [$0] }) ?? MinerJournal.components {
             let report = try MinerJournal.replay(folder: journal, component: name)

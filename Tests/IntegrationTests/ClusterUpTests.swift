@@ -74,6 +74,42 @@ struct ClusterUpTests {
         #expect(replay.status == 0, "\(replay.standardOutput)\(replay.standardError)")
         #expect(replay.standardOutput.contains("miner/scheduler"))
         #expect(replay.standardOutput.components(separatedBy: "says the same").count == 3)
+        try await forecasts(journal)
+    }
+
+    private struct Forecast: Decodable {
+        struct Side: Decodable {
+            struct Stage: Decodable {
+                var name: String
+                var calls: Double
+            }
+            var title: String
+            var makespanSeconds: Double
+            var sectors: Double
+            var stages: [Stage]
+        }
+        var recorded: Side
+        var simulated: [Side]
+    }
+
+    /// The journal of the real run becomes a scenario; how close it comes is the benchmark's to say.
+    private func forecasts(_ journal: String) async throws {
+        let result = try await Program.run([
+            "replay", journal, "--simulate", "--what-if", "hosts.worker.count=4,policy=lotus-random",
+            "--replications", "3", "--json", "--no-progress",
+        ])
+        #expect(result.status == 0, "\(result.standardError)")
+        let both = try JSONDecoder().decode(Forecast.self, from: Data(result.standardOutput.utf8))
+        #expect(both.recorded.sectors == 5)
+        #expect(both.recorded.makespanSeconds > 0)
+        #expect(both.simulated.map(\.title) == ["as it was", "hosts.worker.count=4 policy=lotus-random"])
+        #expect(both.simulated.first?.sectors == 5)
+        let names = ["AddPiece", "PreCommit1", "PreCommit2", "Commit1", "Finalize"]
+        #expect(both.recorded.stages.map(\.name) == names)
+        #expect(both.recorded.stages.allSatisfy { $0.calls >= 5 })
+        let wrong = try await Program.run(["replay", journal, "--what-if", "hosts.wroker.count=4"])
+        #expect(wrong.status == 2)
+        #expect(wrong.standardError.contains("worker (3)"), "\(wrong.standardError)")
     }
 
     @Test("Ctrl-C ends all processes and says so")

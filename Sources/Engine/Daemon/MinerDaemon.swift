@@ -51,7 +51,9 @@ package struct MinerDaemon: Sendable {
             options.node, peers: [.init(name: options.chainName, endpoint: options.chain)], log: log)
         let world = node.world
         journal = try options.journalFolder.map {
-            try MinerJournal(folder: $0, world: world, policy: options.policy, lease: options.lease)
+            try MinerJournal(
+                folder: $0, world: world, policy: options.policy, lease: options.lease,
+                network: options.network, sectorBytes: options.proof.sectorSize.bytes)
         }
         let store = try SQLiteSectorStore(path: "\(options.node.dataDirectory)/sectors.sqlite")
         let chain = node.world.ref(

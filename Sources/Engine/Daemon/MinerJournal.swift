@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Chain
 private import Foundation
 internal import Kernel
 package import KernelJournal
@@ -9,18 +10,34 @@ package struct MinerJournal: Sendable {
     private static let policyKey = "policy"
     private static let leaseKey = "leaseMilliseconds"
     private static let nodeKey = "node"
+    private static let sectorKey = "sectorBytes"
+    /// The network's figures that time depends on, each under its own name.
+    private static var networkKeys: [(name: String, field: WritableKeyPath<NetworkParameters, Int64>)] {
+        [
+            ("preCommitChallengeDelay", \.preCommitChallengeDelay),
+            ("messageConfidence", \.messageConfidence),
+            ("seedConfidence", \.seedConfidence), ("sealLookback", \.sealLookback),
+            ("maxTicketAge", \.maxTicketAge), ("maxProveCommitDuration", \.maxProveCommitDuration),
+        ]
+    }
+    private static let epochKey = "epochNanoseconds"
 
     private let writer: JournalWriter
 
     /// Begins to record a world; call before the miner's components are spawned.
     ///
     /// - Throws: `JournalError` where the folder cannot be written.
-    init(folder: String, world: LiveWorld, policy: String, lease: Duration) throws {
+    init(
+        folder: String, world: LiveWorld, policy: String, lease: Duration, network: NetworkParameters,
+        sectorBytes: UInt64
+    ) throws {
         var options = JournalWriter.Options(folder: URL(fileURLWithPath: folder))
         options.meta = [
             Self.policyKey: policy, Self.leaseKey: "\(lease.nanoseconds / 1_000_000)",
-            Self.nodeKey: world.name,
+            Self.nodeKey: world.name, Self.sectorKey: "\(sectorBytes)",
+            Self.epochKey: "\(network.epochDuration.nanoseconds)",
         ]
+        for (name, field) in Self.networkKeys { options.meta[name] = "\(network[keyPath: field])" }
         writer = try JournalWriter(options)
         world.record(into: writer)
     }
@@ -32,6 +49,47 @@ package struct MinerJournal: Sendable {
 
     /// Components that ``replay(folder:component:)`` knows how to make.
     package static let components = [MinerAssembly.schedulerName, MinerAssembly.storageName]
+
+    /// What the first lines of a miner's journal say of the miner.
+    package struct Facts: Sendable {
+        package var node: String
+        package var policy: String
+        package var lease: Duration
+        package var network: NetworkParameters
+        package var sectorBytes: UInt64
+    }
+
+    /// Reads what a journal says of its miner.
+    ///
+    /// - Throws: `JournalError`, or ``EngineError`` with `badOption` for a journal that no miner wrote, or
+    ///   one that an older release wrote, which says nothing of the network.
+    package static func facts(of journal: JournalReader, folder: String) throws -> Facts {
+        let meta = try journal.meta()
+        let numbers = meta.compactMapValues(Int64.init)
+        guard let node = meta[nodeKey], let policy = meta[policyKey], let lease = numbers[leaseKey],
+            Address.isWellFormed(node)
+        else {
+            throw EngineError(
+                code: .badOption,
+                message: "\(folder) is not the journal of a miner: it names no node, policy or lease")
+        }
+        guard let epoch = numbers[epochKey], epoch > 0, let bytes = numbers[sectorKey], bytes > 0 else {
+            throw EngineError(
+                code: .badOption,
+                message:
+                    "\(folder) says nothing of epochs and sectors: an older release wrote it; record anew")
+        }
+        var network = DevnetRules.network(epoch: .nanoseconds(epoch))
+        for (name, field) in networkKeys {
+            guard let value = numbers[name], value >= 0 else {
+                throw EngineError(code: .badOption, message: "\(folder) does not say \(name); record anew")
+            }
+            network[keyPath: field] = value
+        }
+        return Facts(
+            node: node, policy: policy, lease: .milliseconds(lease), network: network,
+            sectorBytes: UInt64(bytes))
+    }
 
     /// Plays a miner's journal back to a fresh component and tells where it first says something else.
     ///

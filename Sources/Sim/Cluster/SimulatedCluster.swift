@@ -30,14 +30,17 @@ package final class SimulatedCluster {
         package var appliesFaults: Bool
         /// The program that decides, for the policy `external`.
         package var link: ExternalPolicyLink?
+        /// What is taken over from a recorded run.
+        package var recorded: RecordedConditions?
 
         package init(
             seed: UInt64 = 1, policy: String? = nil, traceDetail: TraceDetail = .route,
             tieBreak: SimulatedWorld.TieBreak = .seeded, encodesNetworkMessages: Bool = false,
             checksInvariants: Bool = false, appliesFaults: Bool = true,
-            link: ExternalPolicyLink? = nil
+            link: ExternalPolicyLink? = nil, recorded: RecordedConditions? = nil
         ) {
             self.link = link
+            self.recorded = recorded
             self.seed = seed
             self.policy = policy
             self.traceDetail = traceDetail
@@ -93,6 +96,7 @@ package final class SimulatedCluster {
                 link: LinkModel(
                     latency: scenario.links.latency,
                     bytesPerSecond: max(1, scenario.links.bandwidth.bytesPerSecond)),
+                lossDetection: options.recorded?.lossDetection ?? SimulatedWorld.Options().lossDetection,
                 encodesNetworkMessages: options.encodesNetworkMessages))
         stores = ModelStores(scenario: scenario, plan: plan, clock: ModelClock(world))
         try bootChain()
@@ -100,6 +104,14 @@ package final class SimulatedCluster {
         for process in plan.processes { try bootWorker(process) }
         applyLinks()
         if options.appliesFaults { try applyScenarioFaults() }
+        for pledge in options.recorded?.pledges ?? [] { self.pledge(pledge.count, at: .zero + pledge.at) }
+    }
+
+    /// Begins sectors as an operator does.
+    private func pledge(_ count: Int, at time: Instant) {
+        let manager = world.ref(
+            at: Address(node: Self.minerNode, name: MinerAssembly.sectorsName), as: ManagerMessage.self)
+        world.at(time) { manager.tell(.pledge(count: count, payloadPath: nil, replyTo: nil)) }
     }
 
     /// Runs up to and including `limit`.
@@ -189,10 +201,12 @@ package final class SimulatedCluster {
             metrics.minerBooted(at: clock.now)
             let assembly = MinerAssembly(
                 manager: .init(
-                    miner: plan.miner, proof: plan.proof, makesSNARK: true,
-                    sealingCountMax: plan.sealingCountMax, pledgeRule: plan.pledge, provingKeptMax: 0),
+                    miner: plan.miner, proof: plan.proof, makesSNARK: options.recorded?.makesSNARK ?? true,
+                    sealingCountMax: plan.sealingCountMax,
+                    pledgeRule: options.recorded == nil ? plan.pledge : nil, provingKeptMax: 0),
                 scheduler: .init(
-                    pacing: plan.pacing, checksInvariants: options.checksInvariants, observer: metrics),
+                    pacing: plan.pacing, lease: options.recorded?.lease ?? ClusterScheduler.Options().lease,
+                    checksInvariants: options.checksInvariants, observer: metrics),
                 policy: policy, policyContext: policyContext,
                 chain: node.ref(
                     at: Address(node: Self.chainNode, name: MinerAssembly.chainName), as: ChainMessage.self),

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import Engine
+import Foundation
+import Kernel
+import KernelJournal
+import Sim
+
+/// `replay --simulate` and `replay --what-if`: what simulation says of a recorded run.
+struct ReplayForecast {
+    let journal: String
+    /// `key=value` as for `--set`; `policy=` names another policy.
+    let changes: [[String]]
+    let replications: Int
+    let study: StudyOptions
+
+    /// Reads the journal, simulates the run as it was and with each set of changes.
+    func perform() throws -> RecordedForecast {
+        let reader = try JournalReader(URL(fileURLWithPath: journal))
+        let facts = try MinerJournal.facts(of: reader, folder: journal)
+        let run = try recorded(reader, node: facts.node)
+        let known = RecordedFacts(
+            policy: facts.policy, lease: facts.lease, network: facts.network, sectorBytes: facts.sectorBytes)
+        let (scenario, conditions) = try run.scenario(name: "recorded", known)
+        guard let figures = RecordedForecast.Figures(run) else {
+            throw CommandError.failure("\(journal): no sector was sealed to its end")
+        }
+        var simulated = [
+            try study.run {
+                try RecordedForecast.simulate(
+                    scenario, conditions, title: "as it was", replications: replications, seed: study.seed,
+                    control: $0)
+            }
+        ]
+        for set in changes {
+            let title = set.joined(separator: " ")
+            let changed: Scenario
+            do {
+                changed = try Scenario.parse(
+                    text: scenario.normalized.json, fileName: "the recorded cluster",
+                    overrides: set.map { ScenarioOverride($0) })
+            } catch {
+                let groups = scenario.hosts.map { "\($0.name) (\($0.count))" }.joined(separator: ", ")
+                throw CommandError.usage("--what-if \(title): \(error)\nthe recorded hosts are: \(groups)")
+            }
+            simulated.append(
+                try study.run {
+                    try RecordedForecast.simulate(
+                        changed, conditions, title: title, replications: replications, seed: study.seed,
+                        control: $0)
+                })
+        }
+        return RecordedForecast(recorded: figures, simulated: simulated, replications: replications)
+    }
+
+    private func recorded(_ reader: JournalReader, node: String) throws -> RecordedRun {
+        var builder = RecordedRunReader(node: node)
+        var cursor = reader.records()
+        while let record = try cursor.next() { try builder.take(record) }
+        return builder.result
+    }
+}
