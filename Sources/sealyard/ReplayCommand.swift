@@ -14,8 +14,8 @@ struct ReplayCommand: ParsableCommand {
             code says equal words; exit status 1 means that this build would have said something else.
 
             With --simulate or --what-if the journal becomes a scenario: its workers, the durations that \
-            were measured, the sectors as they were pledged and the workers that were lost. It is simulated as it \
-            was and with each change, and stands beside what was recorded:
+            were measured, the sectors as they were pledged and the workers that were lost. It is simulated \
+            as it was and with each change, and stands beside what was recorded:
 
               sealyard replay miner/journal --what-if policy=lotus-random --what-if hosts.worker.count=4
             """)
