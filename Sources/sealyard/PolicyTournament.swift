@@ -11,8 +11,8 @@ struct PolicyTournament: ParsableCommand {
         commandName: "tournament", abstract: "Let policies compete over scenarios and seeds.",
         discussion: """
             Under one seed all policies meet the same arrivals, durations and faults. The result does \
-            not depend on \
-            the number of threads.
+            not depend on the number of threads. Ctrl-C prints what is done by then, and says that it \
+            is incomplete.
             """)
 
     @Option(help: "A folder of scenario files, or one file.", completion: .file())
@@ -32,6 +32,9 @@ struct PolicyTournament: ParsableCommand {
 
     @Option(help: "Threads; as many as there are processors otherwise.")
     var threads: Int?
+
+    @Flag(help: "Show no progress.")
+    var noProgress = false
 
     @Option(help: "A program that decides, as the policy 'external'.", completion: .file())
     var program: String?
@@ -59,13 +62,21 @@ struct PolicyTournament: ParsableCommand {
                 try Self.load(scenarios),
                 .init(
                     policies: names, seeds: (1...UInt64(seeds)).map { $0 },
-                    until: try until.map(Self.duration),
-                    threadCount: threads ?? SystemClock.processorCount, reference: reference,
-                    makeLink: makeLink))
-            let result = try tournament.run { done, count in
-                if done % 10 == 0 || done == count { Console.note("\(done) of \(count) runs") }
-            }
+                    until: try until.map(Self.duration), reference: reference, makeLink: makeLink))
+            Interrupts.listen()
+            let line = StudyLine()
+            let result = try tournament.run(
+                StudyControl(
+                    threadCount: threads ?? SystemClock.processorCount,
+                    shouldStop: { Interrupts.isRequested },
+                    progress: { [noProgress] in if !noProgress { line.show($0) } },
+                    clock: { SystemClock.monotonicNanoseconds }))
+            line.finish()
             Console.write(json ? result.document.json : csv ? result.csv : result.text)
+            if !result.isComplete {
+                Console.note("interrupted; \(result.incompleteness)")
+                throw ExitCode(1)
+            }
         } catch let error as ScenarioError {
             throw CommandError.failure(error.message)
         } catch let error as SimulationError {

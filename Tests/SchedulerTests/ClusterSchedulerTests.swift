@@ -65,7 +65,8 @@ struct ClusterSchedulerTests {
     init() { runner = ClockRunner(world: world, duration: .seconds(100)) }
 
     private func boot(
-        pacing: [Pacing] = [], lease: Duration = .seconds(30)
+        pacing: [Pacing] = [], lease: Duration = .seconds(30), durations: [TaskType: Duration] = [:],
+        waitsForWork: Bool = true
     ) throws -> (scheduler: Ref<SchedulerMessage>, owner: Ref<TaskEvent>) {
         let log = log
         let node = try world.addNode("miner")
@@ -73,7 +74,9 @@ struct ClusterSchedulerTests {
         let scheduler = try node.spawn("scheduler") {
             ClusterScheduler(
                 home: $0, policy: OldestLocalPolicy(), storage: storage,
-                options: .init(pacing: pacing, lease: lease, checksInvariants: true))
+                options: .init(
+                    pacing: pacing, lease: lease, waitsForWork: waitsForWork, checksInvariants: true,
+                    durations: durations))
         }
         return (scheduler, try node.spawn("owner") { Submitter(home: $0, log: log) })
     }
@@ -94,11 +97,11 @@ struct ClusterSchedulerTests {
         }
     }
 
-    private func request(_ number: UInt64) -> TaskRequest {
+    private func request(_ number: UInt64, deadline: Instant? = nil) -> TaskRequest {
         TaskRequest(
             id: TaskID(sector: SectorKey(miner: 1000, number: number), type: .preCommit1, attempt: 1),
             proof: 5,
-            work: .preCommit1(ticket: []))
+            work: .preCommit1(ticket: []), deadline: deadline)
     }
 
     private func diagnosis(_ scheduler: Ref<SchedulerMessage>) throws -> SchedulerDiagnosis {
@@ -210,6 +213,47 @@ struct ClusterSchedulerTests {
         try world.restart(worker)
         world.run(until: .zero + .seconds(70))
         #expect(try diagnosis(scheduler).workerCount == 1)
+    }
+
+    /// Kills the only worker of a store ten seconds after its task began, and tells when the task failed.
+    private func failure(
+        deadline: Instant? = nil, waitsForWork: Bool = true
+    ) throws -> Double? {
+        let durations: [TaskType: Duration] = [.preCommit1: .seconds(100), .preCommit2: .seconds(20)]
+        let (scheduler, owner) = try boot(durations: durations, waitsForWork: waitsForWork)
+        let worker = try addWorker("w1", host: "h1", slots: 1)
+        scheduler.tell(.submit(request(1, deadline: deadline), host: "h1", replyTo: owner))
+        world.run(until: .zero + .seconds(10))
+        world.kill(worker)
+        world.run(until: .zero + .seconds(400))
+        return log.events.first { if case .finished(_, .failed) = $0.1 { true } else { false } }
+            .map(\.0.seconds)
+    }
+
+    @Test("a store out of reach is waited for as long as what it holds takes to be made")
+    func patience() throws {
+        // Killed at 10 s, noticed within 5, then 100 + 20 s.
+        let at = try #require(try failure())
+        #expect((130...136).contains(at))
+    }
+
+    @Test("no longer than a deadline allows")
+    func patienceBeforeDeadline() throws {
+        // To be made by 190 s it must begin at 70.
+        let at = try #require(try failure(deadline: Instant(seconds: 190)))
+        #expect((69...71).contains(at))
+    }
+
+    @Test("what is too late already is no reason for haste")
+    func patienceAfterDeadline() throws {
+        let at = try #require(try failure(deadline: Instant(seconds: 50)))
+        #expect((130...136).contains(at))
+    }
+
+    @Test("a policy that has a lease of its own waits for that, and no longer")
+    func leaseAlone() throws {
+        let at = try #require(try failure(waitsForWork: false))
+        #expect((40...46).contains(at))
     }
 
     @Test("a worker that is restarted within its lease gives its old tasks back at once")

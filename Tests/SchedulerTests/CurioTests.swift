@@ -79,7 +79,7 @@ struct CurioTests {
         #expect(sketch.starts.map(\.at) == Array(repeating: .zero + .milliseconds(10), count: 4))
     }
 
-    @Test("the classic loop labels before it proves; events drain the pipeline first")
+    @Test("both take what is nearest to the end of the pipeline first")
     func order() {
         func first(_ policy: any SchedulingPolicy) -> TaskType? {
             var sketch = ClusterSketch(policy)
@@ -91,28 +91,58 @@ struct CurioTests {
             sketch.run(until: Instant(seconds: 10))
             return sketch.starts.first?.task.type
         }
-        #expect(first(CurioPollPolicy()) == .preCommit1)
+        #expect(first(CurioPollPolicy()) == .commit2)
         #expect(first(CurioEventPolicy()) == .commit2)
     }
 
-    @Test("no new sector is taken in while eight wait for labelling")
-    func backpressure() {
+    @Test("a node takes in what it has room to label, and the common queue ahead of that")
+    func takesInWhatItLabels() {
         var sketch = ClusterSketch(CurioEventPolicy())
-        sketch.addWorker("n", on: "h", [.addPiece: 4], hostInfo: info("h"))
-        sketch.addStore(on: "h")
-        for sector in UInt64(1)...8 { sketch.submit(.preCommit1, sector: sector, on: "h") }
-        sketch.wish(sector: 20, bytes: 1 << 39)
-        sketch.run(until: Instant(seconds: 10))
-        #expect(sketch.admitted.isEmpty)
-        sketch.policy = CurioEventPolicy(PolicyContext(options: ["max-queue-sdr": "0"]))
-        sketch.run(until: Instant(seconds: 20))
-        #expect(sketch.admitted.count == 1)
+        for name in ["a", "b"] {
+            sketch.addWorker(name, on: name, [.addPiece: 2, .preCommit1: 3], hostInfo: info(name))
+            sketch.addStore(on: name)
+        }
+        for sector in UInt64(1)...20 { sketch.wish(sector: sector, bytes: 1 << 39) }
+        sketch.run(until: Instant(seconds: 1))
+        // Three that it labels and two whose pieces are written meanwhile, on each: nobody takes another's.
+        for name in ["a", "b"] { #expect(sketch.admitted.count { $0.store == name } == 5) }
+    }
+
+    @Test("a full node's queue keeps no sector from a node that has room")
+    func freeNode() {
+        var sketch = ClusterSketch(CurioPollPolicy())
+        sketch.addWorker("full", on: "full", [.addPiece: 2], hostInfo: info("full"))
+        for sector in UInt64(1)...12 { sketch.submit(.preCommit1, sector: sector, on: "full") }
+        sketch.addWorker("free", on: "free", [.addPiece: 2, .preCommit1: 3], hostInfo: info("free"))
+        sketch.addStore(on: "free")
+        for sector in UInt64(20)...29 { sketch.wish(sector: sector, bytes: 1 << 39) }
+        sketch.run(until: Instant(seconds: 9))
+        #expect(sketch.admitted.count == 3)
+    }
+
+    @Test("beyond the nodes' room none is taken in while more than eight wait for labelling")
+    func backpressure() {
+        func admitted(waiting: UInt64, _ options: [String: String] = [:]) -> Int {
+            var sketch = ClusterSketch(CurioEventPolicy(PolicyContext(options: options)))
+            sketch.addWorker("n", on: "h", [.addPiece: 4, .preCommit1: 1], hostInfo: info("h"))
+            sketch.addStore(on: "h")
+            sketch.submit(.preCommit1, sector: 1, on: "h")
+            sketch.run(until: Instant(seconds: 1))
+            sketch.addWorker("m", on: "g", [.addPiece: 4], hostInfo: info("g"))
+            for sector in 0..<waiting { sketch.submit(.preCommit1, sector: 100 + sector, on: "g") }
+            sketch.wish(sector: 20, bytes: 1 << 39)
+            sketch.run(until: Instant(seconds: 10))
+            return sketch.admitted.count
+        }
+        #expect(admitted(waiting: 8) == 1)
+        #expect(admitted(waiting: 9) == 0)
+        #expect(admitted(waiting: 9, ["max-queue-sdr": "0"]) == 1)
     }
 
     @Test("both wait as long for a lost machine as Curio does, and Lotus waits for ever")
     func leases() {
-        #expect(CurioPollPolicy.leaseOfLostWorker == .seconds(900))
-        #expect(CurioEventPolicy.leaseOfLostWorker == .seconds(900))
+        #expect(CurioPollPolicy.leaseOfLostWorker == .seconds(720))
+        #expect(CurioEventPolicy.leaseOfLostWorker == .seconds(720))
         #expect(OldestLocalPolicy.leaseOfLostWorker == nil)
         #expect(LotusPolicy<LotusRules.Spread>.leaseOfLostWorker.map { $0 > .seconds(86_400 * 365) } == true)
     }

@@ -125,6 +125,6 @@ struct ReenactmentLossTests {
         ).run()
         let waits = [0, 1].compactMap { result.estimate(.redispatch, scenario: 0, policy: $0)?.mean }
         try #require(waits.count == 2, "\(result.csv)")
-        #expect(waits[1] > 800 && waits[1] - waits[0] > 600, "\(waits)")
+        #expect(waits[1] > 700 && waits[1] - waits[0] > 600, "\(waits)")
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 import Kernel
 import Scheduler
 import Sim
+import Synchronization
 import Testing
 
 @Suite("Policies against each other")
@@ -20,8 +21,8 @@ struct TournamentTests {
         -> TournamentResult
     {
         try Tournament(
-            [small()], .init(policies: policies, seeds: [1, 2, 3], threadCount: threads)
-        ).run()
+            [small()], .init(policies: policies, seeds: [1, 2, 3])
+        ).run(StudyControl(threadCount: threads))
     }
 
     @Test("two threads measure what one measures")
@@ -45,6 +46,49 @@ struct TournamentTests {
         let object = try JSONSerialization.jsonObject(with: Data(result.document.json.utf8)) as? [String: Any]
         #expect((object?["ranking"] as? [[String: Any]])?.count == 3)
         #expect(result.ranking.first { $0.policy == "sealyard" }?.throughput == 1)
+    }
+
+    @Test("what an interrupt leaves is printed, and says that it is incomplete")
+    func interrupted() throws {
+        let stop = Mutex(false)
+        let tournament = try Tournament(
+            [small()], .init(policies: ["sealyard", "fork-groups"], seeds: [1, 2, 3]))
+        let result = try tournament.run(
+            StudyControl(
+                shouldStop: { stop.withLock(\.self) },
+                progress: { progress in if progress.done == 2 { stop.withLock { $0 = true } } }))
+        #expect(!result.isComplete && result.plannedCount == 6)
+        // The first seed of all policies comes first, so that what is left compares them.
+        #expect(result.cells.map(\.seed) == [0, 0] && result.cells.map(\.policy) == [0, 1])
+        #expect(result.text.hasPrefix("incomplete: 2 of 6 runs were finished"))
+        #expect(result.document.json.contains("\"complete\": false"))
+        #expect(result.difference(.sectorsPerDay, scenario: 0, policy: 1)?.count == 1)
+        let whole = try tournament.run()
+        #expect(whole.isComplete && !whole.text.contains("incomplete"))
+        #expect(whole.measures[0] == result.measures[0] && whole.measures[3] == result.measures[1])
+    }
+
+    @Test("level is who differs from the best by chance alone, behind who does not")
+    func standings() {
+        func measures(_ value: Double) -> TournamentMeasures {
+            TournamentMeasures(values: [.sectorsPerDay: value], traceHash: "")
+        }
+        let values: [[Double]] = [[10, 12, 14], [11, 12, 13.5], [9, 11.1, 13]]
+        let cells = (0..<3).flatMap { policy in
+            (0..<3).map { Tournament.Cell(scenario: 0, policy: policy, seed: $0) }
+        }
+        let result = TournamentResult(
+            scenarios: ["s"], policies: ["a", "b", "c"], seeds: [1, 2, 3], reference: "a", cells: cells,
+            measures: values.flatMap { $0.map(measures) }, plannedCount: 9)
+        // By hand: b has 12.17 in the mean; a differs by -1, 0, 0.5, c by -2, -0.9, -0.5.
+        #expect((0..<3).map { result.standing(scenario: 0, policy: $0) } == [.level, .best, .level])
+        let near = TournamentResult(
+            scenarios: ["s"], policies: ["a", "c"], seeds: [1, 2, 3], reference: "a",
+            cells: Array(cells[..<6]), measures: (values[0] + values[2]).map(measures), plannedCount: 6)
+        // c is behind a by 1, 0.9 and 1: 0.97 ± 0.14.
+        #expect(near.standing(scenario: 0, policy: 1) == .behind)
+        #expect(near.text.contains("behind -0.97 ±0.14"))
+        #expect(near.ranking.map(\.behindCount) == [0, 1] && near.ranking.map(\.levelCount) == [1, 0])
     }
 
     @Test("a policy does not differ from itself, pair by pair")

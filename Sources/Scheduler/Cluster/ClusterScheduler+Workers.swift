@@ -57,12 +57,12 @@ extension ClusterScheduler {
         _ name: String, _ session: UInt64, _ reason: Termination, _ context: Context<SchedulerMessage>
     ) {
         guard let worker = workers[name], worker.session == session, !worker.isLost else { return }
-        workers[name]?.isLost = true
+        worker.isLost = true
+        worker.lostAt = context.now
         view.setAvailable(worker.index, false)
         revokePrefetches(at: name)
-        let count = worker.calls.count
         context.log.warning(
-            "worker \(name) is lost (\(reason.rawValue)): \(count) tasks wait \(options.lease) for it"
+            "worker \(name) is lost (\(reason.rawValue)): \(worker.calls.count) tasks wait for it"
         )
         if isLastOfStore(worker) { storage.tell(.setOnline(store: worker.info.store, false)) }
         context.schedule(after: options.lease, .leaseExpired(name: name, session: session))
@@ -74,15 +74,70 @@ extension ClusterScheduler {
         }
     }
 
+    /// The lease is over: what is not worth waiting for any longer goes elsewhere.
     func expire(_ name: String, _ session: UInt64, _ context: Context<SchedulerMessage>) {
         guard let worker = workers[name], worker.session == session, worker.isLost else { return }
-        context.log.warning("worker \(name) did not come back; its \(worker.calls.count) tasks go elsewhere")
-        for call in worker.calls.keys {
-            fail(call, of: name, "worker \(name) was lost and did not come back", context.now)
+        let waited = context.now - worker.lostAt
+        let holdsStore = !worker.info.store.isEmpty && isLastOfStore(worker)
+        let ofStore = holdsStore ? storePatience(worker) : options.lease
+        var next = ofStore > waited ? ofStore : nil
+        for (call, running) in worker.calls {
+            let patience =
+                holdsStore && call.task.type.needsFiles ? ofStore : patience(call, running, worker)
+            if patience > waited {
+                next = next.map { min($0, patience) } ?? patience
+            } else {
+                fail(call, of: name, "worker \(name) was lost and did not come back", context.now)
+            }
         }
+        if let next {
+            context.schedule(after: next - waited, .leaseExpired(name: name, session: session))
+            return
+        }
+        context.log.warning("worker \(name) did not come back; what it held is done anew")
         view.leave(worker.index)
         workers[name] = nil
-        if isLastOfStore(worker) { storage.tell(.lose(store: worker.info.store)) }
+        if holdsStore { storage.tell(.lose(store: worker.info.store)) }
+    }
+
+    // MARK: Patience
+
+    /// How long a running call of a lost worker is waited for: as long as it has run. Who comes back later
+    /// has cost no more than twice what doing it again at once would have, and who comes back earlier lost
+    /// nothing.
+    private func patience(_ call: CallID, _ running: RunningCall, _ worker: Worker) -> Duration {
+        guard options.waitsForWork, !call.task.type.isPoSt else { return options.lease }
+        let isLate = running.assignment.map { slack($0.request.deadline, call.task.type, worker) <= .zero }
+        return isLate == true ? options.lease : max(options.lease, worker.lostAt - running.since)
+    }
+
+    /// How long a store that is out of reach is waited for: as long as the replica of a sector takes to be
+    /// made anew, unless a deadline comes first.
+    private func storePatience(_ worker: Worker) -> Duration {
+        let types: [TaskType] = [.preCommit1, .preCommit2]
+        guard options.waitsForWork, types.allSatisfy(view.profiles.isKnown) else { return options.lease }
+        var patience = view.profiles.duration(types)
+        let host = view.workers[worker.index].hostIndex
+        let deadlines =
+            worker.calls.compactMap { call, running in
+                running.assignment.map { (call.task.type, $0.request.deadline) }
+            }
+            + TaskType.allCases.compactMap { type in
+                view.first(type, on: host).map { (type, $0.request.deadline) }
+            }
+        for (type, deadline) in deadlines {
+            let slack = slack(deadline, type, worker)
+            // What is too late already is no reason to throw the others away.
+            if slack > .zero { patience = min(patience, slack) }
+        }
+        return max(options.lease, patience)
+    }
+
+    /// The time after the loss for which a sector may wait and still be made anew by its deadline.
+    private func slack(_ deadline: Instant?, _ type: TaskType, _ worker: Worker) -> Duration {
+        guard let deadline else { return .seconds(Int64.max / 2_000_000_000) }
+        let again: [TaskType] = type.needsFiles ? [.preCommit1, .preCommit2] : [type]
+        return deadline - worker.lostAt - view.profiles.duration(again)
     }
 
     private func fail(_ call: CallID, of name: String, _ message: String, _ now: Instant) {

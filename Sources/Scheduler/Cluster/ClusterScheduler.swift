@@ -9,15 +9,18 @@ internal import OrderedCollections
 ///
 /// A running call is a lease of its worker, and of concrete things of its host. When the worker is lost the
 /// lease runs on for a while: a worker that comes back says what it runs and the calls are attached again.
-/// When the lease ends, its tasks fail with `infrastructureLost`, its store is declared lost, and the
-/// sectors decide how far they must go back.
+/// When it has not come back in time, its tasks fail with `infrastructureLost`, its store is declared lost,
+/// and the sectors decide how far they must go back.
 package actor ClusterScheduler: Component {
     /// How the scheduler behaves.
     package struct Options: Sendable {
         /// Starts allowed per host and interval.
         package var pacing: [Pacing]
-        /// The time a lost worker has to come back.
+        /// The time a lost worker has to come back, at least.
         package var lease: Duration
+        /// A lost worker has longer, where doing its work again would take longer: each task as long as it
+        /// has run, a store as long as a replica takes.
+        package var waitsForWork: Bool
         /// The time after which an assignment that the worker has not answered is said again.
         package var sayAgainAfter: Duration
         /// The time that workers have to come back after a start before anything is placed: what they still
@@ -38,14 +41,16 @@ package actor ClusterScheduler: Component {
         package var tryCountMax: [TaskType: Int]
 
         package init(
-            pacing: [Pacing] = [], lease: Duration = .seconds(60), sayAgainAfter: Duration = .seconds(10),
-            startGrace: Duration = .zero, checksInvariants: Bool = false, observer: (any TaskObserver)? = nil,
+            pacing: [Pacing] = [], lease: Duration = .seconds(60), waitsForWork: Bool = true,
+            sayAgainAfter: Duration = .seconds(10), startGrace: Duration = .zero,
+            checksInvariants: Bool = false, observer: (any TaskObserver)? = nil,
             sealingBytes: UInt64 = 0, durations: [TaskType: Duration] = [:],
             resources: ResourceTable = .standard, decisionCountMax: Int = 1_000,
             tryCountMax: [TaskType: Int] = [.commit2: 3]
         ) {
             self.pacing = pacing
             self.lease = lease
+            self.waitsForWork = waitsForWork
             self.sayAgainAfter = sayAgainAfter
             self.startGrace = startGrace
             self.checksInvariants = checksInvariants
@@ -66,6 +71,7 @@ package actor ClusterScheduler: Component {
         var session: UInt64
         var join: JoinID
         var isLost = false
+        var lostAt: Instant = .zero
         var calls: OrderedDictionary<CallID, RunningCall> = [:]
 
         init(index: Int, info: WorkerInfo, ref: Ref<WorkerMessage>, session: UInt64, join: JoinID) {

@@ -97,7 +97,10 @@ package struct MinerAssembly: Sendable {
         options.sealingBytes = sealingBytes
         options.durations = context.durations
         options.resources = context.resources
-        if let lease = type(of: policy).leaseOfLostWorker { options.lease = lease }
+        if let lease = type(of: policy).leaseOfLostWorker {
+            options.lease = lease
+            options.waitsForWork = false
+        }
         let schedulerOptions = options
         let cluster = try node.spawn(Self.schedulerName, options: .init(mailboxCountMax: 1_000_000)) {
             ClusterScheduler(home: $0, policy: policy, storage: storage, options: schedulerOptions)

@@ -45,11 +45,14 @@ package struct CurioCost: Sendable, Hashable {
 
     package static func of(_ type: TaskType) -> CurioCost { table[type.rawValue] ?? .none }
 
-    /// The order in which a node of the classic loop looks through its kinds: that of registration.
+    /// The order in which a node of the classic loop looks through its kinds. They are listed in the order of
+    /// the pipeline and registered in reverse, so that what is nearest to its end goes first.
+    ///
+    /// - SeeAlso: curio v1.27, `cmd/curio/tasks/tasks.go`.
     package static let registrationOrder: [TaskType] = order([
-        "post/v0/winningproof", "post/v0/windowproof", "seal/v0/addpiece", "seal/v0/datacid",
-        "seal/v0/precommit/1",
-        "seal/v0/precommit/2", "seal/v0/commit/1", "seal/v0/commit/2", "seal/v0/finalize",
+        "seal/v0/commit/2", "seal/v0/commit/1", "seal/v0/finalize", "seal/v0/precommit/2",
+        "seal/v0/precommit/1", "seal/v0/addpiece", "seal/v0/datacid", "post/v0/winningproof",
+        "post/v0/windowproof",
     ])
 
     private static func order(_ names: [String]) -> [TaskType] {

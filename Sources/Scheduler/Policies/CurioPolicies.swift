@@ -4,16 +4,24 @@ package import Kernel
 
 /// Curio's classic loop: every node looks into the common table every three seconds, and takes what it can.
 ///
-/// A node is a host. It goes through its kinds in the order of their registration, takes the oldest task of
-/// the first kind that it has room for, and begins anew. No node looks at another: who looks first has it.
-/// Sectors stay on the host that took them in.
+/// A node is a host. It goes through its kinds, those at the end of the pipeline first, takes the oldest
+/// task of the first kind that it has room for, and begins anew. No node looks at another: who looks first
+/// has it.
+/// Sectors stay on the host that labelled them.
 ///
-/// Options: `max-queue-sdr` (8): no new sector is taken in while so many wait for labelling; 0 for no limit.
+/// In Curio a sector that waits for labelling is on no host: the node that claims its SDR has it from then
+/// on. Here its piece is written first, so that the node which takes a sector in is the one that will claim
+/// it: one that has room for another SDR, or whose pieces are written while it will have. What waits so is
+/// the common queue.
+///
+/// Options: `max-queue-sdr` (8): beyond the room of the nodes no new sector is taken in while more than so
+/// many wait for labelling; 0 for no limit.
 package struct CurioPollPolicy: SchedulingPolicy {
     package static let name = "curio-poll"
     package static let summary = "Curio up to 1.27: each node polls every 3 s and takes the oldest it can"
-    /// A machine is given up after ten minutes without contact, by a sweep that runs every five.
-    package static var leaseOfLostWorker: Duration? { .seconds(600 + 300) }
+    /// A machine says that it is there every minute; it is given up after ten without a word, by a sweep that
+    /// runs every five: from its death that is twelve minutes in the mean.
+    package static var leaseOfLostWorker: Duration? { .seconds(600 - 30 + 150) }
 
     private let polls: CurioPolls
     private var nodes: CurioNodes
@@ -41,7 +49,7 @@ package struct CurioPollPolicy: SchedulingPolicy {
                 continue
             }
             due[host] = now + CurioPolls.afterAcceptance
-            return [claim]
+            return [nodes.take(claim, host, now)]
         }
         return []
     }
@@ -79,7 +87,7 @@ package struct CurioEventPolicy: SchedulingPolicy {
             let time = due ?? now + Self.bundling
             due = time
             // It goes on at once while there is more: the scheduler asks again.
-            return time <= now ? [claim] : []
+            return time <= now ? [nodes.take(claim, host, now)] : []
         }
         due = nil
         return []
@@ -88,9 +96,16 @@ package struct CurioEventPolicy: SchedulingPolicy {
 
 /// What is common to the nodes of both.
 private struct CurioNodes: Sendable {
+    struct Claim {
+        let decision: Decision
+        /// A sector is taken in, which will be labelled here.
+        var takesIn = false
+    }
+
     private let order: [TaskType]
     private let queueMax: Int
     private var workersOf: [[Int]] = []
+    private var recent = RecentAdmissions()
 
     init(_ context: PolicyContext, order: [TaskType]) {
         self.order = order
@@ -104,15 +119,21 @@ private struct CurioNodes: Sendable {
         }
     }
 
+    /// A node looks, and takes.
+    mutating func take(_ claim: Claim, _ host: Int, _ now: Instant) -> Decision {
+        if claim.takesIn { recent.add(host, at: now) }
+        return claim.decision
+    }
+
     /// What a node takes if it looks now.
-    func claim(_ host: Int, _ view: ClusterView, _ now: Instant) -> Decision? {
+    mutating func claim(_ host: Int, _ view: ClusterView, _ now: Instant) -> Claim? {
         guard !workersOf[host].isEmpty else { return nil }
         var node = CurioNode(view.hosts[host].info)
         for type in TaskType.allCases where view.hosts[host].busyCounts[type.stage] > 0 {
             node?.take(CurioCost.of(type), times: view.hosts[host].busyCounts[type.stage])
         }
         for type in order {
-            if type == .addPiece, let decision = takeIn(host, view) { return decision }
+            if type == .addPiece, let claim = takeIn(host, node, view, now) { return claim }
             guard view.waitingCount(type) > 0, node?.fits(CurioCost.of(type)) ?? true,
                 let task = oldest(type, host, view)
             else { continue }
@@ -120,7 +141,8 @@ private struct CurioNodes: Sendable {
                 view.workers[$0].freeCount(type) > 0 && view.canStart(task, on: $0, at: now) == nil
             }
             if let worker {
-                return .assign(task.id, worker: worker, because: PlacementReason("claimed"))
+                return Claim(
+                    decision: .assign(task.id, worker: worker, because: PlacementReason("claimed")))
             }
         }
         return nil
@@ -133,10 +155,38 @@ private struct CurioNodes: Sendable {
         return here.sequence < anywhere.sequence ? here : anywhere
     }
 
-    private func takeIn(_ host: Int, _ view: ClusterView) -> Decision? {
-        guard view.admissionCount > 0, queueMax <= 0 || view.waitingCount(.preCommit1) < queueMax,
-            workersOf[host].contains(where: { view.workers[$0].freeCount(.addPiece) > 0 })
-        else { return nil }
-        return view.bestAllocAdmissions("claimed") { $0.hostIndex == host }.first
+    /// A sector for a node that will have room to label it.
+    private mutating func takeIn(
+        _ host: Int, _ node: CurioNode?, _ view: ClusterView, _ now: Instant
+    ) -> Claim? {
+        guard view.admissionCount > 0 else { return nil }
+        let pieceSlots = view.hosts[host].slotCounts[TaskType.addPiece.stage]
+        guard pieceSlots > 0 else { return nil }
+        let ahead = recent.unlabelledCount(host, view, now)
+        if !labelsMore(than: ahead, host, node, view) {
+            // The queue: as many pieces are written ahead as at once, so that labelling need not wait.
+            guard queueMax <= 0 || view.waitingCount(.preCommit1) <= queueMax,
+                labelsMore(than: ahead - pieceSlots, host, node, view)
+            else { return nil }
+        }
+        guard let decision = view.bestAllocAdmissions("claimed", { $0.hostIndex == host }).first else {
+            return nil
+        }
+        return Claim(decision: decision, takesIn: true)
+    }
+
+    /// Tells whether a node has room for more than `count` SDR besides what it runs.
+    private func labelsMore(
+        than count: Int, _ host: Int, _ node: CurioNode?, _ view: ClusterView
+    ) -> Bool {
+        let stage = TaskType.preCommit1.stage
+        guard view.hosts[host].slotCounts[stage] > 0 else { return false }
+        guard count >= 0 else { return true }
+        guard view.hosts[host].slotCounts[stage] - view.hosts[host].busyCounts[stage] > count else {
+            return false
+        }
+        guard var rest = node else { return true }
+        rest.take(CurioCost.of(.preCommit1), times: count)
+        return rest.fits(CurioCost.of(.preCommit1))
     }
 }

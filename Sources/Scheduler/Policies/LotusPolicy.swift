@@ -11,8 +11,9 @@ package protocol LotusRule: Sendable {
 /// The scheduler of Lotus before the same cluster as every other policy.
 ///
 /// What is Lotus's own is in ``LotusScheduler``: early binding, two windows a worker, selectors that do not
-/// care where files are, no stealing. Where a move finds no room the task fails, and comes again after a
-/// minute to be bound anew. What is not modelled: that a sector's own space is reserved only when its tasks
+/// care where files are, no stealing. Where a move finds no room the task fails with a temporary error, and
+/// its sector asks again after five seconds and is bound anew; no failure is counted, so that PreCommit1 is
+/// not done again for it. What is not modelled: that a sector's own space is reserved only when its tasks
 /// are prepared (here its room is always taken at admission), and that the
 /// host of a started task is not checked against what other workers of the host run (here the host's own
 /// account refuses, and the task goes on waiting as prepared). A slot count of a worker takes the place of
@@ -69,8 +70,11 @@ package enum LotusRules {
 struct LotusBook: Sendable {
     /// Lotus schedules nothing in the first seconds of its life.
     static let initialWait = Duration.seconds(3)
-    /// A sector whose task failed comes again after a minute, as in Lotus's `failedCooldown`.
-    static let retryWait = Duration.seconds(60)
+    /// What failed for want of room (error 102) is asked for again after so long, in PreCommit1 and
+    /// PreCommit2 alike, without being counted.
+    ///
+    /// - SeeAlso: lotus v1.34.4, `storage/pipeline/states_sealing.go`, `SoftErrRetryWait`.
+    static let retryWait = Duration.seconds(5)
 
     private var scheduler: LotusScheduler
     private var beganAt: Instant?
@@ -98,7 +102,7 @@ struct LotusBook: Sendable {
         registerWorkers(view)
         while let first = retries.values.first, first <= now { retries.removeFirst() }
         followTasks(view)
-        var decisions = view.bestAllocAdmissions("best-alloc")
+        var decisions = view.bestAllocAdmissions("best-alloc", dealsFirst: true)
         for action in scheduler.run(LotusView(view: view)) {
             guard case .start(let id, let worker) = action, let task = view.task(id) else { continue }
             if let refusal = view.canStart(task, on: worker, at: now) {
@@ -247,17 +251,17 @@ private struct LotusView: LotusSurroundings {
     }
 
     func verdict(_ task: LotusTask, on worker: Int) -> LotusVerdict {
-        let target = view.workers[worker]
         let type = task.id.type
-        guard target.slotCounts[type.stage] > 0, !target.pausedKinds[type.stage],
-            let waiting = view.task(task.id)
+        // Asked for each task and worker: most do not run the kind, and nothing is copied for them.
+        guard view.workers[worker].slotCounts[type.stage] > 0,
+            !view.workers[worker].pausedKinds[type.stage], let waiting = view.task(task.id)
         else { return .refused }
         guard let host = waiting.hostIndex else {
             return LotusVerdict(
                 isAcceptable: true,
-                supportedKindCount: target.slotCounts.reduce(0) { $0 + ($1 > 0 ? 1 : 0) })
+                supportedKindCount: view.workers[worker].slotCounts.reduce(0) { $0 + ($1 > 0 ? 1 : 0) })
         }
-        if host == target.hostIndex { return LotusVerdict(isAcceptable: true) }
+        if host == view.workers[worker].hostIndex { return LotusVerdict(isAcceptable: true) }
         guard LotusQueueOrder.mayFetch(type.rawValue) else { return .refused }
         switch view.canFetch(waiting, to: worker)?.code {
         case nil, .link: return LotusVerdict(isAcceptable: true)
@@ -270,11 +274,13 @@ extension ClusterView {
     /// Lets the first waiting sector in where room times weight is largest, the rule of Lotus and those that
     /// came of it; equal ones by name.
     ///
-    /// - Parameter isOpen: whether a store is looked at.
+    /// - Parameters:
+    ///   - dealsFirst: sectors with deals go before empty ones; else the oldest first, whatever it is.
+    ///   - isOpen: whether a store is looked at.
     package func bestAllocAdmissions(
-        _ rule: String, _ isOpen: (StoreView) -> Bool = { _ in true }
+        _ rule: String, dealsFirst: Bool = false, _ isOpen: (StoreView) -> Bool = { _ in true }
     ) -> [Decision] {
-        guard let wish = firstAdmission else { return [] }
+        guard let wish = oldestAdmission(dealsFirst: dealsFirst) else { return [] }
         var best: (index: Int, score: Double)?
         for index in stores.indices where isOpen(stores[index]) && canAdmit(wish, at: index) == nil {
             let score = stores[index].allocScore
@@ -287,6 +293,17 @@ extension ClusterView {
                     because: PlacementReason(rule, score: $0.score))
             ]
         } ?? []
+    }
+}
+
+extension ClusterView {
+    /// The sector that has waited longest for room; deadlines do not count.
+    private func oldestAdmission(dealsFirst: Bool) -> AdmissionRequest? {
+        guard let first = firstAdmission, first.deadline != nil else { return firstAdmission }
+        return admissions.min {
+            let ranks = [$0, $1].map { dealsFirst && $0.isDeal ? 0 : 1 }
+            return (ranks[0], $0.sequence) < (ranks[1], $1.sequence)
+        }
     }
 }
 

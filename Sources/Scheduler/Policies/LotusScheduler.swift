@@ -270,16 +270,18 @@ package struct LotusScheduler: Sendable {
         open.sort { $0.request < $1.request }
         var windows = open.map { _ in LotusWindow() }
         let load = workers.map { $0?.utilization ?? 0 }
+        // Asked for each task and window: a worker with its accounts and windows is not copied for it.
+        let machines = workers.map { $0?.machine }
         var tally = beginTally(load)
         let tasks = sortedQueue ?? queue.values.sorted(by: LotusQueueOrder.isBefore)
         var left: [LotusTask] = []
         for task in tasks {
-            guard let place = choose(task, open, windows, load, tally, around) else {
+            guard let place = choose(task, open, windows, load, machines, tally, around) else {
                 left.append(task)
                 continue
             }
             let index = open[place].worker
-            guard let machine = workers[index]?.machine else { continue }
+            guard let machine = machines[index] else { continue }
             tally.utilization[index] += windows[place].add(task, around.need(task, on: index), machine)
             tally.counts[index] += 1
             tally.kindCounts[index][task.id.type.stage] += 1
@@ -313,17 +315,23 @@ package struct LotusScheduler: Sendable {
     /// The window of `open` that gets a task; `nil` where none fits.
     private mutating func choose(
         _ task: LotusTask, _ open: [(worker: Int, request: UInt64)], _ windows: [LotusWindow],
-        _ load: [Double], _ tally: LotusAssigner.Tally, _ around: some LotusSurroundings
+        _ load: [Double], _ machines: [LotusMachine?], _ tally: LotusAssigner.Tally,
+        _ around: some LotusSurroundings
     ) -> Int? {
         var acceptable: [(window: Int, worker: Int, verdict: LotusVerdict)] = []
         var latest: (worker: Int, verdict: LotusVerdict)?
+        let empty = LotusWindow()
         for (place, window) in open.enumerated() {
-            guard let worker = workers[window.worker] else { continue }
+            guard let machine = machines[window.worker] else { continue }
             if latest?.worker != window.worker {
+                var verdict = around.verdict(task, on: window.worker)
                 // An empty account: only the size of the worker counts, not what it does now.
-                let need = around.need(task, on: window.worker)
-                let fits = LotusWindow().obstacle(task, need, worker.machine) == nil
-                latest = (window.worker, fits ? around.verdict(task, on: window.worker) : .refused)
+                if verdict.isAcceptable,
+                    empty.obstacle(task, around.need(task, on: window.worker), machine) != nil
+                {
+                    verdict = .refused
+                }
+                latest = (window.worker, verdict)
             }
             if let latest, latest.verdict.isAcceptable {
                 acceptable.append((place, window.worker, latest.verdict))
@@ -346,8 +354,8 @@ package struct LotusScheduler: Sendable {
         let candidates = sorted.map { item in
             LotusAssigner.Candidate(
                 window: item.window, worker: item.worker,
-                fits: workers[item.worker].map {
-                    windows[item.window].obstacle(task, around.need(task, on: item.worker), $0.machine) == nil
+                fits: machines[item.worker].map {
+                    windows[item.window].obstacle(task, around.need(task, on: item.worker), $0) == nil
                 } ?? false)
         }
         return assigner.choose(candidates, stage: task.id.type.stage, tally, &random).map {

@@ -148,7 +148,7 @@ extension SealyardPolicy {
             let slots = view.hosts[host].slotCounts[TaskType.preCommit1.stage]
             let takesPieces = view.hosts[host].slotCounts[TaskType.addPiece.stage] > 0
             guard takesPieces, view.canAdmit(wish, at: index) == nil else { continue }
-            let ahead = aheadCount(host, view, now)
+            let ahead = recent.unlabelledCount(host, view, now)
             let free = max(0, slots - view.hosts[host].busyCounts[TaskType.preCommit1.stage])
             // A little more than fits, so that a slot that becomes free finds a sector.
             guard ahead < free + 1 + min(slots, 1 << 10) / 8 else {
@@ -160,7 +160,7 @@ extension SealyardPolicy {
             if best.map({ (wait, load) < ($0.wait, $0.load) }) ?? true { best = (index, wait, load) }
         }
         guard let best else { return }
-        recent[view.stores[best.store].hostIndex].append((wish.sector, now))
+        recent.add(view.stores[best.store].hostIndex, at: now)
         decisions.append(
             .admit(
                 wish.sector, store: view.stores[best.store].info.name,
@@ -169,20 +169,8 @@ extension SealyardPolicy {
 
     /// Asks to be woken when the oldest sector let in lately is counted no more.
     private mutating func lookAgain(_ host: Int, _ view: ClusterView) {
-        guard let oldest = recent[host].first?.at else { return }
-        let next = oldest + .nanoseconds(Int64(patience(view) * 1e9) + 1)
+        guard let oldest = recent.oldest(host) else { return }
+        let next = oldest + .nanoseconds(Int64(RecentAdmissions.patience(view) * 1e9) + 1)
         wakeAt = wakeAt.map { min($0, next) } ?? next
-    }
-
-    /// Seconds within which a sector that was let in shows in a queue.
-    private func patience(_ view: ClusterView) -> Double { max(10, 2 * view.profiles.seconds(.addPiece)) }
-
-    /// Sectors of a host that have not begun PreCommit1.
-    private mutating func aheadCount(_ host: Int, _ view: ClusterView, _ now: Instant) -> Int {
-        let patience = patience(view)
-        recent[host].removeAll { now.seconds - $0.at.seconds > patience }
-        let adding =
-            view.waitingCount(.addPiece, on: host) + view.hosts[host].busyCounts[TaskType.addPiece.stage]
-        return max(adding, recent[host].count) + view.waitingCount(.preCommit1, on: host)
     }
 }

@@ -40,8 +40,7 @@ package struct SealyardPolicy: SchedulingPolicy {
     let tuning = Tuning()
     /// By host, when PreCommit1 was started last.
     var lastStart: [Instant?] = []
-    /// By host, sectors let in lately: they are on their way to AddPiece and seen in no queue.
-    var recent: [[(sector: SectorKey, at: Instant)]] = []
+    var recent = RecentAdmissions()
     var wakeAt: Instant?
     /// What was found of each host lately, and under no index of the whole cluster.
     var paces: [Int: Pace] = [:]
@@ -54,10 +53,7 @@ package struct SealyardPolicy: SchedulingPolicy {
 
     package mutating func decide(_ view: ClusterView, at now: Instant) -> [Decision] {
         wakeAt = nil
-        while lastStart.count < view.hosts.count {
-            lastStart.append(nil)
-            recent.append([])
-        }
+        while lastStart.count < view.hosts.count { lastStart.append(nil) }
         var decisions: [Decision] = []
         for kind in kindOrder(view, now) {
             placeNear(kind.type, slack: kind.slack, view, now, &decisions)

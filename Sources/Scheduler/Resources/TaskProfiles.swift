@@ -41,6 +41,11 @@ package struct TaskProfiles: Sendable {
         return mean.count > 0 ? mean.seconds : hints[type.stage]
     }
 
+    /// What tasks of these kinds take one after another.
+    func duration(_ types: [TaskType]) -> Duration {
+        .nanoseconds(Int64(types.reduce(0) { $0 + seconds($1) } * 1e9))
+    }
+
     /// What a task of a kind takes on a worker, in seconds.
     package func seconds(_ type: TaskType, worker: Int) -> Double {
         guard byWorker.indices.contains(worker) else { return seconds(type) }

@@ -67,9 +67,11 @@ package actor SectorActor: Component {
     private var taskReplies: Ref<TaskEvent>?
 
     package init(
-        home: Home, record: SectorRecord, services: SectorServices, manager: Ref<ManagerMessage>
+        home: Home, record: SectorRecord, services: SectorServices, manager: Ref<ManagerMessage>,
+        clock: EpochClock? = nil
     ) {
         self.home = home
+        self.clock = clock
         self.services = services
         self.manager = manager
         machine = SectorStateMachine(record: record, limits: services.limits)
@@ -250,8 +252,7 @@ package actor SectorActor: Component {
             services.scheduler.tell(
                 .admit(
                     key, bytes: services.sealingBytes,
-                    isDeal: !record.pieces.isEmpty || record.pendingPiece != nil,
-                    replyTo: storageAdapter(context)))
+                    isDeal: record.hasDeals, deadline: dealStart(record), replyTo: storageAdapter(context)))
         // By way of the scheduler, so that a new request for room never overtakes it.
         case .releaseStore: services.scheduler.tell(.withdraw(key))
         case .submit(let request):
@@ -284,6 +285,13 @@ package actor SectorActor: Component {
         case .returnPiece(let piece): manager.tell(.pieceBack(piece, record.lastError ?? "it was not taken"))
         case .resolveDeals: manager.tell(.dealsUnresolved(key, record.lastError ?? ""))
         }
+    }
+
+    /// When the first of the sector's deals starts, the one that is being written among them.
+    private func dealStart(_ record: SectorRecord) -> Instant? {
+        let starts = record.pieces.map(\.startEpoch) + [record.pendingPiece?.startEpoch].compactMap(\.self)
+        guard let clock, let first = starts.min() else { return nil }
+        return clock.instant(of: first)
     }
 
     /// Work that must be in time says so.

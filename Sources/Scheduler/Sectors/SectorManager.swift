@@ -249,10 +249,12 @@ package actor SectorManager: Component {
         let key = record.key
         keeperCount += 1
         let serial = keeperCount
+        let clock = clock
         let keeper = try context.spawn("sector-\(key.number).\(serial)") { home in
             // A keeper that is made anew goes on from what was saved.
             let saved = try services.store.find(key) ?? record
-            return SectorActor(home: home, record: saved, services: services, manager: manager)
+            return SectorActor(
+                home: home, record: saved, services: services, manager: manager, clock: clock)
         }
         context.watch(keeper) { .keeperGone(key, $0) }
         keepers[key.number] = keeper

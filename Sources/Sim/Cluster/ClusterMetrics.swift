@@ -41,6 +41,8 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     private(set) var latestFailure: String?
     /// How deadlines ended so far, in partitions.
     private(set) var windowPoSt = SimulationReport.WindowPoSt()
+    /// What became of deals.
+    var deals = DealTally()
     /// What became of sectors whose process was lost.
     var losses = LossTally()
     /// Of the sectors that were proven after the warm-up.
@@ -61,7 +63,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     }
 
     /// Entries kept at this moment, all tables together.
-    var entryCount: Int { sectors.count + waiting.count + running.count }
+    var entryCount: Int { sectors.count + waiting.count + running.count + deals.entryCount }
 
     /// Sectors under way.
     var sealingCount: Int { sectors.count }
@@ -84,6 +86,9 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     func sectorChanged(_ summary: SectorSummary, from old: SectorState?, at now: Instant) {
         let number = summary.key.number
         absorb(now, number, UInt64(summary.state.position))
+        if !summary.pieces.isEmpty, summary.state == .finalizeSector || summary.state == .proving {
+            deals.proven(summary.pieces.map(\.commitment), at: now)
+        }
         guard let known = sectors[number] else {
             // A record that a restarted miner reads again of a sector that was given up is no news.
             guard summary.state.isSealing else { return }

@@ -73,6 +73,7 @@ package struct ClusterPlan: Sendable {
         ].filter { $0 > 0 }
         sealingCountMax = limits.min() ?? 0
         pacing = try Self.pacing(scenario.workload.tickets)
+        try checkDeals(scenario)
         for group in scenario.hosts {
             for index in 0..<group.count { try add(group, index, scenario) }
         }
@@ -133,11 +134,15 @@ package struct ClusterPlan: Sendable {
                     nicBytesPerSecond: group.nic.bytesPerSecond))
         }
         for workers in group.workers {
-            let slots = (TaskType.sealing + [.windowPoSt]).compactMap { type -> WorkerInfo.SlotCount? in
+            var slots = (TaskType.sealing + [.windowPoSt]).compactMap { type -> WorkerInfo.SlotCount? in
                 let count = workers.slots(of: type.kind)
                 return count > 0 && (!type.needsFiles || holdsSectors) ? .init(type, count) : nil
             }
             guard !slots.isEmpty else { continue }
+            // Who finalizes clears away as well: a sector that is given up leaves the disk.
+            if let finalize = slots.first(where: { $0.type == .finalize }) {
+                slots.append(.init(.remove, finalize.count))
+            }
             for instance in 0..<workers.count {
                 let parts = [group.name, String(index), workers.name, String(instance)]
                 processes.append(

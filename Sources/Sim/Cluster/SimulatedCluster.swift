@@ -104,6 +104,7 @@ package final class SimulatedCluster {
         for process in plan.processes { try bootWorker(process) }
         applyLinks()
         if options.appliesFaults { try applyScenarioFaults() }
+        scheduleDeals()
         for pledge in options.recorded?.pledges ?? [] { self.pledge(pledge.count, at: .zero + pledge.at) }
     }
 
@@ -197,22 +198,28 @@ package final class SimulatedCluster {
             context.durations[type] = .nanoseconds(Int64(model.duration.meanSeconds * 1e9))
         }
         let policyContext = context
+        var managerOptions = SectorManager.Options(
+            miner: plan.miner, proof: plan.proof, makesSNARK: options.recorded?.makesSNARK ?? true,
+            pledgeRule: options.recorded == nil ? plan.pledge : nil, provingKeptMax: 0,
+            limits: plan.sectorLimits(scenario.miner),
+            packing: ClusterPlan.packing(scenario))
+        managerOptions.alwaysKeepsUnsealed = scenario.miner.alwaysKeepUnsealedCopy
+        let (manager, batching) = (managerOptions, ClusterPlan.batching(scenario.miner))
+        let finalizesEarly = scenario.miner.finalizeEarly
         try world.addNode(Self.minerNode) { node in
             metrics.minerBooted(at: clock.now)
             let assembly = MinerAssembly(
-                manager: .init(
-                    miner: plan.miner, proof: plan.proof, makesSNARK: options.recorded?.makesSNARK ?? true,
-                    sealingCountMax: plan.sealingCountMax,
-                    pledgeRule: options.recorded == nil ? plan.pledge : nil, provingKeptMax: 0),
+                manager: manager,
                 scheduler: .init(
                     pacing: plan.pacing, lease: options.recorded?.lease ?? ClusterScheduler.Options().lease,
                     checksInvariants: options.checksInvariants, observer: metrics),
                 policy: policy, policyContext: policyContext,
                 chain: node.ref(
                     at: Address(node: Self.chainNode, name: MinerAssembly.chainName), as: ChainMessage.self),
-                store: store, limits: .init(network: plan.network), sealingBytes: sealingBytes,
+                store: store, limits: .init(network: plan.network, finalizesEarly: finalizesEarly),
+                sealingBytes: sealingBytes,
                 lifetimeEpochs: 540 * 2880,
-                askAgainAfter: epoch * 40, observer: metrics,
+                askAgainAfter: epoch * 40, observer: metrics, batching: batching,
                 // Modelled sectors always read: only those that missed a deadline are looked at again.
                 proving: PoStOptions(miner: plan.miner, proof: plan.proof, checksAll: false),
                 provingObserver: metrics)

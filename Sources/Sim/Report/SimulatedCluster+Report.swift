@@ -39,6 +39,7 @@ extension SimulatedCluster {
         report.limits = limits(report)
         report.bottleneck = bottleneck(report)
         report.windowPoSt = metrics.windowPoSt
+        report.deals = deals(now)
         report.cost = cost(report)
         return report
     }
@@ -108,15 +109,7 @@ extension SimulatedCluster {
                     what: "tebibytesPerDay",
                     reason: "the run ended within the warm-up of \(Self.warmUp(of: scenario).scenarioText)"))
         }
-        let miner = scenario.miner
-        if miner.batchPreCommits || miner.aggregateCommits {
-            list.append(.init(what: "batching", reason: "messages to the chain go out one by one"))
-        }
-        if miner.finalizeEarly {
-            list.append(
-                .init(what: "finalizeEarly", reason: "finalize waits for the proof to land on the chain"))
-        }
-        if !miner.dataTemplate {
+        if !scenario.miner.dataTemplate {
             list.append(
                 .init(what: "dataTemplate", reason: "AddPiece takes the duration that the file gives it"))
         }
@@ -125,6 +118,13 @@ extension SimulatedCluster {
                 what: "contention",
                 reason: "tasks of one host share no memory bandwidth; durations are those of the file"))
         return list
+    }
+
+    private func deals(_ now: Instant) -> SimulationReport.Deals? {
+        guard !scenario.workload.deals.isEmpty else { return nil }
+        return SimulationReport.Deals(
+            offered: metrics.deals.offeredCount, active: metrics.deals.activeCount,
+            missed: metrics.deals.missedCount(at: now))
     }
 
     private func cost(_ report: SimulationReport) -> SimulationReport.Cost? {

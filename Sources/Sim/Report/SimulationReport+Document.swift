@@ -28,6 +28,14 @@ extension SimulationReport {
             entry("bottleneck", bottleneck?.document ?? .null),
             entry("traceHash", .text(traceHash)),
             entry("windowPoSt", windowPoSt.document),
+            entry(
+                "deals",
+                deals.map {
+                    .object([
+                        entry("offered", .integer($0.offered)), entry("active", .integer($0.active)),
+                        entry("missed", .integer($0.missed)),
+                    ])
+                } ?? .null),
             entry("cost", cost?.document ?? .null),
             entry(
                 "notModelled",

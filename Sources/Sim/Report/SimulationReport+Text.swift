@@ -49,6 +49,11 @@ extension SimulationReport {
             // The steps follow in the JSON.
             for line in miss.split(separator: "\n").prefix(2) { lines.append("              \(line)") }
         }
+        if let deals {
+            lines.append(
+                "deals         \(deals.offered) offered, \(deals.active) active by their start, "
+                    + "\(deals.missed) missed")
+        }
         if let cost {
             lines.append(
                 "cost          \(figure(cost.hostsPerDay)) hosts + \(figure(cost.electricityPerDay)) "

@@ -66,6 +66,15 @@ package struct SimulationReport: Sendable, Hashable {
         package var latestMiss: String?
     }
 
+    /// What became of the deals that were offered, over the whole run.
+    package struct Deals: Sendable, Hashable {
+        package var offered = 0
+        /// In a proven sector by their start.
+        package var active = 0
+        /// Started without.
+        package var missed = 0
+    }
+
     /// Something that the simulation leaves out, and what that means for the figures.
     package struct Omission: Sendable, Hashable {
         package var what: String
@@ -110,6 +119,8 @@ package struct SimulationReport: Sendable, Hashable {
     package var limits: [Limit]
     package var bottleneck: Bottleneck?
     package var windowPoSt = WindowPoSt()
+    /// `nil` where the scenario has no deals.
+    package var deals: Deals?
     package var cost: Cost?
     package var notModelled: [Omission]
     /// 32 hexadecimal digits; equal for equal scenarios, policies and seeds on every machine.

@@ -30,6 +30,7 @@ extension Scenario {
         checkLinks(&findings)
         checkFaults(&findings)
         checkBatches(&findings)
+        checkDeals(&findings)
         return findings
     }
 
@@ -335,6 +336,20 @@ extension Scenario {
         }
     }
 
+    private func checkDeals(_ findings: inout [Finding]) {
+        for (index, deal) in workload.deals.enumerated() {
+            let bytes = deal.pieceSize.bytes
+            guard bytes < 128 || bytes & (bytes - 1) != 0 || bytes > sectorSize.bytes else { continue }
+            findings.append(
+                Finding(
+                    path: "workload.deals[\(index)].pieceSize",
+                    message: "a padded piece has a power of two of bytes, from 128 to a sector's "
+                        + "\(sectorSize); this one has \(deal.pieceSize)"
+                )
+            )
+        }
+    }
+
     private func checkBatches(_ findings: inout [Finding]) {
         if miner.minCommitBatch > miner.maxCommitBatch {
             findings.append(
@@ -346,7 +361,7 @@ extension Scenario {
             )
         }
         if workload.pledge.packingMax == 0, workload.pledge.initialPerHost == 0,
-            !workload.provesOnly
+            workload.deals.isEmpty, !workload.provesOnly
         {
             findings.append(
                 Finding(

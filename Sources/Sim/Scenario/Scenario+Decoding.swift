@@ -17,12 +17,14 @@ extension Scenario {
         ]
         static let task = ["duration", "transfer", "failureRate", "provenance", "source"]
         static let workload = [
-            "pledge", "provingAtStart", "tickets", "sectorsTarget", "sectorsMax",
+            "pledge", "provingAtStart", "tickets", "sectorsTarget", "sectorsMax", "deals",
         ]
+        static let deal = ["every", "pieceSize", "startAfter", "lasts"]
         static let pledge = ["every", "packingMax", "initialPerHost", "sealingMaxPerHost"]
         static let ticket = ["rate", "per"]
         static let miner = [
             "maxSealingSectors", "maxSealingSectorsForDeals", "maxWaitDealsSectors",
+            "waitDealsDelay", "startEpochSealingBuffer",
             "alwaysKeepUnsealedCopy", "finalizeEarly", "dataTemplate", "batchPreCommits",
             "maxPreCommitBatch", "preCommitBatchWait", "aggregateCommits", "minCommitBatch",
             "maxCommitBatch", "commitBatchWait",
@@ -227,7 +229,29 @@ extension Scenario.Workload {
         }
         workload.sectorsTarget = fields["sectorsTarget"]?.integer(in: count)
         workload.sectorsMax = fields["sectorsMax"]?.integer(in: count)
+        workload.deals =
+            fields["deals"]?.list("deals", count: 0...cursor.sink.limits.listCountMax)?
+            .compactMap { Scenario.DealStream.decode($0) } ?? []
         return workload
+    }
+}
+
+extension Scenario.DealStream {
+    fileprivate static func decode(_ cursor: ConfigCursor) -> Scenario.DealStream? {
+        guard let fields = cursor.fields(Scenario.Keys.deal),
+            let every = fields.required("every", "the time between two deals")
+                .flatMap(DurationModel.decode),
+            let size = fields.required("pieceSize", "a size such as 32GiB")?.bytes(),
+            let start = fields.required("startAfter", "the time from a deal's offer to its start")
+                .flatMap(DurationModel.decode)
+        else { return nil }
+        if every.meanSeconds < 1 {
+            fields["every"]?.report("deals come a second apart at least, in the mean")
+            return nil
+        }
+        return Scenario.DealStream(
+            every: every, pieceSize: size, startAfter: start,
+            lasts: fields["lasts"]?.duration(atLeast: .seconds(1)) ?? Scenario.Defaults.dealLasts)
     }
 }
 
@@ -271,6 +295,8 @@ extension Scenario.Miner {
         count("maxSealingSectors", \.maxSealingSectors, 0...10_000_000)
         count("maxSealingSectorsForDeals", \.maxSealingSectorsForDeals, 0...10_000_000)
         count("maxWaitDealsSectors", \.maxWaitDealsSectors, 0...10_000_000)
+        wait("waitDealsDelay", \.waitDealsDelay)
+        count("startEpochSealingBuffer", \.startEpochSealingBuffer, 0...1_000_000)
         flag("alwaysKeepUnsealedCopy", \.alwaysKeepUnsealedCopy)
         flag("finalizeEarly", \.finalizeEarly)
         flag("dataTemplate", \.dataTemplate)

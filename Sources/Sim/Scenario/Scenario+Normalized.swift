@@ -275,6 +275,18 @@ extension Scenario.Workload {
             )
             if let sectorsTarget { object.add("sectorsTarget", sectorsTarget) }
             if let sectorsMax { object.add("sectorsMax", sectorsMax) }
+            object.add("deals", .list(deals.map(\.normalized)))
+        }
+    }
+}
+
+extension Scenario.DealStream {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add("every", every.normalized)
+            object.add("pieceSize", pieceSize)
+            object.add("startAfter", startAfter.normalized)
+            object.add("lasts", lasts)
         }
     }
 }
@@ -285,6 +297,8 @@ extension Scenario.Miner {
             object.add("maxSealingSectors", maxSealingSectors)
             object.add("maxSealingSectorsForDeals", maxSealingSectorsForDeals)
             object.add("maxWaitDealsSectors", maxWaitDealsSectors)
+            object.add("waitDealsDelay", waitDealsDelay)
+            object.add("startEpochSealingBuffer", startEpochSealingBuffer)
             object.add("alwaysKeepUnsealedCopy", alwaysKeepUnsealedCopy)
             object.add("finalizeEarly", finalizeEarly)
             object.add("dataTemplate", dataTemplate)

@@ -232,6 +232,19 @@ extension Scenario {
                 "provingAtStart": Schema.integer(0, 100_000_000),
                 "tickets": Schema.object(kinds, Schema.same(ticket, for: kinds)),
                 "sectorsTarget": count, "sectorsMax": count,
+                "deals": Schema.list(dealSchema),
+            ]
+        )
+    }
+
+    private static var dealSchema: ScenarioDocument {
+        let model = Schema.any([Schema.duration, durationModelSchema])
+        return Schema.object(
+            Keys.deal,
+            required: ["every", "pieceSize", "startAfter"],
+            [
+                "every": model, "pieceSize": Schema.size, "startAfter": model,
+                "lasts": Schema.duration,
             ]
         )
     }
@@ -241,6 +254,8 @@ extension Scenario {
             "preCommitBatchWait": Schema.duration, "commitBatchWait": Schema.duration,
             "maxPreCommitBatch": Schema.integer(1, 256), "minCommitBatch": Schema.integer(1, 819),
             "maxCommitBatch": Schema.integer(1, 819),
+            "waitDealsDelay": Schema.duration,
+            "startEpochSealingBuffer": Schema.integer(0, 1_000_000),
         ]
         for key in ["maxSealingSectors", "maxSealingSectorsForDeals", "maxWaitDealsSectors"] {
             values[key] = Schema.integer(0, 10_000_000)

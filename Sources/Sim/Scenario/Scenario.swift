@@ -116,6 +116,8 @@ extension Scenario {
         package var provingAtStart: Int
         /// How many tasks of a kind may start in each period, in the order of the tasks.
         package var tickets: [TicketRule]
+        /// Deals that clients offer, in file order.
+        package var deals: [DealStream] = []
         /// The run may end once this many sectors are proving.
         package var sectorsTarget: Int?
         /// Never pledge more than this many sectors in all.
@@ -123,7 +125,7 @@ extension Scenario {
 
         /// Nothing is ever sealed: the cluster only proves what it has.
         package var provesOnly: Bool {
-            pledge.packingMax == 0 && pledge.initialPerHost == 0 && provingAtStart > 0
+            pledge.packingMax == 0 && pledge.initialPerHost == 0 && deals.isEmpty && provingAtStart > 0
         }
     }
 
@@ -137,6 +139,27 @@ extension Scenario {
         package var initialPerHost: Int
         /// Never pledge while this many sectors for each such host are being sealed; nil for no limit.
         package var sealingMaxPerHost: Int?
+    }
+
+    /// Deals of one sort: each a piece that must be in a proven sector by the epoch at which it starts.
+    package struct DealStream: Sendable, Hashable {
+        /// The time between two of them.
+        package var every: DurationModel
+        /// Padded: a power of two, at most a sector.
+        package var pieceSize: ByteCount
+        /// The time from the offer to the start.
+        package var startAfter: DurationModel
+        /// The time from the start to the end.
+        package var lasts: Duration
+
+        package init(
+            every: DurationModel, pieceSize: ByteCount, startAfter: DurationModel, lasts: Duration
+        ) {
+            self.every = every
+            self.pieceSize = pieceSize
+            self.startAfter = startAfter
+            self.lasts = lasts
+        }
     }
 
     /// How many tasks of one kind may start in each period.
@@ -162,6 +185,10 @@ extension Scenario {
         package var maxSealingSectorsForDeals: Int
         /// At most this many sectors that wait for deals; 0 for no limit.
         package var maxWaitDealsSectors: Int
+        /// The time after its first piece at which a sector begins to seal, full or not.
+        package var waitDealsDelay: Duration
+        /// Epochs before the start of a deal by which its sector begins to seal.
+        package var startEpochSealingBuffer: Int
         package var alwaysKeepUnsealedCopy: Bool
         /// Finalize right after C2 instead of after the commit message has landed.
         package var finalizeEarly: Bool

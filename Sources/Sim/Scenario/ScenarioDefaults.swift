@@ -56,6 +56,8 @@ extension Scenario {
             maxSealingSectors: 0,
             maxSealingSectorsForDeals: 0,
             maxWaitDealsSectors: 2,
+            waitDealsDelay: .seconds(6 * 3600),
+            startEpochSealingBuffer: 480,
             alwaysKeepUnsealedCopy: true,
             finalizeEarly: false,
             dataTemplate: true,
@@ -67,6 +69,9 @@ extension Scenario {
             maxCommitBatch: 819,
             commitBatchWait: .seconds(24 * 3600)
         )
+
+        /// The time that a deal lasts unless the file says otherwise.
+        package static let dealLasts = Duration.seconds(518 * 86_400)
 
         package static let faultFactor = 10.0
 

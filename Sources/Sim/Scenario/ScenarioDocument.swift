@@ -96,6 +96,7 @@ package enum ScenarioDocument: Sendable, Hashable, Encodable {
 
     /// A number without exponent; the shortest digits that give the same `Double`.
     static func decimalText(_ value: Double) -> String {
+        if value.sign == .minus { return value == 0 ? "0" : "-" + decimalText(-value) }
         let plain = "\(value)"
         let parts = plain.split(separator: "e")
         guard parts.count == 2, let exponent = Int(parts[1]) else {

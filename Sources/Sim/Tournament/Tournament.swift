@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Kernel
 package import Scheduler
-private import Synchronization
 
 /// Policies against each other: every policy runs every scenario under every seed.
 ///
@@ -14,20 +13,18 @@ package struct Tournament: Sendable {
         package var seeds: [UInt64]
         /// How long a run lasts; `nil` for what the scenario says.
         package var until: Duration?
-        package var threadCount: Int
         /// The policy that the others are compared with; the first where `nil`.
         package var reference: String?
         /// Makes the link of a run of the policy `external`: each run has a program of its own.
         package var makeLink: (@Sendable () throws -> ExternalPolicyLink)?
 
         package init(
-            policies: [String], seeds: [UInt64], until: Duration? = nil, threadCount: Int = 1,
-            reference: String? = nil, makeLink: (@Sendable () throws -> ExternalPolicyLink)? = nil
+            policies: [String], seeds: [UInt64], until: Duration? = nil, reference: String? = nil,
+            makeLink: (@Sendable () throws -> ExternalPolicyLink)? = nil
         ) {
             self.policies = policies
             self.seeds = seeds
             self.until = until
-            self.threadCount = threadCount
             self.reference = reference
             self.makeLink = makeLink
         }
@@ -38,6 +35,12 @@ package struct Tournament: Sendable {
         package var scenario: Int
         package var policy: Int
         package var seed: Int
+
+        package init(scenario: Int, policy: Int, seed: Int) {
+            self.scenario = scenario
+            self.policy = policy
+            self.seed = seed
+        }
     }
 
     package let scenarios: [Scenario]
@@ -75,75 +78,43 @@ package struct Tournament: Sendable {
         }
     }
 
-    private struct State {
-        var next = 0
-        var results: [TournamentMeasures?]
-        var failure: (cell: Int, error: any Error)?
-    }
-
-    // Safety: all state is locked.
-    private final class Board: Sendable {
-        let state: Mutex<State>
-        init(_ count: Int) { state = Mutex(State(results: Array(repeating: nil, count: count))) }
-    }
-
-    /// Runs all cells.
+    /// Runs all cells, those of the first seed first, so that what an interrupt leaves compares all policies.
     ///
-    /// - Parameter progress: told of the number of finished cells, from any thread.
-    /// - Throws: what the first cell in order throws that fails: ``SimulationError``,
-    /// ``ExternalPolicyError``.
-    package func run(
-        progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
-    ) throws -> TournamentResult {
+    /// - Parameter control: its threads do not change the result; where it stops, what is done is the result.
+    /// - Throws: what the first cell fails with: ``SimulationError``, ``ExternalPolicyError`` or
+    ///   ``KernelError``.
+    package func run(_ control: StudyControl = StudyControl()) throws -> TournamentResult {
         let cells = cells
-        let board = Board(cells.count)
-        let work: @Sendable () -> Void = { [self] in
-            while true {
-                let index = board.state.withLock { state -> Int? in
-                    guard state.failure == nil, state.next < cells.count else { return nil }
-                    defer { state.next += 1 }
-                    return state.next
-                }
-                guard let index else { return }
-                do {
-                    let measures = try measure(cells[index])
-                    let done = board.state.withLock { state in
-                        state.results[index] = measures
-                        return state.results.reduce(0) { $0 + ($1 == nil ? 0 : 1) }
-                    }
-                    progress(done, cells.count)
-                } catch {
-                    board.state.withLock { state in
-                        if state.failure.map({ index < $0.cell }) ?? true { state.failure = (index, error) }
-                    }
-                }
-            }
+        let order = cells.indices.sorted { (cells[$0].seed, $0) < (cells[$1].seed, $1) }
+        let found = try StudyRunner.each(cells.count, control) { index, goesOn in
+            try measure(cells[order[index]], goesOn)
         }
-        if options.threadCount > 1 {
-            // This thread works too, so that at its end nothing is left that a late thread could begin.
-            let pool = try WorkPool(name: "tournament", threadCount: options.threadCount - 1)
-            for _ in 1..<options.threadCount { pool.submit(work) }
-            work()
-            pool.shutDown()
-        } else {
-            work()
-        }
-        let (results, failure) = board.state.withLock { ($0.results, $0.failure) }
-        if let failure { throw failure.error }
+        var measures: [TournamentMeasures?] = Array(repeating: nil, count: cells.count)
+        for (index, value) in found.enumerated() { measures[order[index]] = value }
+        let done = cells.indices.filter { measures[$0] != nil }
         return TournamentResult(
             scenarios: scenarios.map(\.name), policies: options.policies, seeds: options.seeds,
-            reference: options.reference ?? options.policies[0], cells: cells,
-            measures: results.compactMap { $0 })
+            reference: options.reference ?? options.policies[0], cells: done.map { cells[$0] },
+            measures: measures.compactMap(\.self), plannedCount: cells.count)
     }
 
-    private func measure(_ cell: Cell) throws -> TournamentMeasures {
+    /// - Returns: `nil` where it was stopped.
+    private func measure(
+        _ cell: Cell, _ goesOn: (Double) -> Bool
+    ) throws -> TournamentMeasures? {
         let scenario = scenarios[cell.scenario]
         let policy = options.policies[cell.policy]
         let link = policy == ExternalPolicy.name ? try options.makeLink?() : nil
         let cluster = try SimulatedCluster(
             scenario, options: .init(seed: options.seeds[cell.seed], policy: policy, link: link))
-        cluster.run(until: .zero + (options.until ?? scenario.report.until))
-        if let failure = cluster.policyFailure { throw failure }
+        let span = options.until ?? scenario.report.until
+        // Between two steps it is asked whether to go on.
+        let stepCount = 20
+        for step in 1...stepCount {
+            cluster.run(until: .zero + span * step / stepCount)
+            if let failure = cluster.policyFailure { throw failure }
+            guard goesOn(Double(step) / Double(stepCount)) else { return nil }
+        }
         return TournamentMeasures(cluster)
     }
 }

@@ -15,6 +15,7 @@ package enum TournamentMetric: String, Sendable, Hashable, CaseIterable {
     case repeats = "PC1 repeats"
     case lost = "given up"
     case stuck = "stuck"
+    case missedDeals = "deals missed"
 
     /// What it is, in words.
     package var meaning: String {
@@ -29,6 +30,7 @@ package enum TournamentMetric: String, Sendable, Hashable, CaseIterable {
             "seconds from the loss of a process to the next start for the sector that it worked on, mean"
         case .repeats: "PreCommit1 tasks beyond the first of a sector: expired tickets, lost files, failures"
         case .lost: "sectors that were given up"
+        case .missedDeals: "deals whose start came before their sector was proven"
         case .stuck: "sectors whose process was lost and for which nothing was started again until the end"
         }
     }
@@ -41,6 +43,11 @@ package enum TournamentMetric: String, Sendable, Hashable, CaseIterable {
 package struct TournamentMeasures: Sendable, Hashable {
     package var values: [TournamentMetric: Double]
     package var traceHash: String
+
+    package init(values: [TournamentMetric: Double], traceHash: String) {
+        self.values = values
+        self.traceHash = traceHash
+    }
 
     init(_ cluster: SimulatedCluster) {
         let report = cluster.report()
@@ -55,13 +62,14 @@ package struct TournamentMeasures: Sendable, Hashable {
             (.idleCommit2, .commit2),
         ] {
             let stage = report.stages.first { $0.identifier == type.rawValue }
-            values[metric] = stage?.utilization.map { (1 - $0) * 100 }
+            values[metric] = stage?.utilization.map { max(0, 1 - $0) * 100 }
         }
         let losses = cluster.losses
         values[.redispatch] = losses.meanSeconds
         values[.repeats] = Double(losses.repeatCount)
         values[.lost] = Double(report.sectorsFailed)
         values[.stuck] = Double(losses.openCount)
+        values[.missedDeals] = report.deals.map { Double($0.missed) }
         traceHash = report.traceHash
     }
 }

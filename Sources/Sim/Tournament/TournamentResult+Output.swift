@@ -2,28 +2,46 @@
 
 extension TournamentResult {
     /// Tables for people: a scenario each, then the ranking. `*` marks a difference from the reference that
-    /// chance does not explain.
+    /// chance does not explain; who is level with the best in sectors a day is so within chance.
     package var text: String {
-        var lines: [String] = []
+        var lines = isComplete ? [] : [incompleteness, ""]
         for (place, scenario) in scenarios.enumerated() {
             lines.append("\(scenario), \(seeds.count) seeds, against \(reference)")
-            var rows = [["policy"] + TournamentMetric.allCases.map(\.rawValue)]
+            var rows = [["policy"] + TournamentMetric.allCases.map(\.rawValue) + ["to the best"]]
             for (index, policy) in policies.enumerated() {
-                rows.append([policy] + TournamentMetric.allCases.map { cell($0, place, index) })
+                rows.append(
+                    [policy] + TournamentMetric.allCases.map { cell($0, place, index) }
+                        + [standingText(place, index)])
             }
             lines += Self.aligned(rows) + [""]
         }
         lines.append(
             "ranking by sectors/day, relative to \(reference), the mean of \(scenarios.count) scenarios")
-        var rows = [["", "policy", "throughput", "p95", "better in", "worse in"]]
+        var rows = [
+            ["", "policy", "throughput", "p95", "better in", "worse in", "level with the best", "behind"]
+        ]
         for (place, rank) in ranking.enumerated() {
             rows.append([
                 String(place + 1), rank.policy, SimulatedCluster.figure(rank.throughput),
                 rank.latency.map(SimulatedCluster.figure) ?? "–", String(rank.winCount),
-                String(rank.lossCount),
+                String(rank.lossCount), String(rank.levelCount), String(rank.behindCount),
             ])
         }
         return (lines + Self.aligned(rows)).joined(separator: "\n")
+    }
+
+    /// What an interrupt left, in words.
+    package var incompleteness: String {
+        "incomplete: \(cells.count) of \(plannedCount) runs were finished"
+    }
+
+    private func standingText(_ scenario: Int, _ policy: Int) -> String {
+        guard let standing = standing(scenario: scenario, policy: policy) else { return "–" }
+        guard let difference = differenceToBest(scenario: scenario, policy: policy) else {
+            return standing.rawValue
+        }
+        let figures = [difference.mean, difference.halfWidth ?? 0].map(SimulatedCluster.figure)
+        return "\(standing.rawValue) \(figures[0]) ±\(figures[1])"
     }
 
     private func cell(_ metric: TournamentMetric, _ scenario: Int, _ policy: Int) -> String {
@@ -72,7 +90,15 @@ extension TournamentResult {
         var tables: [ScenarioDocument] = []
         for (place, scenario) in scenarios.enumerated() {
             let rows = policies.indices.map { index -> ScenarioDocument in
-                var entries = [entry("policy", .text(policies[index]))]
+                let toBest = differenceToBest(scenario: place, policy: index)
+                var entries = [
+                    entry("policy", .text(policies[index])),
+                    entry(
+                        "standing",
+                        standing(scenario: place, policy: index).map { .text($0.rawValue) } ?? .null),
+                    entry("toBest", .rounded(toBest?.mean, digits: 6)),
+                    entry("toBestHalfWidth", .rounded(toBest?.halfWidth, digits: 6)),
+                ]
                 for metric in TournamentMetric.allCases {
                     let own = estimate(metric, scenario: place, policy: index)
                     let other = difference(metric, scenario: place, policy: index)
@@ -94,7 +120,9 @@ extension TournamentResult {
             tables.append(.object([entry("scenario", .text(scenario)), entry("policies", .list(rows))]))
         }
         return .object([
-            entry("reference", .text(reference)), entry("seeds", .list(seeds.map { .seed($0) })),
+            entry("complete", .flag(isComplete)), entry("runs", .integer(cells.count)),
+            entry("planned", .integer(plannedCount)), entry("reference", .text(reference)),
+            entry("seeds", .list(seeds.map { .seed($0) })),
             entry("scenarios", .list(tables)),
             entry(
                 "ranking",
@@ -106,6 +134,8 @@ extension TournamentResult {
                             entry("latency", .rounded(rank.latency, digits: 6)),
                             entry("better", .integer(rank.winCount)),
                             entry("worse", .integer(rank.lossCount)),
+                            entry("levelWithBest", .integer(rank.levelCount)),
+                            entry("behindBest", .integer(rank.behindCount)),
                         ])
                     })),
             entry(

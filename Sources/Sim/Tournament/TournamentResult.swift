@@ -47,6 +47,18 @@ package struct TournamentResult: Sendable, Hashable {
         /// Scenarios in which it sealed significantly more and significantly less than the reference.
         package var winCount: Int
         package var lossCount: Int
+        /// Scenarios in which it sealed most, or not significantly less than who did; and significantly less.
+        package var levelCount: Int
+        package var behindCount: Int
+    }
+
+    /// How a policy stands to the one that seals most in a scenario.
+    package enum Standing: String, Sendable, Hashable {
+        /// Its mean is the highest.
+        case best
+        /// The interval of the differences, seed by seed, holds zero.
+        case level
+        case behind
     }
 
     package let scenarios: [String]
@@ -55,10 +67,31 @@ package struct TournamentResult: Sendable, Hashable {
     package let reference: String
     package let cells: [Tournament.Cell]
     package let measures: [TournamentMeasures]
+    /// Runs that were planned; there are fewer of them where it was interrupted.
+    package let plannedCount: Int
 
+    package init(
+        scenarios: [String], policies: [String], seeds: [UInt64], reference: String,
+        cells: [Tournament.Cell], measures: [TournamentMeasures], plannedCount: Int
+    ) {
+        self.scenarios = scenarios
+        self.policies = policies
+        self.seeds = seeds
+        self.reference = reference
+        self.cells = cells
+        self.measures = measures
+        self.plannedCount = plannedCount
+    }
+
+    package var isComplete: Bool { cells.count == plannedCount }
+
+    /// By seed; `nil` where there is no run or no figure.
     private func values(_ metric: TournamentMetric, _ scenario: Int, _ policy: Int) -> [Double?] {
-        zip(cells, measures).filter { $0.0.scenario == scenario && $0.0.policy == policy }
-            .map { $0.1.values[metric] }
+        var values: [Double?] = Array(repeating: nil, count: seeds.count)
+        for (cell, item) in zip(cells, measures) where cell.scenario == scenario && cell.policy == policy {
+            values[cell.seed] = item.values[metric]
+        }
+        return values
     }
 
     /// The mean of a figure over the seeds that have it.
@@ -69,12 +102,44 @@ package struct TournamentResult: Sendable, Hashable {
     /// The mean of the differences from the reference, seed by seed.
     package func difference(_ metric: TournamentMetric, scenario: Int, policy: Int) -> TournamentEstimate? {
         guard let other = policies.firstIndex(of: reference), other != policy else { return nil }
+        return difference(metric, scenario, policy, other)
+    }
+
+    private func difference(
+        _ metric: TournamentMetric, _ scenario: Int, _ policy: Int, _ other: Int
+    ) -> TournamentEstimate? {
         let pairs = zip(values(metric, scenario, policy), values(metric, scenario, other))
         return TournamentEstimate(
             pairs.compactMap { own, theirs in
                 guard let own, let theirs else { return nil }
                 return own - theirs
             })
+    }
+
+    /// The policy with the highest mean of sectors a day in a scenario, the first of equals.
+    private func best(_ scenario: Int) -> Int? {
+        var best: (policy: Int, mean: Double)?
+        for policy in policies.indices {
+            guard let mean = estimate(.sectorsPerDay, scenario: scenario, policy: policy)?.mean else {
+                continue
+            }
+            if best.map({ mean > $0.mean }) ?? true { best = (policy, mean) }
+        }
+        return best?.policy
+    }
+
+    /// The mean of the differences in sectors a day from the policy that seals most, seed by seed.
+    package func differenceToBest(scenario: Int, policy: Int) -> TournamentEstimate? {
+        best(scenario).flatMap { $0 == policy ? nil : difference(.sectorsPerDay, scenario, policy, $0) }
+    }
+
+    /// How a policy stands in a scenario; `nil` where too few seeds say it.
+    package func standing(scenario: Int, policy: Int) -> Standing? {
+        if best(scenario) == policy { return .best }
+        guard let difference = differenceToBest(scenario: scenario, policy: policy),
+            difference.halfWidth != nil
+        else { return nil }
+        return difference.isSignificant ? .behind : .level
     }
 
     /// Best first: by throughput, then latency, then name.
@@ -93,10 +158,13 @@ package struct TournamentResult: Sendable, Hashable {
             let differences = scenarios.indices.compactMap {
                 difference(.sectorsPerDay, scenario: $0, policy: policy)
             }.filter(\.isSignificant)
+            let standings = scenarios.indices.compactMap { standing(scenario: $0, policy: policy) }
             return Rank(
                 policy: policies[policy], throughput: ratio(.sectorsPerDay) ?? 0, latency: ratio(.latencyP95),
                 winCount: differences.filter { $0.mean > 0 }.count,
-                lossCount: differences.filter { $0.mean < 0 }.count)
+                lossCount: differences.filter { $0.mean < 0 }.count,
+                levelCount: standings.filter { $0 != .behind }.count,
+                behindCount: standings.filter { $0 == .behind }.count)
         }
         return ranks.sorted {
             if $0.throughput != $1.throughput { return $0.throughput > $1.throughput }
