@@ -177,7 +177,7 @@ if !coreOnly {
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["sealyard", "Kernel"], swiftSettings: strict),
+            name: "IntegrationTests", dependencies: ["sealyard", "Kernel", "Sealing"], swiftSettings: strict),
     ]
 }
 
