@@ -32,7 +32,7 @@ struct FetchTests {
     }
 
     @Test(
-        "disjoint roles on three hosts, one killed with -9 amid a fetch: all sectors prove and lie in the store"
+        "roles on three hosts, one killed with -9 amid a fetch: all sectors prove and lie in the store"
     )
     func roles() async throws {
         try await with(try await RoleCluster()) { cluster in
@@ -76,6 +76,75 @@ struct FetchTests {
                     as? Int
             }
             #expect(tries == [1, 1, 1], "nothing was sealed twice")
+        }
+    }
+
+    @Test("an operator attaches a path to another worker: finished sectors go there, over its restart too")
+    func attached() async throws {
+        try await with(try await RoleCluster()) { cluster in
+            try await cluster.startWorker("w1", slots: ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1"])
+            try await cluster.startWorker("w2", slots: ["RM=1"])
+            let path = cluster.folder.path("kept")
+            _ = try cluster.text("sectors", "pledge", "--count", "1")
+            try await cluster.until("a finished sector finds no path to go to") {
+                let status = try cluster.text("sectors", "status", "1")
+                return status.contains("FinalizeFailed")
+                    || status.contains("no path takes the finished f01000-1")
+            }
+            #expect(
+                try cluster.text(
+                    "storage", "attach", path, "--worker", "w2", "--init", "--store", "--weight", "20",
+                    "--max-storage", "1GiB", "--groups", "cold") == "")
+            let again = try cluster.run(["storage", "attach", path, "--worker", "w2"])
+            #expect(again.status == 1 && again.complaint.contains("in use here"), "\(again.complaint)")
+            try await cluster.until("the sector proves") { try cluster.states() == ["Proving"] }
+            #expect(cluster.names("kept/sealed") == ["s-t01000-1"])
+            try check(1, in: "kept", cluster)
+            try await cluster.until("nothing is left where it was sealed") {
+                cluster.names("w1/sealing/cache").isEmpty
+            }
+            let find = try cluster.text("storage", "find", "1")
+            #expect(find.contains(" (Unsealed, Sealed, Cache)\n\tSealing: false; Storage: true\n"), "\(find)")
+            #expect(find.contains("\tLocal (\(path)) on w2\n\tURL: sealyard://w2@127.0.0.1:"), "\(find)")
+            let list = try cluster.text("storage", "list")
+            #expect(
+                list.contains("\tWeight: 20; Use: Store\n\tGroups: cold\n\tLocal: \(path) (w2)\n"), "\(list)")
+            #expect(
+                list.contains("\tUnsealed: 1; Sealed: 1; Caches: 1; Updated: 0; Update-caches: 0; Reserved: ")
+            )
+            #expect(list.contains("/1 GiB 0% (limit)\n"), "\(list)")
+
+            await cluster.killWorker("w2")
+            try await cluster.until("its paths are out of reach") {
+                try cluster.text("storage", "list").contains("\tError: no worker that serves it is in reach:")
+            }
+            try await cluster.startWorker("w2", slots: ["RM=1"])
+            func kept() throws -> [String: Any]? {
+                try cluster.json([[String: Any]].self, "storage", "list").first {
+                    $0["canStore"] as? Bool == true
+                }
+            }
+            try await cluster.until("the attached path is there again") {
+                try kept()?["isOnline"] as? Bool == true
+            }
+            #expect(try kept()?["sealed"] as? Int == 1)
+
+            // What is gone is forgotten when the worker is told to look.
+            try FileManager.default.removeItem(atPath: "\(path)/unsealed/s-t01000-1")
+            #expect(
+                try cluster.text("storage", "redeclare", path, "--worker", "w2")
+                    == "1 sectors in 1 paths\n")
+            try await cluster.until("the unsealed file is not counted") {
+                try kept()?["unsealed"] as? Int == 0
+            }
+            #expect(try kept()?["sealed"] as? Int == 1)
+
+            #expect(try cluster.run(["storage", "detach", path, "--worker", "w2"]).status == 2)
+            _ = try cluster.text("storage", "detach", path, "--worker", "w2", "--really-do-it")
+            try await cluster.until("the path is out of use") { try kept()?["isOnline"] as? Bool == false }
+            #expect(FileManager.default.fileExists(atPath: "\(path)/sealed/s-t01000-1"))
+            let unknown = try cluster.run(["storage", "redeclare", "--worker", "w7"])
+            #expect(unknown.status == 1 && unknown.complaint.contains("w1, w2"), "\(unknown.complaint)")
         }
     }
 }
