@@ -108,7 +108,10 @@ struct StorePathTests {
 
             try FileManager.default.moveItem(atPath: path, toPath: "\(root)/away")
             #expect(try #require(stores.look(at: file.id)?.error).contains("is not there"))
-            #expect(throws: EngineError.self) { try stores.sealing(sector, named: file.id) }
+            for name in [file.id, nil] {
+                // Not the files are lost, but the way to them.
+                #expect(throws: EngineError.self) { try stores.sealing(sector, named: name) }
+            }
 
             _ = try StoreFile.make(StoreSettings(canSeal: true), in: path)
             #expect(try #require(stores.look(at: file.id)?.error).contains("another disk"))

@@ -47,15 +47,7 @@ struct FetchTests {
                 try cluster.json([[String: Any]].self, "sealing", "workers").count == 3
             }
             _ = try cluster.text("sectors", "pledge", "--count", "3")
-            try await cluster.until("part of a sector was fetched and recorded") {
-                cluster.names("w2/sealing/fetching").contains { name in
-                    let log = cluster.folder.path("w2/sealing/fetching/\(name)/fetch.log")
-                    guard let bytes = FileManager.default.contents(atPath: log),
-                        let end = bytes.firstIndex(of: UInt8(ascii: "\n"))
-                    else { return false }
-                    return bytes.count - end > 2 * 48
-                }
-            }
+            try await untilFetching("w2", cluster)
             await cluster.killWorker("w2")
             try await cluster.startWorker("w2", slots: slots, ["--fetch-chunk", "1KiB"])
             try await cluster.until("the killed worker goes on with what it had") {
@@ -71,11 +63,50 @@ struct FetchTests {
                 }
             }
             for number in 1...3 as ClosedRange<UInt64> { try check(number, in: "store", cluster) }
-            let tries = try cluster.json([[String: Any]].self, "sectors", "list").map { sector in
-                (sector["tries"] as? [[String: Any]])?.first { $0["task"] as? String == "PC1" }?["count"]
-                    as? Int
+            #expect(try tries("PC1", cluster) == [1, 1, 1], "nothing was sealed twice")
+        }
+    }
+
+    /// Waits until part of a sector is in a worker's directory, and more is to come.
+    private func untilFetching(_ worker: String, _ cluster: RoleCluster) async throws {
+        try await cluster.until("part of a sector was fetched and recorded") {
+            cluster.names("\(worker)/sealing/fetching").contains { name in
+                let log = cluster.folder.path("\(worker)/sealing/fetching/\(name)/fetch.log")
+                guard let bytes = FileManager.default.contents(atPath: log),
+                    let end = bytes.firstIndex(of: UInt8(ascii: "\n"))
+                else { return false }
+                return bytes.count - end > 2 * 48
             }
-            #expect(tries == [1, 1, 1], "nothing was sealed twice")
+        }
+    }
+
+    @Test("the source, then the miner, killed with -9 amid a fetch: it goes on, and nothing is sealed twice")
+    func sourceKilled() async throws {
+        try await with(try await RoleCluster()) { cluster in
+            try await cluster.startWorker("w1", slots: ["AP=1", "PC1=1"])
+            try await cluster.startWorker(
+                "w2", slots: ["PC2=1", "C1=1", "FIN=1"],
+                [
+                    "--fetch-rate", "1KiB/s", "--fetch-chunk", "1KiB", "--long-term",
+                    cluster.folder.path("store"),
+                ])
+            _ = try cluster.text("sectors", "pledge", "--count", "1")
+            try await untilFetching("w2", cluster)
+            await cluster.killWorker("w1")
+            try await cluster.startWorker("w1", slots: ["AP=1", "PC1=1"])
+            try await untilFetching("w2", cluster)
+            try await cluster.restartMiner()
+            try await cluster.until("the sector proves") { try cluster.states() == ["Proving"] }
+            try check(1, in: "store", cluster)
+            #expect(try tries("PC1", cluster) == [1], "nothing was sealed twice")
+        }
+    }
+
+    /// How often a kind of task was begun for each sector.
+    private func tries(_ task: String, _ cluster: RoleCluster) throws -> [Int?] {
+        try cluster.json([[String: Any]].self, "sectors", "list").map { sector in
+            let tries = sector["tries"] as? [[String: Any]]
+            return tries?.first { $0["task"] as? String == task }?["count"] as? Int
         }
     }
 
