@@ -3,6 +3,7 @@ import Chain
 import Engine
 import Foundation
 import Kernel
+import Logging
 import Scheduler
 import Testing
 
@@ -149,6 +150,45 @@ struct StorePathTests {
             #expect(text.contains("\"StoragePaths\"") && text.contains("\"Path\" : \"/a\""))
             try Data("{".utf8).write(to: URL(filePath: "\(root)/storage.json"))
             #expect(throws: EngineError.self) { try list.read() }
+        }
+    }
+
+    @Test("a worker uses an attached path that was away as soon as it is there")
+    func away() throws {
+        try with { root in
+            let path = "\(root)/late"
+            let list = StoreList(path: "\(root)/storage.json")
+            try list.write([path])
+            let stores = StorePaths()
+            let pool = try WorkPool(name: "disk", threadCount: 1)
+            defer { pool.shutDown() }
+            let caretaker = StoreCaretaker(
+                stores: stores, list: list, pool: pool,
+                log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            caretaker.openListed()
+            #expect(stores.all.isEmpty)
+            let file = try StoreFile.make(StoreSettings(canStore: true), in: path)
+            caretaker.openListed()
+            caretaker.openListed()
+            #expect(stores.all.map(\.id) == [file.id])
+        }
+    }
+
+    @Test("what is left of a fetch goes when nobody went on with it, and not before")
+    func leftovers() throws {
+        try with { root in
+            let file = try StoreFile.make(StoreSettings(canSeal: true), in: root)
+            let stores = StorePaths()
+            try stores.open(root)
+            let sector = SectorKey(miner: 1000, number: 1)
+            let folder = "\(root)/fetching/s-t01000-1"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            #expect(try stores.discardFetches(at: file.id, idleFor: .seconds(86_400)) == [])
+            stores.hold(sector)
+            #expect(try stores.discardFetches(at: file.id, idleFor: .zero) == [])
+            stores.letGo(sector)
+            #expect(try stores.discardFetches(at: file.id, idleFor: .zero) == [sector])
+            #expect(!FileManager.default.fileExists(atPath: folder))
         }
     }
 

@@ -169,6 +169,25 @@ struct StoragePathIndexTests {
         #expect(isFull)
     }
 
+    @Test("what a fetch has written so far is not counted beside the promise of its room")
+    func fetchAccount() throws {
+        open("a", on: 0, canSeal: true, available: 1_000, [files(1, 600)])
+        open("b", on: 1, canSeal: true, available: 1_000)
+        index.tell(.reserve(key(1), bytes: 600, at: "a", owner: owner, replyTo: nil))
+        index.tell(.reserveMove(key(1), to: "b", replyTo: owner))
+        for written in [0, 250, 600] as [UInt64] {
+            var health = health(1_000 - written)
+            health.fetchingBytes = written
+            index.tell(.path(.health(store: "b", host: "w1", health, keeper: keepers[1])))
+            let state = try state("b")
+            #expect(state.info.capacityBytes - state.reservedBytes == 400, "after \(written)")
+        }
+        index.tell(.path(.holds(store: "b", [files(1, 600)])))
+        index.tell(.path(.health(store: "b", host: "w1", health(400), keeper: keepers[1])))
+        let state = try state("b")
+        #expect(state.info.capacityBytes - state.reservedBytes == 400)
+    }
+
     @Test("a path in trouble is out of use with its error, and in use when it reads again")
     func trouble() throws {
         open("s", on: 0, canStore: true, [files(1, 10)])

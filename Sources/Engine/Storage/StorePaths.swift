@@ -105,6 +105,9 @@ package final class StorePaths: Sendable {
             let facts = try FileManager.default.attributesOfFileSystem(forPath: root)
             health.capacityBytes = (facts[.systemSize] as? NSNumber)?.uint64Value ?? 0
             health.availableBytes = (facts[.systemFreeSize] as? NSNumber)?.uint64Value ?? 0
+            for sector in try open.directory.fetching() where isBusy(sector) {
+                health.fetchingBytes += try PartialFetch.takenBytes(of: sector, in: root)
+            }
         } catch let error as EngineError {
             health.error = error.message
         } catch {
@@ -113,6 +116,24 @@ package final class StorePaths: Sendable {
         let error = health.error
         state.withLock { $0.stores[id]?.error = error }
         return health
+    }
+
+    /// Deletes what is left of fetches that nobody went on with for so long.
+    ///
+    /// - Returns: the sectors that it was of.
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    package func discardFetches(at id: String, idleFor most: Duration) throws(EngineError) -> [SectorKey] {
+        guard let open = store(id), open.error == nil, !open.isReadOnly else { return [] }
+        let (root, wall) = (open.directory.root, SystemClock.wallNanoseconds)
+        var gone: [SectorKey] = []
+        for sector in try open.directory.fetching() where !isBusy(sector) {
+            guard let idle = try PartialFetch.idle(sector, in: root, wall: wall), idle >= most else {
+                continue
+            }
+            try PartialFetch.discard(sector, in: root)
+            gone.append(sector)
+        }
+        return gone
     }
 
     private static func test(_ root: String) throws(EngineError) {
