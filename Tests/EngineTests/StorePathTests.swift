@@ -192,6 +192,22 @@ struct StorePathTests {
         }
     }
 
+    @Test("a copy is not deleted while somebody works on its sector")
+    func drops() {
+        let stores = StorePaths()
+        let sector = SectorKey(miner: 1000, number: 1)
+        stores.hold(sector)
+        stores.hold(sector)
+        #expect(!stores.beginDrop(sector))
+        stores.letGo(sector)
+        #expect(!stores.beginDrop(sector))
+        stores.letGo(sector)
+        #expect(stores.beginDrop(sector))
+        #expect(stores.isDropping(sector) && !stores.beginDrop(sector))
+        stores.endDrop(sector)
+        #expect(!stores.isDropping(sector))
+    }
+
     @Test("a finished sector is where it was sealed, and only without that where it was kept before")
     func finishing() throws {
         try with { root in

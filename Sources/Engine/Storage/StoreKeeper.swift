@@ -2,7 +2,6 @@
 internal import Chain
 package import Kernel
 package import Logging
-private import OrderedCollections
 package import Scheduler
 private import Synchronization
 
@@ -167,8 +166,6 @@ package final class StoreCaretaker: Sendable {
     private let looks = Mutex<[Look]>([])
     /// Attached directories that could not be opened, to be told once.
     private let away = Mutex<Set<String>>([])
-    /// Copies to delete once nobody works on the sector.
-    private let drops = Mutex<OrderedDictionary<SectorKey, OrderedSet<String>>>([:])
 
     package init(stores: StorePaths, list: StoreList, pool: WorkPool, log: Logger) {
         self.stores = stores
@@ -180,7 +177,6 @@ package final class StoreCaretaker: Sendable {
     /// Looks at all stores; what is found is taken with ``take()`` when `done` is called.
     func look(opened: Set<String>, _ done: @escaping @Sendable () -> Void) {
         pool.submit { [self] in
-            retryDrops()
             openListed()
             let found = stores.all.compactMap { look(at: $0, isOpened: opened.contains($0.id)) }
             looks.withLock { $0 = found }
@@ -238,27 +234,19 @@ package final class StoreCaretaker: Sendable {
         }
     }
 
-    func drop(_ sector: SectorKey, _ store: String) {
-        drops.withLock { _ = $0[sector, default: []].append(store) }
-        pool.submit { [self] in retryDrops() }
-    }
-
-    private func retryDrops() {
-        let wanted = drops.withLock { drops in
-            let free = drops.filter { !stores.isBusy($0.key) }
-            for sector in free.keys { drops[sector] = nil }
-            return free
-        }
-        for (sector, names) in wanted {
-            for name in names {
-                guard let store = stores.store(name), store.error == nil, !store.isReadOnly else { continue }
-                do {
-                    try store.directory.remove(sector)
-                    try stores.refresh(sector, at: name)
-                    log.info("\(sector): its copy in \(store.directory.root) is deleted")
-                } catch {
-                    log.error("\(sector): its copy in \(store.directory.root) stays: \(error)")
-                }
+    /// Deletes a copy, unless somebody works on the sector: the index says it again where it still means it.
+    func drop(_ sector: SectorKey, _ name: String) {
+        pool.submit { [self] in
+            guard let store = stores.store(name), store.error == nil, !store.isReadOnly,
+                stores.beginDrop(sector)
+            else { return }
+            defer { stores.endDrop(sector) }
+            do {
+                try store.directory.remove(sector)
+                try stores.refresh(sector, at: name)
+                log.info("\(sector): its copy in \(store.directory.root) is deleted")
+            } catch {
+                log.error("\(sector): its copy in \(store.directory.root) stays: \(error)")
             }
         }
     }

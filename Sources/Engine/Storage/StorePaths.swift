@@ -25,6 +25,8 @@ package final class StorePaths: Sendable {
         var held: [String: OrderedDictionary<SectorKey, SectorFiles>] = [:]
         /// Sectors that somebody works on: nothing of them is deleted meanwhile.
         var busy: [SectorKey: Int] = [:]
+        /// Sectors of which a copy is being deleted.
+        var dropping: Set<SectorKey> = []
         var announce: (@Sendable (_ store: String, [SectorFiles]) -> Void)?
     }
 
@@ -263,6 +265,17 @@ package final class StorePaths: Sendable {
             state.busy[sector] = left > 0 ? left : nil
         }
     }
+
+    /// Begins to delete a copy of a sector; not while somebody works on it.
+    package func beginDrop(_ sector: SectorKey) -> Bool {
+        state.withLock { state in
+            state.busy[sector] == nil && state.dropping.insert(sector).inserted
+        }
+    }
+
+    package func endDrop(_ sector: SectorKey) { state.withLock { _ = $0.dropping.remove(sector) } }
+
+    package func isDropping(_ sector: SectorKey) -> Bool { state.withLock { $0.dropping.contains(sector) } }
 
     package func isBusy(_ sector: SectorKey) -> Bool { state.withLock { $0.busy[sector] != nil } }
 }

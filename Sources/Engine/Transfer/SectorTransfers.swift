@@ -76,12 +76,12 @@ package final class SectorTransfers: SectorPuller {
         guard let open = stores.store(target), open.error == nil else {
             throw EngineError(code: .refused, message: "the store \(target) is not in use here")
         }
+        stores.hold(sector)
+        defer { stores.letGo(sector) }
         try await claim(sector, isCancelled)
         defer { fetching.withLock { _ = $0.remove(sector) } }
         await slots.acquire()
         defer { slots.release() }
-        stores.hold(sector)
-        defer { stores.letGo(sector) }
         let root = open.directory.root
         if try await pool.run({ try PartialFetch.finishInstall(of: sector, in: root) }) {
             world.log.info("\(sector): an earlier fetch was complete; its files have their names now")
@@ -108,9 +108,9 @@ package final class SectorTransfers: SectorPuller {
         world.log.info("\(sector): \(manifest.totalBytes) bytes are in \(root) after \(world.now - began)")
     }
 
-    /// Waits for an earlier fetch of the sector, which was aborted, to end.
+    /// Waits for an earlier fetch of the sector, which was aborted, or the deletion of an old copy to end.
     private func claim(_ sector: SectorKey, _ isCancelled: @Sendable () -> Bool) async throws {
-        while !fetching.withLock({ $0.insert(sector).inserted }) {
+        while stores.isDropping(sector) || !fetching.withLock({ $0.insert(sector).inserted }) {
             if isCancelled() { throw EngineError(code: .interrupted, message: "the fetch was aborted") }
             await world.sleep(for: .milliseconds(100))
         }

@@ -82,6 +82,8 @@ extension StorageIndex {
         paths.stores[name]?.health = health
         setOnline(name, health.error == nil)
         recount(name)
+        guard health.error == nil else { return }
+        for sector in paths.stores[name]?.drops ?? [] { drop(sector, at: name) }
     }
 
     private func holds(_ name: String, _ files: [SectorFiles]) {
@@ -223,9 +225,12 @@ extension StorageIndex {
         }
     }
 
-    /// Orders the deletion of copies; one that is out of reach is deleted when it is back.
+    /// Orders the deletion of copies. The order is said with every sign of life until it is done, so that a
+    /// keeper need not remember one that it could not carry out.
     func dropCopies(of sector: SectorKey, except name: String?) {
-        for (other, known) in paths.stores where other != name && known.held[sector] != nil {
+        // Where the sector is on its way already, its files are wanted again.
+        let wanted = [name, reservations[sector]?.target, paths.arrivals[sector]?.store]
+        for (other, known) in paths.stores where !wanted.contains(other) && known.held[sector] != nil {
             guard stores[other]?.info.isReadOnly == false else { continue }
             paths.stores[other]?.drops.append(sector)
             drop(sector, at: other)
