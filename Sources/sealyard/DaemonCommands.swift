@@ -144,7 +144,7 @@ struct WorkerCommand: AsyncParsableCommand {
         @Option(help: "This worker's name, unique in the cluster.") var name: String
         @Option(help: "Where the miner listens, HOST:PORT.") var miner: Endpoint
         @Option(help: "The miner's node name.") var minerName = LocalCluster.minerName
-        @Option(help: "Where finished sectors go; the same path on all workers.") var longTerm: String
+        @OptionGroup var files: WorkerFileArguments
         @Option(help: "Sectors under way here at once; 0 for no limit.") var maxSealing = 30
         @Option(help: "Slots for each kind of task, KIND=N with kinds AP, PC1, PC2, C1, FIN, RM.")
         var slot: [String] = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1"]
@@ -176,11 +176,12 @@ struct WorkerCommand: AsyncParsableCommand {
         mutating func run() async throws {
             Shutdown.holdSignals()
             var options = WorkerDaemon.Options(
-                node: daemon.options(name: name, listen: nil), miner: miner, minerName: minerName,
-                sealingDirectory: "\(daemon.data)/sealing", longTermDirectory: longTerm,
+                node: daemon.options(name: name, listen: files.listen), miner: miner, minerName: minerName,
+                sealingDirectory: "\(daemon.data)/sealing", longTermDirectory: files.longTerm,
                 slots: try slot.map(Self.slotCount), sealingCountMax: maxSealing,
-                capacityBytes: try SectorDirectory(root: "\(daemon.data)/sealing").freeBytes(),
                 threadCount: threads > 0 ? threads : SystemClock.processorCount)
+            options.advertised = files.advertise
+            options.transfers = files.transfers
             options.sealing = try sealing.options()
             options.hasher = try sealing.hasher()
             options.batching = .init(countMax: batchPreCommit1, wait: batchWait.value)
