@@ -56,6 +56,7 @@ package struct WorkerDaemon: Sendable {
         node = try await DaemonNode(
             options.node, peers: [.init(name: options.minerName, endpoint: options.miner)], log: log)
         pool = try WorkPool(name: "seal", threadCount: options.threadCount)
+        let results = try SQLiteResultStore(path: "\(options.node.dataDirectory)/results.sqlite")
         let runner = NativeTaskRunner(
             sealing: try SectorDirectory(root: options.sealingDirectory),
             longTerm: try SectorDirectory(root: options.longTermDirectory), pool: pool,
@@ -69,8 +70,8 @@ package struct WorkerDaemon: Sendable {
         )
         try node.world.spawn("worker") { home in
             WorkerActor(
-                home: home, info: info, store: store, runner: runner, scheduler: scheduler,
-                retryInterval: .seconds(1))
+                home: home, info: info, store: store, runner: runner, results: results,
+                scheduler: scheduler, retryInterval: .seconds(1))
         }
     }
 
