@@ -177,7 +177,8 @@ if !coreOnly {
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["sealyard", "Kernel"], swiftSettings: strict),
+            name: "IntegrationTests",
+            dependencies: ["sealyard", "Kernel", "Chain", "Scheduler", "Engine"], swiftSettings: strict),
     ]
 }
 

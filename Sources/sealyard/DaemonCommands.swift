@@ -85,13 +85,29 @@ struct ChainCommand: AsyncParsableCommand {
         @Option(help: "Where to listen, HOST:PORT; port 0 lets the system choose.")
         var listen = Endpoint(host: "127.0.0.1", port: 0)
         @Option(help: "Real time of one epoch.") var epoch = DurationArgument(seconds: 4)
+        @Option(help: "Deadlines of a proving period, 3 to 1000.")
+        var deadlines = ProvingParameters.standard.deadlineCount
+        @Option(help: "Epochs for which a deadline is open, 6 to 10000; challenge and cutoff go with it.")
+        var deadlineEpochs = ProvingParameters.standard.deadlineEpochs
+
+        func validate() throws {
+            guard (3...1000).contains(deadlines) else {
+                throw ValidationError(
+                    "--deadlines takes 3 to 1000: new sectors get none that is open or next")
+            }
+            guard (6...10_000).contains(deadlineEpochs) else {
+                throw ValidationError("--deadline-epochs takes 6 to 10000")
+            }
+        }
 
         mutating func run() async throws {
             Shutdown.holdSignals()
             let chain = try await ChainDaemon(
                 .init(
                     node: daemon.options(name: name, listen: listen),
-                    network: DevnetRules.network(epoch: epoch.value)), log: daemonLog(name))
+                    network: DevnetRules.network(
+                        epoch: epoch.value, deadlineCount: deadlines, deadlineEpochs: deadlineEpochs)),
+                log: daemonLog(name))
             try await daemon.serve(chain.node) { chain.shutDown() }
         }
     }
@@ -146,8 +162,12 @@ struct WorkerCommand: AsyncParsableCommand {
         @Option(help: "The miner's node name.") var minerName = LocalCluster.minerName
         @Option(help: "Where finished sectors go; the same path on all workers.") var longTerm: String
         @Option(help: "Sectors under way here at once; 0 for no limit.") var maxSealing = 30
-        @Option(help: "Slots for each kind of task, KIND=N with kinds AP, PC1, PC2, C1, FIN, RM.")
-        var slot: [String] = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1"]
+        @Option(
+            help: """
+                Slots for each kind of task, KIND=N with kinds AP, PC1, PC2, C1, FIN, RM, and WDP, which \
+                proves deadlines on threads of its own.
+                """)
+        var slot: [String] = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1", "WDP=1"]
         @Option(help: "Tasks that compute at once, of all kinds; 0 takes one per processor.")
         var threads = 0
         @Option(

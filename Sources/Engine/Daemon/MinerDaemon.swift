@@ -64,8 +64,13 @@ package struct MinerDaemon: Sendable {
             policy: options.policy, chain: chain,
             store: store, limits: .init(retryPause: .seconds(2), network: options.network),
             sealingBytes: SealingFootprint.bytes(sectorBytes: size.bytes, layerCount: size.shape.layerCount),
-            lifetimeEpochs: options.network.defaultSectorLifetime, askAgainAfter: .seconds(10))
+            lifetimeEpochs: options.network.defaultSectorLifetime, askAgainAfter: .seconds(10),
+            proving: PoStOptions(
+                miner: options.miner, proof: UInt64(options.proof.number), form: .vanilla))
         components = try assembly.boot(on: node.world)
+        try ProvingDesk.open(
+            on: node.world, miner: options.miner, proof: options.proof,
+            epochDuration: options.network.epochDuration, chain: chain, scheduler: components.scheduler)
     }
 
     /// How a live miner's scheduler behaves; a replay of its journal makes it the same.

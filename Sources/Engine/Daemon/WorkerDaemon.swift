@@ -47,6 +47,7 @@ package struct WorkerDaemon: Sendable {
 
     package let node: DaemonNode
     private let pool: WorkPool
+    private let provingPool: WorkPool
 
     /// Starts the worker; it registers by itself and keeps trying.
     ///
@@ -56,11 +57,14 @@ package struct WorkerDaemon: Sendable {
         node = try await DaemonNode(
             options.node, peers: [.init(name: options.minerName, endpoint: options.miner)], log: log)
         pool = try WorkPool(name: "seal", threadCount: options.threadCount)
+        let provingCount = options.slots.filter { $0.type == .windowPoSt }.reduce(0) { $0 + $1.count }
+        provingPool = try WorkPool(name: "prove", threadCount: min(max(provingCount, 1), options.threadCount))
         let results = try SQLiteResultStore(path: "\(options.node.dataDirectory)/results.sqlite")
         let runner = NativeTaskRunner(
             sealing: try SectorDirectory(root: options.sealingDirectory),
             longTerm: try SectorDirectory(root: options.longTermDirectory), pool: pool,
-            options: options.sealing, hasher: options.hasher, batching: options.batching, log: log)
+            provingPool: provingPool, options: options.sealing, hasher: options.hasher,
+            batching: options.batching, log: log)
         let info = WorkerInfo(name: name, host: name, store: "\(name):sealing", slots: options.slots)
         let store = StoreInfo(
             name: info.store, host: info.host, capacityBytes: options.capacityBytes,
@@ -79,5 +83,6 @@ package struct WorkerDaemon: Sendable {
     package func shutDown() {
         node.shutDown()
         pool.shutDown()
+        provingPool.shutDown()
     }
 }

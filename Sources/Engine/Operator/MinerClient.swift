@@ -7,6 +7,7 @@ package import Scheduler
 package struct MinerClient: Sendable {
     private let sectorsRef: Ref<ManagerMessage>
     private let schedulerRef: Ref<SchedulerMessage>
+    let deskRef: Ref<ProvingDeskMessage>
     private let world: LiveWorld
     private let timeout: Duration
     private let explain: @Sendable (KernelError) -> any Error
@@ -22,6 +23,7 @@ package struct MinerClient: Sendable {
             at: Address(node: minerName, name: MinerAssembly.sectorsName), as: ManagerMessage.self)
         schedulerRef = world.ref(
             at: Address(node: minerName, name: MinerAssembly.schedulerName), as: SchedulerMessage.self)
+        deskRef = world.ref(at: Address(node: minerName, name: ProvingDesk.name), as: ProvingDeskMessage.self)
         self.world = world
         self.timeout = timeout
         self.explain = explain
@@ -204,7 +206,7 @@ package struct MinerClient: Sendable {
         try await ask(schedulerRef, make)
     }
 
-    private func ask<M: Message, Reply: Message>(
+    func ask<M: Message, Reply: Message>(
         _ ref: Ref<M>, _ make: (Ref<Reply>) -> M
     ) async throws -> Reply {
         do { return try await ref.ask(timeout: timeout, make) } catch let error as KernelError {
@@ -212,11 +214,11 @@ package struct MinerClient: Sendable {
         }
     }
 
-    private func refused(_ reason: String) -> EngineError {
+    func refused(_ reason: String) -> EngineError {
         EngineError(code: .refused, message: "the miner refused: \(reason)")
     }
 
-    private func unexpected(_ answer: some Message) -> EngineError {
+    func unexpected(_ answer: some Message) -> EngineError {
         EngineError(code: .checkFailed, message: "the miner gave another answer: \("\(answer)".prefix(256))")
     }
 }

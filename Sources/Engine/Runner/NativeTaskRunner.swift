@@ -13,8 +13,10 @@ private import Synchronization
 /// complete has its final name, and what has not is done again.
 package final class NativeTaskRunner: TaskRunner {
     let sealing: SectorDirectory
-    private let longTerm: SectorDirectory
+    let longTerm: SectorDirectory
     let pool: WorkPool
+    /// Threads of their own for proofs of spacetime, which must not wait behind hours of sealing.
+    private let provingPool: WorkPool
     private let options: SealingOptions
     private let hasher: any PoseidonHasher
     let log: Logger
@@ -30,17 +32,19 @@ package final class NativeTaskRunner: TaskRunner {
     ///   - sealing: where sectors are sealed.
     ///   - longTerm: where finished sectors go.
     ///   - pool: the threads that compute.
+    ///   - provingPool: the threads that prove deadlines; those of `pool` unless given.
     ///   - options: limits and places for the kernels.
     ///   - hasher: who hashes trees and columns, for all tasks that run at once.
     ///   - batching: how many tasks of pre-commit 1 are run together.
     package init(
-        sealing: SectorDirectory, longTerm: SectorDirectory, pool: WorkPool,
+        sealing: SectorDirectory, longTerm: SectorDirectory, pool: WorkPool, provingPool: WorkPool? = nil,
         options: SealingOptions = SealingOptions(), hasher: any PoseidonHasher = ProcessorPoseidon(),
         batching: Batching = Batching(), log: Logger
     ) {
         self.sealing = sealing
         self.longTerm = longTerm
         self.pool = pool
+        self.provingPool = provingPool ?? pool
         self.options = options
         self.hasher = hasher
         self.batching = batching
@@ -54,7 +58,8 @@ package final class NativeTaskRunner: TaskRunner {
         active.withLock { _ = $0.insert(call) }
         let waiting = Waiting(call: call, request: request, reportTo: reportTo)
         if batching.countMax > 1, case .preCommit1 = request.work { return gather(waiting) }
-        pool.submit { [self] in finish(waiting, run(call, request)) }
+        let threads = request.id.type == .windowPoSt ? provingPool : pool
+        threads.submit { [self] in finish(waiting, run(call, request)) }
     }
 
     /// Reports the end of a call.
@@ -109,11 +114,16 @@ package final class NativeTaskRunner: TaskRunner {
 
     /// The steps of a sector, which stop when one of `calls` is aborted.
     func pipeline(_ sector: SectorIdentity, _ call: CallID, stoppedBy calls: Set<CallID>) -> SealPipeline {
-        let observer = SealObserver(
+        SealPipeline(
+            sector, paths: sealing.paths(of: sector), options: options,
+            observer: observer(call, stoppedBy: calls), hasher: hasher)
+    }
+
+    /// Listens for the abort of any of `calls`, and logs what `call` warns of.
+    func observer(_ call: CallID, stoppedBy calls: Set<CallID>) -> SealObserver {
+        SealObserver(
             isCancelled: { [self] in cancelled.withLock { !$0.isDisjoint(with: calls) } },
             warn: { [log] in log.warning("\(call): \($0)") })
-        return SealPipeline(
-            sector, paths: sealing.paths(of: sector), options: options, observer: observer, hasher: hasher)
     }
 
     private func perform(_ call: CallID, _ request: TaskRequest) throws -> TaskOutcome {
@@ -135,8 +145,8 @@ package final class NativeTaskRunner: TaskRunner {
             try sealing.remove(sector)
             try longTerm.remove(sector)
             return .completed
-        case .remove, .replicaUpdate, .proveReplicaUpdate, .finalizeReplicaUpdate, .releaseKey, .download,
-            .windowPoSt:
+        case .windowPoSt(let challenge): return try provePartition(challenge, call, request)
+        case .remove, .replicaUpdate, .proveReplicaUpdate, .finalizeReplicaUpdate, .releaseKey, .download:
             throw Self.unsupported(request)
         case .finalize:
             try pipeline.finalize(keepUnsealed: true)
