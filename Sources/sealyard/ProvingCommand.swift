@@ -9,7 +9,8 @@ struct ProvingCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "proving", abstract: "Deadlines, proofs and faults of a running miner.",
         subcommands: [
-            Info.self, Deadlines.self, Deadline.self, Faults.self, Check.self, RecoverFaults.self,
+            Info.self, Deadlines.self, Deadline.self, Faults.self, History.self, Check.self,
+            RecoverFaults.self,
         ])
 
     struct Info: AsyncParsableCommand {
@@ -73,6 +74,29 @@ struct ProvingCommand: AsyncParsableCommand {
             let views = DeadlineView.all(standing).filter { $0.faults > 0 }
             if connection.json { return try Console.write(json: views) }
             Console.write(DeadlineView.faultText(views, miner: standing.status.miner))
+        }
+    }
+
+    struct History: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List how the latest deadlines ended, the last one first, and why any was missed.")
+
+        @OptionGroup var connection: OperatorArguments
+        @Option(help: "So many at most, 1 to \(ProvingDesk.closedCountMax).") var limit = 20
+        @Flag(help: "Missed ones, and no others.") var missed = false
+
+        func validate() throws {
+            guard (1...ProvingDesk.closedCountMax).contains(limit) else {
+                throw ValidationError("--limit takes 1 to \(ProvingDesk.closedCountMax)")
+            }
+        }
+
+        func run() async throws {
+            let views = try await connection.ask(.read) {
+                try await $0.closedDeadlines(limit: limit, onlyMissed: missed).map { ClosedDeadlineView($0) }
+            }
+            if connection.json { return try Console.write(json: views) }
+            Console.write(ClosedDeadlineView.text(views))
         }
     }
 

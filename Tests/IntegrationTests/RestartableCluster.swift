@@ -12,6 +12,7 @@ final class RestartableCluster: OperatedCluster {
     let folder: ScratchFolder
     let workers: [String]
     private let sectorSize: String
+    private let slots: [String]
     private let state = Mutex(State())
 
     private struct State {
@@ -25,8 +26,10 @@ final class RestartableCluster: OperatedCluster {
 
     var minerPort: String { port("miner") }
 
-    init(workers: [String], sectorSize: String = "2KiB") async throws {
+    /// `slots`: one of each of these kinds on every worker; those that workers have anyway unless given.
+    init(workers: [String], sectorSize: String = "2KiB", slots: [String] = []) async throws {
         folder = try ScratchFolder()
+        self.slots = slots
         self.workers = workers
         self.sectorSize = sectorSize
         do {
@@ -55,7 +58,7 @@ final class RestartableCluster: OperatedCluster {
             return [
                 "worker", "run", "--name", name, "--miner", "127.0.0.1:\(minerPort)", "--long-term",
                 folder.path("store"),
-            ]
+            ] + slots.flatMap { ["--slot", "\($0)=1"] }
         }
     }
 

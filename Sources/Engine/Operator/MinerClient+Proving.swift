@@ -10,6 +10,12 @@ extension MinerClient {
         /// In order of index.
         package var deadlines: [DeadlineStatus]
         package var epochDuration: Duration
+
+        package init(status: ProvingStatus, deadlines: [DeadlineStatus], epochDuration: Duration) {
+            self.status = status
+            self.deadlines = deadlines
+            self.epochDuration = epochDuration
+        }
     }
 
     /// What the chain knows of one deadline, or of all.
@@ -28,6 +34,18 @@ extension MinerClient {
         let answer = try await askDesk { .check(deadline: deadline, onlyFaulty: onlyFaulty, replyTo: $0) }
         guard case .checked(let readings) = answer else { throw unexpected(answer) }
         return readings
+    }
+
+    /// How the latest deadlines ended, the last one first.
+    ///
+    /// - Parameter limit: so many at most, and no more than ``ProvingDesk/closedCountMax``.
+    /// - Throws: ``EngineError`` with `refused`, or ``KernelError``.
+    package func closedDeadlines(
+        limit: Int, onlyMissed: Bool
+    ) async throws -> [SQLiteDeadlineStore.Closed] {
+        let answer = try await askDesk { .closed(limit: limit, onlyMissed: onlyMissed, replyTo: $0) }
+        guard case .closed(let closed) = answer else { throw unexpected(answer) }
+        return closed
     }
 
     /// Declares that faulty sectors read again.

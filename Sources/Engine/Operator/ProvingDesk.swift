@@ -12,6 +12,8 @@ package enum ProvingDeskMessage: Message {
     case look(deadline: Int?, replyTo: Ref<ProvingDeskEvent>)
     /// Read now what a proof of a deadline would read; `onlyFaulty`: of the faulty sectors alone.
     case check(deadline: Int, onlyFaulty: Bool, replyTo: Ref<ProvingDeskEvent>)
+    /// How the latest deadlines ended, at most ``ProvingDesk/closedCountMax``.
+    case closed(limit: Int, onlyMissed: Bool, replyTo: Ref<ProvingDeskEvent>)
     /// Declare that faulty sectors read again.
     case recover([UInt64], replyTo: Ref<ProvingDeskEvent>)
     /// The chain's word.
@@ -26,7 +28,7 @@ package enum ProvingDeskMessage: Message {
     /// Questions need no more than reading; a reading of many disks is an order.
     package var permission: Permission {
         switch self {
-        case .look: .read
+        case .look, .closed: .read
         case .check: .write
         default: .admin
         }
@@ -37,6 +39,8 @@ package enum ProvingDeskMessage: Message {
 package enum ProvingDeskEvent: Message, Hashable {
     /// The deadlines that were asked for, in order of index, and how long an epoch takes.
     case standing(ProvingStatus, [DeadlineStatus], epochDuration: Duration)
+    /// How deadlines ended, the last one first.
+    case closed([SQLiteDeadlineStore.Closed])
     /// What was read, in order of partition and number.
     case checked([SectorReading])
     /// One message a deadline, in order of deadlines.
@@ -71,6 +75,8 @@ package struct DeclarationOutcome: Sendable, Hashable, Codable {
 package actor ProvingDesk: Component {
     /// The well-known name on a miner's node.
     package static let name = "proving"
+    /// With the steps of each, so many fit into an answer.
+    package static let closedCountMax = 100
     private static let requestCountMax = 64
     /// Shorter than the time that operators wait for an answer, so that they hear what is wrong.
     private static let chainPatience = Duration.seconds(5)
@@ -81,6 +87,7 @@ package actor ProvingDesk: Component {
     private let epochDuration: Duration
     private let chain: Ref<ChainMessage>
     private let scheduler: Ref<SchedulerMessage>
+    private let history: SQLiteDeadlineStore
     private var requests: OrderedDictionary<UInt64, ProvingRequest> = [:]
     private var requestCount: UInt64 = 0
     /// Beyond the tries of `PoStProver`, so that the two never mean the same task.
@@ -88,7 +95,7 @@ package actor ProvingDesk: Component {
 
     private init(
         home: Home, miner: UInt64, proof: RegisteredSealProof, epochDuration: Duration,
-        chain: Ref<ChainMessage>, scheduler: Ref<SchedulerMessage>
+        chain: Ref<ChainMessage>, scheduler: Ref<SchedulerMessage>, history: SQLiteDeadlineStore
     ) {
         self.home = home
         self.miner = miner
@@ -96,6 +103,7 @@ package actor ProvingDesk: Component {
         self.epochDuration = epochDuration
         self.chain = chain
         self.scheduler = scheduler
+        self.history = history
     }
 
     /// Opens the desk on a miner's node.
@@ -103,12 +111,12 @@ package actor ProvingDesk: Component {
     /// - Throws: ``KernelError``.
     static func open(
         on world: LiveWorld, miner: UInt64, proof: RegisteredSealProof, epochDuration: Duration,
-        chain: Ref<ChainMessage>, scheduler: Ref<SchedulerMessage>
+        chain: Ref<ChainMessage>, scheduler: Ref<SchedulerMessage>, history: SQLiteDeadlineStore
     ) throws {
         try world.spawn(name) {
             ProvingDesk(
                 home: $0, miner: miner, proof: proof, epochDuration: epochDuration, chain: chain,
-                scheduler: scheduler)
+                scheduler: scheduler, history: history)
         }
     }
 
@@ -117,6 +125,11 @@ package actor ProvingDesk: Component {
         case .look(let deadline, let asker): begin(.look, deadline, asker, context)
         case .check(let deadline, let onlyFaulty, let asker):
             begin(.check(onlyFaulty: onlyFaulty), deadline, asker, context)
+        case .closed(let limit, let onlyMissed, let asker):
+            do {
+                let limit = min(limit, Self.closedCountMax)
+                asker.tell(.closed(try history.latest(limit, onlyMissed: onlyMissed)))
+            } catch { asker.tell(.refused("the history of deadlines cannot be read: \(error)")) }
         case .recover(let numbers, let asker):
             begin(.recover(SectorNumbers(numbers)), nil, asker, context)
         case .chain(let event): heard(event, context)

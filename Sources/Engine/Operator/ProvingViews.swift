@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Chain
+private import Foundation
 private import Kernel
+private import Scheduler
 
 /// The present of a miner's proving, as `proving info` tells it. All times are epochs.
 package struct ProvingInfoView: Sendable, Encodable {
@@ -172,6 +174,48 @@ package struct DeadlineView: Sendable, Encodable {
     }
 }
 
+/// How a deadline ended, as `proving history` tells it. All times but the first are epochs.
+package struct ClosedDeadlineView: Sendable, Encodable {
+    /// When it was judged, as `2024-01-02T03:04:05Z`.
+    package var at: String
+    package var deadline: Int
+    package var open: Int64
+    package var close: Int64
+    package var due: Int
+    package var proven: Int
+    /// Partitions that were not proven.
+    package var missed: [Int]
+    /// Sectors that could not be read and were left out.
+    package var skipped: [UInt64]
+    /// Why partitions were missed, and every step.
+    package var explanation: String?
+
+    package init(_ closed: SQLiteDeadlineStore.Closed) {
+        let (report, seconds) = (closed.report, closed.wallNanoseconds / 1_000_000_000)
+        at = OperatorText.moment(secondsSince1970: seconds)
+        deadline = report.times.index
+        open = report.times.open
+        close = report.times.close
+        due = report.dueCount
+        proven = report.provenCount
+        missed = report.missed
+        skipped = report.skipped.numbers
+        explanation = report.explanation
+    }
+
+    /// A table of deadlines in the order given, then why some were missed.
+    package static func text(_ closed: [ClosedDeadlineView]) -> String {
+        var table = TextTable("time", "deadline", "open", "close", "partitions", "proven", "skipped sectors")
+        for view in closed {
+            table.add([
+                view.at, "\(view.deadline)", "\(view.open)", "\(view.close)", "\(view.due)",
+                "\(view.proven)", view.skipped.map { "\($0)" }.joined(separator: " "),
+            ])
+        }
+        return ([table.text] + closed.compactMap(\.explanation)).joined(separator: "\n\n")
+    }
+}
+
 /// Whether a sector reads, as `proving check` tells it.
 package struct SectorReadingView: Sendable, Encodable {
     package var deadline: Int
@@ -223,6 +267,11 @@ extension OperatorText {
     static func distance(of epoch: Int64, from now: Int64, _ duration: Duration) -> String {
         let time = Self.duration(duration * Int(abs(epoch - now)))
         return epoch > now ? "in \(time)" : epoch < now ? "\(time) ago" : "now"
+    }
+
+    /// A moment of the wall clock as `2024-01-02T03:04:05Z`.
+    static func moment(secondsSince1970 seconds: Int64) -> String {
+        Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
     }
 
     /// A share of a hundred with two decimals.
