@@ -178,7 +178,8 @@ if !coreOnly {
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["sealyard", "Kernel", "Chain", "Scheduler", "Engine"], swiftSettings: strict),
+            dependencies: ["sealyard", "Kernel", "Sealing", "Chain", "Scheduler", "Engine"],
+            swiftSettings: strict),
     ]
 }
 

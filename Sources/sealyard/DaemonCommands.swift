@@ -160,7 +160,7 @@ struct WorkerCommand: AsyncParsableCommand {
         @Option(help: "This worker's name, unique in the cluster.") var name: String
         @Option(help: "Where the miner listens, HOST:PORT.") var miner: Endpoint
         @Option(help: "The miner's node name.") var minerName = LocalCluster.minerName
-        @Option(help: "Where finished sectors go; the same path on all workers.") var longTerm: String
+        @OptionGroup var files: WorkerFileArguments
         @Option(help: "Sectors under way here at once; 0 for no limit.") var maxSealing = 30
         @Option(
             help: """
@@ -168,6 +168,10 @@ struct WorkerCommand: AsyncParsableCommand {
                 proves deadlines on threads of its own.
                 """)
         var slot: [String] = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1", "WDP=1"]
+        @Option(
+            name: .customLong("post-parallel-reads"),
+            help: "Sectors of a partition that are read at once, 1 to 1024.")
+        var parallelReads = NativeTaskRunner.Proving.usualReadCount
         @Option(help: "Tasks that compute at once, of all kinds; 0 takes one per processor.")
         var threads = 0
         @Option(
@@ -188,6 +192,9 @@ struct WorkerCommand: AsyncParsableCommand {
                     "--batch-precommit1 \(batchPreCommit1) needs as many slots: give --slot "
                         + "PC1=\(batchPreCommit1), and the other kinds theirs")
             }
+            guard (1...1024).contains(parallelReads) else {
+                throw ValidationError("--post-parallel-reads takes 1 to 1024")
+            }
             guard batchWait.value >= .zero, batchWait.value <= .seconds(3600) else {
                 throw ValidationError("--batch-wait takes 0s to 1h")
             }
@@ -196,11 +203,13 @@ struct WorkerCommand: AsyncParsableCommand {
         mutating func run() async throws {
             Shutdown.holdSignals()
             var options = WorkerDaemon.Options(
-                node: daemon.options(name: name, listen: nil), miner: miner, minerName: minerName,
-                sealingDirectory: "\(daemon.data)/sealing", longTermDirectory: longTerm,
+                node: daemon.options(name: name, listen: files.listen), miner: miner, minerName: minerName,
+                sealingDirectory: "\(daemon.data)/sealing", longTermDirectory: files.longTerm,
                 slots: try slot.map(Self.slotCount), sealingCountMax: maxSealing,
-                capacityBytes: try SectorDirectory(root: "\(daemon.data)/sealing").freeBytes(),
                 threadCount: threads > 0 ? threads : SystemClock.processorCount)
+            options.advertised = files.advertise
+            options.transfers = files.transfers
+            options.readCount = parallelReads
             options.sealing = try sealing.options()
             options.hasher = try sealing.hasher()
             options.batching = .init(countMax: batchPreCommit1, wait: batchWait.value)

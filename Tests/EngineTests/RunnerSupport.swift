@@ -41,7 +41,8 @@ final class RunnerHouse: Sendable {
         sealing = try SectorDirectory(root: "\(self.root)/sealing")
         pool = try WorkPool(name: "seal", threadCount: threadCount)
         runner = NativeTaskRunner(
-            sealing: sealing, longTerm: try SectorDirectory(root: "\(self.root)/long-term"), pool: pool,
+            stores: StorePaths(
+                sealing: sealing, longTerm: try SectorDirectory(root: "\(self.root)/long-term")), pool: pool,
             batching: batching, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 

@@ -17,9 +17,12 @@ enum Program {
     }
 
     /// Starts the program; one that `holdsInput` has a standard input that ends with this process.
-    static func start(_ arguments: [String], holdsInput: Bool = false) throws -> RunningProgram {
+    static func start(
+        _ arguments: [String], holdsInput: Bool = false, environment: [String: String] = [:]
+    ) throws -> RunningProgram {
         try RunningProgram(
-            path: try BuiltProgram().url.path, arguments: arguments, holdsInput: holdsInput)
+            path: try BuiltProgram().url.path, arguments: arguments, holdsInput: holdsInput,
+            environment: environment)
     }
 }
 
@@ -30,7 +33,9 @@ final class RunningProgram: Sendable {
     private let error: URL
     private let input = Pipe()
 
-    init(path: String, arguments: [String], holdsInput: Bool = false) throws {
+    init(
+        path: String, arguments: [String], holdsInput: Bool = false, environment: [String: String] = [:]
+    ) throws {
         let base = FileManager.default.temporaryDirectory.appendingPathComponent(
             "sealyard-run-\(UUID().uuidString)")
         output = base.appendingPathExtension("out")
@@ -38,6 +43,7 @@ final class RunningProgram: Sendable {
         for url in [output, error] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = holdsInput ? input : FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: output)
         process.standardError = try FileHandle(forWritingTo: error)
@@ -70,6 +76,9 @@ final class RunningProgram: Sendable {
         Issue.record("\(key) was not announced:\n\(text(output))\(text(error))")
         throw CancellationError()
     }
+
+    /// What standard error holds so far.
+    var complaints: String { text(error) }
 
     func interrupt() { process.interrupt() }
 

@@ -83,6 +83,38 @@ struct ProvingClusterTests {
         return try #require(view["deadline"] as? Int)
     }
 
+    @Test("a worker that shares no disk has replicas opened where they lie; one out of reach is skipped")
+    func otherHosts() async throws {
+        let cluster = try await RestartableCluster(
+            workers: ["w1", "w2"], slots: ["w1": ["AP", "PC1", "PC2", "C1", "FIN"], "w2": ["WDP"]])
+        try await with(cluster) { cluster in
+            _ = try cluster.text("sectors", "pledge", "--count", "2")
+            try await cluster.until("both sectors prove") {
+                try await cluster.states() == ["Proving", "Proving"]
+            }
+            try await cluster.untilAllProven()
+
+            // Damage is told with its host and file, across.
+            let file = cluster.folder.url("store/sealed/s-t01000-1")
+            let whole = try Data(contentsOf: file)
+            try Data(whole.map { ~$0 }).write(to: file)
+            let place = try await place(of: 1, cluster)
+            let check = try cluster.text("proving", "check", "\(place)", "--only-bad")
+            #expect(check.contains("sector 1: w1:") && check.contains("s-t01000-1"), "\(check)")
+            #expect(!check.contains("sector 2"), "\(check)")
+            try whole.write(to: file)
+            try await cluster.untilAllProven()
+
+            // Without its host nothing can be said of a sector, and nothing is.
+            await cluster.kill("w1")
+            let away = try cluster.text("proving", "check", "\(place)", "--timeout", "60s")
+            #expect(away.contains("none of 2 replicas is in reach"), "\(away)")
+            try await cluster.start("w1")
+            try await cluster.untilAllProven()
+        }
+        try cluster.expectNothingTwice(sectors: 2)
+    }
+
     /// Which process is killed how long after a sector was begun, in milliseconds.
     private static let kills = [
         ("w1", 100), ("miner", 300), ("chain", 500), ("w2", 700), ("miner", 900), ("chain", 1300),

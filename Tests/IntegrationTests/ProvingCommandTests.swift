@@ -101,7 +101,8 @@ struct ProvingCommandTests {
 
     @Test("without a worker that proves, the log says so in time, and the missed deadline is explained")
     func unattended() async throws {
-        let cluster = try await RestartableCluster(workers: ["w1"], slots: ["AP", "PC1", "PC2", "C1", "FIN"])
+        let cluster = try await RestartableCluster(
+            workers: ["w1"], slots: ["w1": ["AP", "PC1", "PC2", "C1", "FIN"]])
         var log = ""
         do {
             _ = try cluster.text("sectors", "pledge")

@@ -12,7 +12,7 @@ final class RestartableCluster: OperatedCluster {
     let folder: ScratchFolder
     let workers: [String]
     private let sectorSize: String
-    private let slots: [String]
+    private let slots: [String: [String]]
     private let state = Mutex(State())
 
     private struct State {
@@ -26,8 +26,11 @@ final class RestartableCluster: OperatedCluster {
 
     var minerPort: String { port("miner") }
 
-    /// `slots`: one of each of these kinds on every worker; those that workers have anyway unless given.
-    init(workers: [String], sectorSize: String = "2KiB", slots: [String] = []) async throws {
+    /// `slots`: one of each of these kinds on the worker of that name; those that workers have anyway unless
+    /// given. Who does not finalize has no part in the store of finished sectors.
+    init(
+        workers: [String], sectorSize: String = "2KiB", slots: [String: [String]] = [:]
+    ) async throws {
         folder = try ScratchFolder()
         self.slots = slots
         self.workers = workers
@@ -55,10 +58,10 @@ final class RestartableCluster: OperatedCluster {
             return ["miner", "run", "--listen", "127.0.0.1:\(port(name))"] + epoch
                 + ["--chain", "127.0.0.1:\(port("chain"))", "--sector-size", sectorSize]
         default:
-            return [
-                "worker", "run", "--name", name, "--miner", "127.0.0.1:\(minerPort)", "--long-term",
-                folder.path("store"),
-            ] + slots.flatMap { ["--slot", "\($0)=1"] }
+            let kinds = slots[name]
+            let store = kinds?.contains("FIN") ?? true ? ["--long-term", folder.path("store")] : []
+            return ["worker", "run", "--name", name, "--miner", "127.0.0.1:\(minerPort)"] + store
+                + (kinds ?? []).flatMap { ["--slot", "\($0)=1"] }
         }
     }
 

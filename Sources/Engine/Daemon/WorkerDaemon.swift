@@ -12,26 +12,30 @@ package struct WorkerDaemon: Sendable {
         package var node: DaemonOptions
         package var miner: Endpoint
         package var minerName: String
-        /// Where this worker seals.
+        /// Where this worker seals; made a store where it is none yet.
         package var sealingDirectory: String
-        /// Where finished sectors go.
-        package var longTermDirectory: String
+        /// Where finished sectors may go besides the paths that operators attach; made a store likewise.
+        package var longTermDirectory: String?
+        /// Where others reach this worker; where it listens unless given.
+        package var advertised: Endpoint?
         package var slots: [WorkerInfo.SlotCount]
         /// Sectors that may be under way in the sealing directory; 0 for no limit.
         package var sealingCountMax: Int
-        package var capacityBytes: UInt64
         package var threadCount: Int
+        /// Rates and limits of what comes from other workers.
+        package var transfers = SectorTransfers.Options()
         /// Limits and places for the kernels.
         package var sealing = SealingOptions()
         /// Who hashes trees and columns.
         package var hasher: any PoseidonHasher = ProcessorPoseidon()
         /// How many tasks of pre-commit 1 are run together.
         package var batching = NativeTaskRunner.Batching()
+        /// Sectors of a partition that are read at once.
+        package var readCount = NativeTaskRunner.Proving.usualReadCount
 
         package init(
             node: DaemonOptions, miner: Endpoint, minerName: String, sealingDirectory: String,
-            longTermDirectory: String, slots: [WorkerInfo.SlotCount], sealingCountMax: Int,
-            capacityBytes: UInt64, threadCount: Int
+            longTermDirectory: String?, slots: [WorkerInfo.SlotCount], sealingCountMax: Int, threadCount: Int
         ) {
             self.node = node
             self.miner = miner
@@ -40,13 +44,13 @@ package struct WorkerDaemon: Sendable {
             self.longTermDirectory = longTermDirectory
             self.slots = slots
             self.sealingCountMax = sealingCountMax
-            self.capacityBytes = capacityBytes
             self.threadCount = threadCount
         }
     }
 
     package let node: DaemonNode
     private let pool: WorkPool
+    private let disks: WorkPool
     private let provingPool: WorkPool
 
     /// Starts the worker; it registers by itself and keeps trying.
@@ -56,33 +60,84 @@ package struct WorkerDaemon: Sendable {
         let name = options.node.nodeName
         node = try await DaemonNode(
             options.node, peers: [.init(name: options.minerName, endpoint: options.miner)], log: log)
+        let world = node.world
         pool = try WorkPool(name: "seal", threadCount: options.threadCount)
+        disks = try WorkPool(name: "disk", threadCount: options.transfers.countMax + 2)
         let provingCount = options.slots.filter { $0.type == .windowPoSt }.reduce(0) { $0 + $1.count }
         provingPool = try WorkPool(name: "prove", threadCount: min(max(provingCount, 1), options.threadCount))
         let results = try SQLiteResultStore(path: "\(options.node.dataDirectory)/results.sqlite")
+        let list = StoreList(path: "\(options.node.dataDirectory)/storage.json")
+        let stores = StorePaths()
+        let main = try Self.openStores(stores, options, list, log)
+        let index = world.ref(
+            at: Address(node: options.minerName, name: MinerAssembly.storageName), as: StorageMessage.self)
+        stores.onChange { index.tell(.path(.holds(store: $0, $1))) }
+        let transfers = SectorTransfers(
+            stores: stores, world: world, transport: node.transport, index: index, pool: disks,
+            options: options.transfers)
         let runner = NativeTaskRunner(
-            sealing: try SectorDirectory(root: options.sealingDirectory),
-            longTerm: try SectorDirectory(root: options.longTermDirectory), pool: pool,
-            provingPool: provingPool, options: options.sealing, hasher: options.hasher,
-            batching: options.batching, log: log)
-        let info = WorkerInfo(name: name, host: name, store: "\(name):sealing", slots: options.slots)
-        let store = StoreInfo(
-            name: info.store, host: info.host, capacityBytes: options.capacityBytes,
-            sealingCountMax: options.sealingCountMax)
-        let scheduler = node.world.ref(
+            stores: stores, transfers: transfers, pool: pool,
+            proving: .init(pool: provingPool, readCount: options.readCount), options: options.sealing,
+            hasher: options.hasher, batching: options.batching, log: log)
+        let shelf = FileShelf(stores: stores, pool: disks)
+        try world.spawn(FileServer.name) { FileServer(home: $0, shelf: shelf, puller: transfers) }
+        let keeper = StoreKeeper.Options(
+            host: name, url: try Self.url(options, node), sealingCountMax: options.sealingCountMax,
+            admitsNew: options.slots.contains { $0.type == .addPiece && $0.count > 0 })
+        let caretaker = StoreCaretaker(stores: stores, list: list, pool: disks, log: log)
+        try world.spawn(StoreKeeper.name) {
+            StoreKeeper(home: $0, options: keeper, index: index, caretaker: caretaker)
+        }
+        let info = WorkerInfo(
+            name: name, host: name, store: main.id, slots: options.slots, canFetch: true)
+        let scheduler = world.ref(
             at: Address(node: options.minerName, name: MinerAssembly.schedulerName), as: SchedulerMessage.self
         )
-        try node.world.spawn("worker") { home in
+        try world.spawn("worker") { home in
             WorkerActor(
-                home: home, info: info, store: store, runner: runner, results: results,
+                home: home, info: info, store: nil, runner: runner, results: results,
                 scheduler: scheduler, retryInterval: .seconds(1))
         }
+    }
+
+    /// Opens the directories of the command line, then those that operators attached.
+    ///
+    /// - Returns: the one to seal in.
+    private static func openStores(
+        _ stores: StorePaths, _ options: Options, _ list: StoreList, _ log: Logger
+    ) throws -> OpenStore {
+        _ = try StoreFile.make(StoreSettings(canSeal: true), in: options.sealingDirectory)
+        let main = try stores.open(options.sealingDirectory)
+        if let longTerm = options.longTermDirectory {
+            _ = try StoreFile.make(StoreSettings(canStore: true), in: longTerm)
+            try stores.open(longTerm)
+        }
+        for path in try list.read() {
+            // A disk that is not there must not keep the worker from what it has.
+            do { try stores.open(path) } catch {
+                log.error("the attached path \(path) is left out: \(error)")
+            }
+        }
+        return main
+    }
+
+    private static func url(_ options: Options, _ node: DaemonNode) throws -> String {
+        guard let listen = options.node.listen, let port = node.port else { return "" }
+        let endpoint = options.advertised ?? Endpoint(host: listen.host, port: port)
+        guard !["0.0.0.0", "::"].contains(endpoint.host) else {
+            throw EngineError(
+                code: .badOption,
+                message: "others cannot reach \(endpoint.host): name this host's own address to advertise")
+        }
+        let known = Endpoint(host: endpoint.host, port: endpoint.port == 0 ? port : endpoint.port)
+        return StoreURL(node: options.node.nodeName, endpoint: known).description
     }
 
     /// Stops at once; what runs is lost, what is complete on disk stays.
     package func shutDown() {
         node.shutDown()
         pool.shutDown()
+        disks.shutDown()
         provingPool.shutDown()
     }
 }

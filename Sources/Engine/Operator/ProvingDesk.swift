@@ -20,8 +20,8 @@ package enum ProvingDeskMessage: Message {
     case chain(ChainEvent)
     /// The scheduler's word about a reading.
     case task(TaskEvent)
-    /// The desk's own alarm: the chain has not answered this request.
-    case tooLate(UInt64)
+    /// The desk's own alarm: whatever the chain has not answered of this request is asked again.
+    case again(UInt64, since: Instant)
 
     package static var messageName: String { "engine.provingDesk" }
 
@@ -80,6 +80,7 @@ package actor ProvingDesk: Component {
     private static let requestCountMax = 64
     /// Shorter than the time that operators wait for an answer, so that they hear what is wrong.
     private static let chainPatience = Duration.seconds(5)
+    private static let askAgainAfter = Duration.seconds(1)
 
     package nonisolated let home: Home
     private let miner: UInt64
@@ -137,9 +138,13 @@ package actor ProvingDesk: Component {
             for key in Array(requests.keys) { requests[key]?.taskEnded(id, result) }
             settle(context)
         case .task: break
-        case .tooLate(let key):
+        case .again(let key, let since):
             guard requests[key]?.isWaitingForChain == true else { return }
-            end(key, .refused("the chain did not answer within \(Self.chainPatience)"))
+            guard context.now - since < Self.chainPatience else {
+                return end(key, .refused("the chain did not answer within \(Self.chainPatience)"))
+            }
+            ask(key, context)
+            context.schedule(after: Self.askAgainAfter, .again(key, since: since))
         }
     }
 
@@ -153,8 +158,24 @@ package actor ProvingDesk: Component {
         }
         requestCount += 1
         requests[requestCount] = ProvingRequest(purpose, deadline: deadline, asker: asker)
-        context.schedule(after: Self.chainPatience, .tooLate(requestCount))
-        chain.tell(.proving(miner: miner, replyTo: answers(context)))
+        ask(requestCount, context)
+        context.schedule(after: Self.askAgainAfter, .again(requestCount, since: context.now))
+    }
+
+    /// Asks the chain whatever a request waits for.
+    private func ask(_ key: UInt64, _ context: Context<ProvingDeskMessage>) {
+        guard let request = requests[key] else { return }
+        switch request.missing {
+        case .nothing: break
+        case .status: chain.tell(.proving(miner: miner, replyTo: answers(context)))
+        case .deadlines(let indices):
+            for index in indices {
+                chain.tell(.deadline(miner: miner, index: index, replyTo: answers(context)))
+            }
+        case .sectors(let numbers): askSectors(numbers, context)
+        case .declarations(let messages):
+            for message in messages { chain.tell(.declare(message, replyTo: answers(context))) }
+        }
     }
 
     private func answers(_ context: Context<ProvingDeskMessage>) -> Ref<ChainEvent> {
@@ -166,15 +187,12 @@ package actor ProvingDesk: Component {
         case .proving(let status):
             for key in Array(requests.keys) where requests[key]?.status == nil {
                 requests[key]?.status = status
-                guard let wanted = requests[key]?.wanted(of: status) else { continue }
-                guard !wanted.isEmpty else {
+                guard requests[key]?.wanted(of: status).isEmpty == false else {
                     let last = status.partitionCounts.count - 1
                     end(key, .refused("a proving period has deadlines 0 to \(last)"))
                     continue
                 }
-                for index in wanted {
-                    chain.tell(.deadline(miner: miner, index: index, replyTo: answers(context)))
-                }
+                ask(key, context)
             }
         case .deadline(let status):
             for key in Array(requests.keys) { requests[key]?.note(status) }
@@ -204,9 +222,7 @@ package actor ProvingDesk: Component {
             case .answer(let event): end(key, event)
             case .found(let status, let deadlines):
                 end(key, .standing(status, deadlines, epochDuration: epochDuration))
-            case .askSectors(let numbers): askSectors(numbers, context)
-            case .declare(let messages):
-                for message in messages { chain.tell(.declare(message, replyTo: answers(context))) }
+            case .ask: ask(key, context)
             case .read(let works): requests[key]?.reading = submit(works, context)
             }
         }

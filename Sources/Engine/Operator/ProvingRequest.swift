@@ -23,9 +23,18 @@ struct ProvingRequest: Sendable {
         case wait
         case answer(ProvingDeskEvent)
         case found(ProvingStatus, [DeadlineStatus])
-        case askSectors([UInt64])
+        /// There is something new to ask the chain.
+        case ask
         case read([Work])
-        case declare([FaultDeclaration])
+    }
+
+    /// What the chain has not answered.
+    enum Missing {
+        case nothing
+        case status
+        case deadlines([Int])
+        case sectors([UInt64])
+        case declarations([FaultDeclaration])
     }
 
     enum Phase {
@@ -42,7 +51,8 @@ struct ProvingRequest: Sendable {
     /// Readings that have not ended, by their tasks; told by the desk.
     var reading: [TaskID: Work] = [:]
     private var readings: [SectorReading] = []
-    private var open: [String] = []
+    /// Declarations that the chain has not answered.
+    private var open: [FaultDeclaration] = []
     private var outcomes: [DeclarationOutcome] = []
 
     init(_ purpose: Purpose, deadline: Int?, asker: Ref<ProvingDeskEvent>) {
@@ -53,6 +63,17 @@ struct ProvingRequest: Sendable {
 
     /// The chain's answer is what is missing.
     var isWaitingForChain: Bool { phase != .reading }
+
+    var missing: Missing {
+        switch phase {
+        case .looking:
+            guard let status else { return .status }
+            return .deadlines(wanted(of: status).filter { deadlines[$0] == nil })
+        case .asking: return .sectors(works.flatMap(\.challenge.sectors).filter { sealed[$0] == nil })
+        case .reading: return .nothing
+        case .declaring: return .declarations(open)
+        }
+    }
 
     /// Indices of the deadlines to ask for; empty where the period has none of that number.
     func wanted(of status: ProvingStatus) -> [Int] {
@@ -73,10 +94,10 @@ struct ProvingRequest: Sendable {
     }
 
     mutating func declared(_ name: String, _ refusal: ChainRefusal?) {
-        guard let index = outcomes.firstIndex(where: { $0.message == name }), open.contains(name) else {
-            return
-        }
-        open.removeAll { $0 == name }
+        guard let index = outcomes.firstIndex(where: { $0.message == name }),
+            open.contains(where: { $0.name == name })
+        else { return }
+        open.removeAll { $0.name == name }
         outcomes[index].refusal = refusal
     }
 
@@ -132,7 +153,7 @@ struct ProvingRequest: Sendable {
             let numbers = works.flatMap(\.challenge.sectors)
             guard !numbers.isEmpty else { return .answer(.checked([])) }
             phase = .asking
-            return .askSectors(numbers)
+            return .ask
         case .recover(let wanted):
             let messages = declarations(of: wanted, known, miner)
             let found = messages.flatMap(\.items).reduce(SectorNumbers()) { $0.union($1.sectors) }
@@ -141,14 +162,14 @@ struct ProvingRequest: Sendable {
                 return .answer(.refused("no faulty sector \(unknown) in any deadline; nothing is declared"))
             }
             phase = .declaring
-            open = messages.map(\.name)
+            open = messages
             outcomes = messages.map { message in
                 DeclarationOutcome(
                     deadline: message.items[0].deadline,
                     sectors: message.items.reduce(SectorNumbers()) { $0.union($1.sectors) },
                     message: message.name)
             }
-            return .declare(messages)
+            return .ask
         }
     }
 

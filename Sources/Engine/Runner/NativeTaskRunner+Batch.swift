@@ -37,6 +37,7 @@ extension NativeTaskRunner {
         let sector: SectorIdentity
         let ticket: Commitment
         let notes: SectorNotes
+        let sealing: SectorDirectory
     }
 
     /// Puts the task into a group that waits, or opens one.
@@ -80,9 +81,10 @@ extension NativeTaskRunner {
                 preconditionFailure("only pre-commit 1 is run in batches")
             }
             let sector = try sector(of: waiting.request)
+            let sealing = try sealing(sector)
             return Member(
                 waiting: waiting, sector: sector, ticket: try Commitment(bytes: ticket),
-                notes: try SectorNotes.load(sealing.notes(of: sector)))
+                notes: try SectorNotes.load(sealing.notes(of: sector)), sealing: sealing)
         } catch {
             finish(waiting, result { throw error })
             return nil
@@ -93,7 +95,8 @@ extension NativeTaskRunner {
         let calls = Set(members.map(\.waiting.call))
         return members.map { member in
             PreCommit1Job(
-                pipeline: pipeline(member.sector, member.waiting.call, stoppedBy: calls),
+                pipeline: pipeline(
+                    member.sector, member.waiting.call, stoppedBy: calls, in: member.sealing),
                 ticket: member.ticket, pieces: member.notes.pieces)
         }
     }
@@ -111,7 +114,7 @@ extension NativeTaskRunner {
     private func isSound(_ member: Member) -> Bool {
         let call = member.waiting.call
         do throws(SealingError) {
-            try pipeline(member.sector, call, stoppedBy: [call])
+            try pipeline(member.sector, call, stoppedBy: [call], in: member.sealing)
                 .checkPreCommit1(ticket: member.ticket, pieces: member.notes.pieces)
             return true
         } catch {
@@ -130,6 +133,6 @@ extension NativeTaskRunner {
     }
 
     private func note(_ output: PreCommit1Output, of member: Member) throws -> TaskOutcome {
-        try note(output, ticket: member.ticket, member.notes, of: member.sector)
+        try note(output, ticket: member.ticket, member.notes, of: member.sector, in: member.sealing)
     }
 }

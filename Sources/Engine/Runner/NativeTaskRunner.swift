@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-private import Chain
+internal import Chain
 private import Foundation
 package import Kernel
 package import Logging
@@ -7,16 +7,19 @@ package import Scheduler
 package import Sealing
 private import Synchronization
 
-/// Runs sealing tasks with the native kernels, on threads of their own, over the files of one directory.
+/// Runs sealing tasks with the native kernels, on threads of their own, over the files of its stores.
 ///
 /// An abort sets a flag that the kernels look at several times a second. Every step may be repeated: what is
 /// complete has its final name, and what has not is done again.
 package final class NativeTaskRunner: TaskRunner {
-    let sealing: SectorDirectory
-    let longTerm: SectorDirectory
+    let stores: StorePaths
+    /// Between hosts; `nil` where there is only this one.
+    let transfers: SectorTransfers?
+    /// The stores that the index named for sectors.
+    private let named = Mutex<[SectorKey: String]>([:])
     let pool: WorkPool
-    /// Threads of their own for proofs of spacetime, which must not wait behind hours of sealing.
-    private let provingPool: WorkPool
+    /// How partitions are proven.
+    let proving: Proving
     private let options: SealingOptions
     private let hasher: any PoseidonHasher
     let log: Logger
@@ -29,22 +32,22 @@ package final class NativeTaskRunner: TaskRunner {
     /// Makes a runner.
     ///
     /// - Parameters:
-    ///   - sealing: where sectors are sealed.
-    ///   - longTerm: where finished sectors go.
+    ///   - stores: where sectors are sealed and kept.
+    ///   - transfers: brings files from and to other hosts.
     ///   - pool: the threads that compute.
-    ///   - provingPool: the threads that prove deadlines; those of `pool` unless given.
+    ///   - proving: how partitions are proven; on the threads of `pool` unless given.
     ///   - options: limits and places for the kernels.
     ///   - hasher: who hashes trees and columns, for all tasks that run at once.
     ///   - batching: how many tasks of pre-commit 1 are run together.
     package init(
-        sealing: SectorDirectory, longTerm: SectorDirectory, pool: WorkPool, provingPool: WorkPool? = nil,
+        stores: StorePaths, transfers: SectorTransfers? = nil, pool: WorkPool, proving: Proving? = nil,
         options: SealingOptions = SealingOptions(), hasher: any PoseidonHasher = ProcessorPoseidon(),
         batching: Batching = Batching(), log: Logger
     ) {
-        self.sealing = sealing
-        self.longTerm = longTerm
+        self.stores = stores
+        self.transfers = transfers
         self.pool = pool
-        self.provingPool = provingPool ?? pool
+        self.proving = proving ?? Proving(pool: pool)
         self.options = options
         self.hasher = hasher
         self.batching = batching
@@ -55,18 +58,49 @@ package final class NativeTaskRunner: TaskRunner {
     package func start(
         _ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>
     ) {
-        active.withLock { _ = $0.insert(call) }
+        begin(call)
         let waiting = Waiting(call: call, request: request, reportTo: reportTo)
         if batching.countMax > 1, case .preCommit1 = request.work { return gather(waiting) }
-        let threads = request.id.type == .windowPoSt ? provingPool : pool
-        threads.submit { [self] in finish(waiting, run(call, request)) }
+        if case .windowPoSt(let challenge) = request.work { return prove(waiting, challenge) }
+        pool.submit { [self] in
+            let result = run(call, request)
+            guard case .finalize = request.work, result.isDone else { return finish(waiting, result) }
+            keep(waiting)
+        }
+    }
+
+    /// A call is under way; its sector's files stay until ``forget(_:)``.
+    func begin(_ call: CallID) {
+        guard active.withLock({ $0.insert(call).inserted }) else { return }
+        stores.hold(call.task.sector)
+    }
+
+    /// A call is over.
+    func forget(_ call: CallID) {
+        guard active.withLock({ $0.remove(call) }) != nil else { return }
+        cancelled.withLock { _ = $0.remove(call) }
+        stores.letGo(call.task.sector)
     }
 
     /// Reports the end of a call.
-    func finish(_ waiting: Waiting, _ result: TaskResult) {
-        active.withLock { _ = $0.remove(waiting.call) }
-        cancelled.withLock { _ = $0.remove(waiting.call) }
-        waiting.reportTo.tell(.finished(waiting.call, result))
+    func finish(_ waiting: Waiting, _ result: TaskResult) { end(waiting.call, result, waiting.reportTo) }
+
+    func end(_ call: CallID, _ result: TaskResult, _ reportTo: Ref<WorkerMessage>) {
+        forget(call)
+        reportTo.tell(.finished(call, result))
+    }
+
+    /// The index has named a store for a sector, or knows of none.
+    func note(store: String?, of sector: SectorKey) {
+        named.withLock { named in
+            if named.count > 10_000 { named = [:] }
+            named[sector] = store
+        }
+    }
+
+    /// The directory in which a sector is sealed.
+    func sealing(_ sector: SectorIdentity) throws(EngineError) -> SectorDirectory {
+        try stores.sealing(sector.key, named: named.withLock { $0[sector.key] }).directory
     }
 
     package func abort(_ call: CallID) {
@@ -113,45 +147,47 @@ package final class NativeTaskRunner: TaskRunner {
     }
 
     /// The steps of a sector, which stop when one of `calls` is aborted.
-    func pipeline(_ sector: SectorIdentity, _ call: CallID, stoppedBy calls: Set<CallID>) -> SealPipeline {
-        SealPipeline(
-            sector, paths: sealing.paths(of: sector), options: options,
-            observer: observer(call, stoppedBy: calls), hasher: hasher)
-    }
-
-    /// Listens for the abort of any of `calls`, and logs what `call` warns of.
-    func observer(_ call: CallID, stoppedBy calls: Set<CallID>) -> SealObserver {
-        SealObserver(
+    func pipeline(
+        _ sector: SectorIdentity, _ call: CallID, stoppedBy calls: Set<CallID>, in directory: SectorDirectory
+    ) -> SealPipeline {
+        let observer = SealObserver(
             isCancelled: { [self] in cancelled.withLock { !$0.isDisjoint(with: calls) } },
             warn: { [log] in log.warning("\(call): \($0)") })
+        return SealPipeline(
+            sector, paths: directory.paths(of: sector), options: options, observer: observer, hasher: hasher)
     }
 
     private func perform(_ call: CallID, _ request: TaskRequest) throws -> TaskOutcome {
         let sector = try sector(of: request)
-        let pipeline = pipeline(sector, call, stoppedBy: [call])
+        let sealing: SectorDirectory
+        if case .finalize = request.work {
+            try finishMove(sector.key)
+            sealing = try stores.finishing(sector.key, named: named.withLock { $0[sector.key] }).directory
+        } else {
+            sealing = try self.sealing(sector)
+        }
+        let pipeline = pipeline(sector, call, stoppedBy: [call], in: sealing)
         switch request.work {
-        case .addPiece(let path): return try addPiece(path, sector, pipeline)
-        case .preCommit1(let ticket): return try preCommit1(ticket, sector, pipeline)
-        case .preCommit2: return try preCommit2(sector, pipeline)
-        case .commit1(let ticket, let seed): return try commit1(ticket, seed, sector, pipeline)
+        case .addPiece(let path): return try addPiece(path, sector, pipeline, sealing)
+        case .preCommit1(let ticket): return try preCommit1(ticket, sector, pipeline, sealing)
+        case .preCommit2: return try preCommit2(sector, pipeline, sealing)
+        case .commit1(let ticket, let seed): return try commit1(ticket, seed, sector, pipeline, sealing)
         case .commit2:
             throw TaskFailure(
                 cause: .invalidRequest,
                 message: "this build proves by vanilla openings; it has no SNARK prover for Commit2")
         case .addPieces(let pieces, let fills, let isUpdate):
             guard !isUpdate else { throw Self.unsupported(request) }
-            return try addPieces(pieces, fills: fills, sector, pipeline)
+            return try addPieces(pieces, fills: fills, sector, pipeline, sealing)
         case .remove(onlyUpdate: false):
-            try sealing.remove(sector)
-            try longTerm.remove(sector)
+            try removeAll(sector)
             return .completed
-        case .windowPoSt(let challenge): return try provePartition(challenge, call, request)
         case .remove, .replicaUpdate, .proveReplicaUpdate, .finalizeReplicaUpdate, .releaseKey, .download:
             throw Self.unsupported(request)
+        case .windowPoSt: preconditionFailure("partitions are proven apart")
         case .finalize:
             try pipeline.finalize(keepUnsealed: true)
-            try sealing.move(sector, to: longTerm)
-            return .finalize(store: longTerm.root)
+            return .finalize(store: sealing.root)
         }
     }
 
@@ -166,7 +202,8 @@ package final class NativeTaskRunner: TaskRunner {
 
     /// Writes the sector's pieces from the first: what an interrupted try left is never trusted.
     private func addPieces(
-        _ pieces: [PieceDeal], fills: Bool, _ sector: SectorIdentity, _ pipeline: SealPipeline
+        _ pieces: [PieceDeal], fills: Bool, _ sector: SectorIdentity, _ pipeline: SealPipeline,
+        _ sealing: SectorDirectory
     ) throws -> TaskOutcome {
         try sealing.remove(sector)
         var notes = SectorNotes()
@@ -194,7 +231,7 @@ package final class NativeTaskRunner: TaskRunner {
     }
 
     private func addPiece(
-        _ path: String?, _ sector: SectorIdentity, _ pipeline: SealPipeline
+        _ path: String?, _ sector: SectorIdentity, _ pipeline: SealPipeline, _ sealing: SectorDirectory
     ) throws -> TaskOutcome {
         // A sector that starts anew must not find the files of its first life.
         try sealing.remove(sector)
@@ -209,17 +246,19 @@ package final class NativeTaskRunner: TaskRunner {
     }
 
     private func preCommit1(
-        _ ticket: [UInt8], _ sector: SectorIdentity, _ pipeline: SealPipeline
+        _ ticket: [UInt8], _ sector: SectorIdentity, _ pipeline: SealPipeline,
+        _ sealing: SectorDirectory
     ) throws -> TaskOutcome {
         let notes = try SectorNotes.load(sealing.notes(of: sector))
         let ticket = try Commitment(bytes: ticket)
         let output = try pipeline.preCommit1(ticket: ticket, pieces: notes.pieces)
-        return try note(output, ticket: ticket, notes, of: sector)
+        return try note(output, ticket: ticket, notes, of: sector, in: sealing)
     }
 
     /// Keeps what pre-commit 1 gave for the steps after it.
     func note(
-        _ output: PreCommit1Output, ticket: Commitment, _ notes: SectorNotes, of sector: SectorIdentity
+        _ output: PreCommit1Output, ticket: Commitment, _ notes: SectorNotes, of sector: SectorIdentity,
+        in sealing: SectorDirectory
     ) throws -> TaskOutcome {
         var notes = notes
         notes.ticket = ticket
@@ -229,7 +268,9 @@ package final class NativeTaskRunner: TaskRunner {
         return .preCommit1(unsealedCommitment: output.commD.bytes)
     }
 
-    private func preCommit2(_ sector: SectorIdentity, _ pipeline: SealPipeline) throws -> TaskOutcome {
+    private func preCommit2(
+        _ sector: SectorIdentity, _ pipeline: SealPipeline, _ sealing: SectorDirectory
+    ) throws -> TaskOutcome {
         var notes = try SectorNotes.load(sealing.notes(of: sector))
         guard let input = notes.preCommit1 else {
             throw TaskFailure(
@@ -249,7 +290,8 @@ package final class NativeTaskRunner: TaskRunner {
     }
 
     private func commit1(
-        _ ticket: [UInt8], _ seed: [UInt8], _ sector: SectorIdentity, _ pipeline: SealPipeline
+        _ ticket: [UInt8], _ seed: [UInt8], _ sector: SectorIdentity, _ pipeline: SealPipeline,
+        _ sealing: SectorDirectory
     ) throws -> TaskOutcome {
         let notes = try SectorNotes.load(sealing.notes(of: sector))
         guard let commitments = notes.preCommit2 else {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Chain
 private import Foundation
+package import Scheduler
 package import Sealing
 
 /// A directory that holds sectors as the reference lays them out: `unsealed/`, `sealed/` and `cache/`.
@@ -18,6 +20,49 @@ package struct SectorDirectory: Sendable {
             } catch {
                 throw EngineError(code: .fileFailed, message: "\(root)/\(part) cannot be made: \(error)")
             }
+        }
+    }
+
+    /// Takes a directory as it is, and makes nothing there: one that is only read.
+    package init(readingAt root: String) { self.root = root }
+
+    /// What lies here of a sector.
+    ///
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    package func held(_ sector: SectorKey) throws(EngineError) -> SectorFiles {
+        try FileManifest(of: sector, in: root).held
+    }
+
+    /// All sectors that have files here, in order.
+    ///
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    package func sectors() throws(EngineError) -> [SectorKey] {
+        var keys: Set<SectorKey> = []
+        for type in SectorFileType.allCases {
+            let folder = "\(root)/\(type.rawValue)"
+            guard try DiskFile.facts(folder) != nil else { continue }
+            do {
+                for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+                    if let key = SectorKey(fileName: name) { keys.insert(key) }
+                }
+            } catch {
+                throw EngineError(code: .fileFailed, message: "\(folder) cannot be listed: \(error)")
+            }
+        }
+        return keys.sorted()
+    }
+
+    /// Sectors whose fetch into this directory has not ended, in order.
+    ///
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    package func fetching() throws(EngineError) -> [SectorKey] {
+        let folder = "\(root)/fetching"
+        guard try DiskFile.facts(folder) != nil else { return [] }
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: folder)
+                .compactMap { SectorKey(fileName: $0) }.sorted()
+        } catch {
+            throw EngineError(code: .fileFailed, message: "\(folder) cannot be listed: \(error)")
         }
     }
 
@@ -42,27 +87,29 @@ package struct SectorDirectory: Sendable {
     /// Moves a sector's files into `destination`, each under a temporary name first; safe to repeat.
     ///
     /// - Throws: ``EngineError`` with `fileFailed`.
-    package func move(_ sector: SectorIdentity, to destination: SectorDirectory) throws(EngineError) {
-        for part in ["unsealed", "sealed", "cache", "notes"] {
-            let name = part == "notes" ? "\(sector.fileName).json" : sector.fileName
-            try Self.moveItem("\(root)/\(part)/\(name)", to: "\(destination.root)/\(part)/\(name)")
+    package func move(_ sector: SectorKey, to destination: SectorDirectory) throws(EngineError) {
+        for part in FileManifest.parts(of: sector) {
+            try Self.moveItem("\(root)/\(part)", to: "\(destination.root)/\(part)")
         }
     }
 
-    /// Deletes what is left of a sector, unfinished files too.
+    /// Deletes what is left of a sector, unfinished files and fetches too.
     ///
     /// - Throws: ``EngineError`` with `fileFailed`.
-    package func remove(_ sector: SectorIdentity) throws(EngineError) {
-        let files = ["unsealed", "sealed"].flatMap { part in
-            ["", ".staging", ".partial", ".tmp"].map { "\(root)/\(part)/\(sector.fileName)\($0)" }
+    package func remove(_ sector: SectorKey) throws(EngineError) {
+        let parts = FileManifest.parts(of: sector)
+        let files = parts.flatMap { part in
+            ["", ".staging", ".partial", ".tmp", ".moving"].map { "\(root)/\(part)\($0)" }
         }
-        for path in files + ["\(root)/cache/\(sector.fileName)", notes(of: sector)]
-        where FileManager.default.fileExists(atPath: path) {
+        for path in files where FileManager.default.fileExists(atPath: path) {
             do { try FileManager.default.removeItem(atPath: path) } catch {
                 throw EngineError(code: .fileFailed, message: "\(path) cannot be removed: \(error)")
             }
         }
+        try PartialFetch.discard(sector, in: root)
     }
+
+    package func remove(_ sector: SectorIdentity) throws(EngineError) { try remove(sector.key) }
 
     private static func moveItem(_ source: String, to target: String) throws(EngineError) {
         let files = FileManager.default
@@ -70,6 +117,10 @@ package struct SectorDirectory: Sendable {
         guard files.fileExists(atPath: source) else { return }
         let temporary = target + ".moving"
         do {
+            let parent = (target as NSString).deletingLastPathComponent
+            if !files.fileExists(atPath: parent) {
+                try files.createDirectory(atPath: parent, withIntermediateDirectories: true)
+            }
             if files.fileExists(atPath: temporary) { try files.removeItem(atPath: temporary) }
             if files.fileExists(atPath: target) { try files.removeItem(atPath: target) }
             if rename(source, target) == 0 { return }
@@ -87,4 +138,9 @@ package struct SectorDirectory: Sendable {
             throw EngineError(code: .fileFailed, message: "\(source) cannot be moved to \(target): \(error)")
         }
     }
+}
+
+extension SectorIdentity {
+    /// The sector, whatever its kind of proof.
+    package var key: SectorKey { SectorKey(miner: minerID, number: number) }
 }

@@ -62,7 +62,9 @@ extension ClusterScheduler {
                 toStore: $0.store,
                 bytes: task.moveBytes)
         }
-        let assignment = Assignment(task.request, devices: devices, fetch: fetch)
+        let home = rooms.place(of: id.sector).flatMap { $0.host == target.info.host ? $0.store : nil }
+        let assignment = Assignment(
+            task.request, devices: devices, fetch: fetch, store: fetch?.toStore ?? home)
         worker.calls[call] = RunningCall(
             assignment: assignment, devices: devices, since: now, move: move, task: move == nil ? nil : task)
         callOf[id] = (call, name)
@@ -193,7 +195,7 @@ extension ClusterScheduler {
         case .gone(let store):
             view.removeStore(store)
             return true
-        case .reserved, .lost, .moved, .location, .stores: return false
+        case .reserved, .lost, .moved, .location, .stores, .path: return false
         }
     }
 

@@ -95,8 +95,13 @@ package actor SectorActor: Component {
         case .storage(.reserved(_, let store, let host)):
             try apply(.reserved(store: store, host: host), context)
         case .storage(.lost(_, let store)): try apply(.storeLost(store: store), context)
-        case .storage(.moved(_, let store, let host)):
+        case .storage(.moved(_, let store, let host, let wantsWord)):
             try apply(.moved(store: store, host: host), context)
+            // Saved by now: what is left of the files elsewhere may go.
+            let places = [machine.record.store, machine.record.update?.store]
+            if wantsWord, places.contains(store) {
+                services.storage.tell(.path(.settled(machine.record.key, store: store)))
+            }
         case .storage: break
         case .chain(let event): try take(event, context)
         case .retryDue: try apply(.retryDue, context)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Chain
 package import Kernel
-private import OrderedCollections
+internal import OrderedCollections
 
 /// Knows the stores, holds room for a sector's whole life before its first byte is written, and tells the
 /// owners of what was lost.
@@ -12,7 +12,7 @@ private import OrderedCollections
 package actor StorageIndex: Component {
     package nonisolated let home: Home
 
-    private struct Reservation {
+    struct Reservation {
         var store: String
         let bytes: UInt64
         let owner: Ref<StorageEvent>
@@ -26,12 +26,14 @@ package actor StorageIndex: Component {
         let owner: Ref<StorageEvent>
     }
 
-    private var stores: OrderedDictionary<String, StoreState> = [:]
-    private var reservations: [SectorKey: Reservation] = [:]
+    var stores: OrderedDictionary<String, StoreState> = [:]
+    var reservations: [SectorKey: Reservation] = [:]
     /// Claims on stores that are not attached yet.
     private var claims: OrderedDictionary<String, [Claim]> = [:]
     private let claimPatience: Duration
     private var subscribers: [Ref<StorageEvent>] = []
+    /// Those stores that are real directories.
+    var paths = PathBook()
 
     /// Makes an index.
     ///
@@ -51,6 +53,8 @@ package actor StorageIndex: Component {
         case .claimExpired(let store): if stores[store] == nil { lose(store) }
         case .release(let sector):
             for name in claims.keys { claims[name]?.removeAll { $0.sector == sector } }
+            // Its record says by now where it was stored.
+            if let home = paths.stored.removeValue(forKey: sector) { dropCopies(of: sector, except: home) }
             guard let known = reservations.removeValue(forKey: sector) else { return }
             free(known.bytes, at: known.store)
             if let target = known.target { free(known.bytes, at: target) }
@@ -60,10 +64,7 @@ package actor StorageIndex: Component {
             reservations[sector]?.target = nil
             free(known.bytes, at: store)
         case .declare(let sector, let store): declare(sector, store)
-        case .setOnline(let name, let isOnline):
-            guard let known = stores[name], known.isOnline != isOnline else { return }
-            stores[name]?.isOnline = isOnline
-            tellChange(name)
+        case .setOnline(let name, let isOnline): setOnline(name, isOnline)
         case .lose(let name): lose(name)
         case .find(let sector, let asker):
             let store = reservations[sector].flatMap { stores[$0.store] }
@@ -73,10 +74,17 @@ package actor StorageIndex: Component {
         case .subscribe(let listener):
             subscribers.append(listener)
             for store in stores.values { listener.tell(.changed(store)) }
+        case .path(let message): receive(message, context)
         }
     }
 
-    private func attach(_ info: StoreInfo) {
+    func setOnline(_ name: String, _ isOnline: Bool) {
+        guard let known = stores[name], known.isOnline != isOnline else { return }
+        stores[name]?.isOnline = isOnline
+        tellChange(name)
+    }
+
+    func attach(_ info: StoreInfo) {
         if let known = stores[info.name] {
             guard known.info != info || !known.isOnline else { return }
             stores[info.name]?.info = info
@@ -88,7 +96,7 @@ package actor StorageIndex: Component {
         tellChange(info.name)
     }
 
-    private func tellChange(_ name: String) {
+    func tellChange(_ name: String) {
         guard let state = stores[name] else { return }
         for listener in subscribers { listener.tell(.changed(state)) }
     }
@@ -107,6 +115,7 @@ package actor StorageIndex: Component {
             return
         }
         reservations[sector] = Reservation(store: name, bytes: bytes, owner: owner)
+        keepCopy(of: sector, at: name)
         take(bytes, at: name)
         guard let store = stores[name] else { return }
         owner.tell(.reserved(sector, store: name, host: store.info.host))
@@ -164,12 +173,13 @@ package actor StorageIndex: Component {
         }
         if known.store != name, known.target != name {
             if let refusal = known.target.map({ Refusal(.link, $0, needed: 1) })
-                ?? refusal(known.bytes, at: name)
+                ?? refusal(known.bytes, at: name) ?? refusalBySettings(sector, to: name)
             {
                 asker.tell(.refused(sector, store: name, refusal))
                 return
             }
             reservations[sector]?.target = name
+            keepCopy(of: sector, at: name)
             take(known.bytes, at: name)
         }
         if let store = stores[name] { asker.tell(.moveReserved(sector, store)) }
@@ -188,13 +198,15 @@ package actor StorageIndex: Component {
             if let target = known.target { free(known.bytes, at: target) }
             tellChange(name)
         }
-        known.owner.tell(.moved(sector, store: name, host: store.info.host))
+        let isReal = paths.stores[name] != nil
+        known.owner.tell(.moved(sector, store: name, host: store.info.host, wantsWord: isReal))
     }
 
     private func lose(_ name: String) {
         for claim in claims.removeValue(forKey: name) ?? [] {
             claim.owner.tell(.lost(claim.sector, store: name))
         }
+        let others = forgetPath(name)
         guard stores.removeValue(forKey: name) != nil else { return }
         let touched = reservations.filter { $0.value.store == name || $0.value.target == name }
             .sorted { $0.key < $1.key }
@@ -208,5 +220,6 @@ package actor StorageIndex: Component {
             }
         }
         for listener in subscribers { listener.tell(.gone(store: name)) }
+        for other in others { lose(other) }
     }
 }

@@ -125,6 +125,9 @@ package enum StorageMessage: Message {
     case list(replyTo: Ref<StorageEvent>)
     /// Every change of a store is told from now on.
     case subscribe(Ref<StorageEvent>)
+    /// About stores that are real directories.
+    // Behind a reference: rare, and large.
+    indirect case path(PathMessage)
 
     package static var messageName: String { "scheduler.storage" }
 }
@@ -135,8 +138,9 @@ package enum StorageEvent: Message, Hashable {
     case reserved(SectorKey, store: String, host: String)
     /// The store that held the sector is gone.
     case lost(SectorKey, store: String)
-    /// The sector's files are at another store now.
-    case moved(SectorKey, store: String, host: String)
+    /// The sector's files are at another store now; where `wantsWord`, answered with
+    /// ``PathMessage/settled(_:store:)`` once the sector's record says so.
+    case moved(SectorKey, store: String, host: String, wantsWord: Bool = false)
     /// Where the sector is; `nil` where nothing is known.
     case location(SectorKey, store: String?, host: String?)
     /// All stores, in order of their names.
@@ -151,6 +155,8 @@ package enum StorageEvent: Message, Hashable {
     case changed(StoreState)
     /// A store is gone.
     case gone(store: String)
+    /// About stores that are real directories.
+    indirect case path(PathEvent)
 
     package static var messageName: String { "scheduler.storage.event" }
 }

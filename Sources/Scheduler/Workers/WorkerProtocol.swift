@@ -127,11 +127,17 @@ package struct Assignment: Sendable, Hashable, Codable {
     package var request: TaskRequest
     package var devices: DeviceGrant
     package var fetch: Fetch?
+    /// The store of the worker's host that holds the sector, or will; `nil` where that is not known.
+    package var store: String?
 
-    package init(_ request: TaskRequest, devices: DeviceGrant = DeviceGrant(), fetch: Fetch? = nil) {
+    package init(
+        _ request: TaskRequest, devices: DeviceGrant = DeviceGrant(), fetch: Fetch? = nil,
+        store: String? = nil
+    ) {
         self.request = request
         self.devices = devices
         self.fetch = fetch
+        self.store = store
     }
 }
 

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Chain
+package import Kernel
+package import Logging
+private import OrderedCollections
+package import Scheduler
+private import Synchronization
+
+/// Keeps a worker's stores: tells the index of them and of their health, deletes copies that are not wanted,
+/// and does what operators say.
+package actor StoreKeeper: Component {
+    package struct Options: Sendable {
+        /// The worker's host.
+        package var host: String
+        /// Where its files are served.
+        package var url: String
+        /// Sectors under way in each store for sealing; 0 for no limit.
+        package var sealingCountMax: Int
+        /// New sectors may begin here.
+        package var admitsNew: Bool
+        /// The time between two looks at the directories.
+        package var lookInterval: Duration
+        /// The time after which a lost index is looked for.
+        package var retryInterval: Duration
+
+        package init(
+            host: String, url: String, sealingCountMax: Int, admitsNew: Bool,
+            lookInterval: Duration = .seconds(10), retryInterval: Duration = .seconds(1)
+        ) {
+            self.host = host
+            self.url = url
+            self.sealingCountMax = sealingCountMax
+            self.admitsNew = admitsNew
+            self.lookInterval = lookInterval
+            self.retryInterval = retryInterval
+        }
+    }
+
+    package nonisolated let home: Home
+    private let options: Options
+    private let index: Ref<StorageMessage>
+    private let caretaker: StoreCaretaker
+    private var opened: Set<String> = []
+    private var isEnlisted = false
+    private var isLooking = false
+    private var timer: TimerID?
+
+    package init(
+        home: Home, options: Options, index: Ref<StorageMessage>, caretaker: StoreCaretaker
+    ) {
+        self.home = home
+        self.options = options
+        self.index = index
+        self.caretaker = caretaker
+    }
+
+    /// The well-known name on a worker's node.
+    package static let name = "stores"
+
+    package func started(_ context: Context<KeeperMessage>) { look(context) }
+
+    package func receive(_ message: KeeperMessage, _ context: Context<KeeperMessage>) {
+        switch message {
+        case .lookDue:
+            if let timer { context.cancel(timer) }
+            timer = nil
+            look(context)
+        case .looked:
+            isLooking = false
+            tell(caretaker.take(), context)
+            arm(isEnlisted ? options.lookInterval : options.retryInterval, context)
+        case .unknown(let store):
+            guard opened.remove(store) != nil else { return }
+            look(context)
+        case .indexLost:
+            (isEnlisted, opened) = (false, [])
+            if let timer { context.cancel(timer) }
+            timer = nil
+            arm(options.retryInterval, context)
+        case .drop(let sector, let store): caretaker.drop(sector, store)
+        case .order(let number, let order):
+            let (me, index, host) = (context.me, index, options.host)
+            caretaker.carryOut(order) { result, closed in
+                for store in closed { index.tell(.path(.close(store: store, host: host))) }
+                index.tell(.path(.ordered(number, result)))
+                me.tell(.lookDue)
+            }
+        }
+    }
+
+    private func look(_ context: Context<KeeperMessage>) {
+        if !isEnlisted {
+            isEnlisted = true
+            context.watch(index) { .indexLost($0) }
+            index.tell(.path(.enlist(host: options.host, context.me)))
+        }
+        guard !isLooking else { return }
+        isLooking = true
+        let me = context.me
+        caretaker.look(opened: opened) { me.tell(.looked) }
+    }
+
+    private func tell(_ found: [StoreCaretaker.Look], _ context: Context<KeeperMessage>) {
+        for look in found {
+            let store = look.store
+            if opened.contains(store.id) {
+                index.tell(
+                    .path(
+                        .health(store: store.id, host: options.host, look.health, keeper: context.me)))
+                continue
+            }
+            guard let files = look.files else { continue }
+            if let error = look.health.error { context.log.error("\(store.directory.root): \(error)") }
+            opened.insert(store.id)
+            index.tell(.path(.open(info(store), path(store), look.health, files, keeper: context.me)))
+        }
+        opened.formIntersection(found.map(\.store.id))
+    }
+
+    private func info(_ store: OpenStore) -> StoreInfo {
+        StoreInfo(
+            name: store.id, host: options.host, capacityBytes: 0,
+            sealingCountMax: store.settings.canSeal ? options.sealingCountMax : 0,
+            weight: store.settings.weight, canSeal: store.settings.canSeal,
+            canStore: store.settings.canStore, admitsNew: options.admitsNew && store.settings.canSeal,
+            isReadOnly: store.isReadOnly)
+    }
+
+    private func path(_ store: OpenStore) -> StorePath {
+        StorePath(
+            path: store.directory.root, url: options.url, groups: store.settings.groups,
+            allowTo: store.settings.allowTo, allowTypes: store.settings.allowTypes,
+            denyTypes: store.settings.denyTypes, bytesMax: store.settings.bytesMax)
+    }
+
+    private func arm(_ delay: Duration, _ context: Context<KeeperMessage>) {
+        guard timer == nil else { return }
+        timer = context.schedule(after: delay, .lookDue)
+    }
+}
+
+/// Does a keeper's work on the disks, on threads of its own.
+package final class StoreCaretaker: Sendable {
+    /// What was found at a store.
+    struct Look: Sendable {
+        let store: OpenStore
+        let health: StoreHealth
+        /// All that lies there; `nil` where only its health was asked for.
+        let files: [SectorFiles]?
+    }
+
+    private let stores: StorePaths
+    private let list: StoreList
+    private let pool: WorkPool
+    private let log: Logger
+    private let looks = Mutex<[Look]>([])
+    /// Copies to delete once nobody works on the sector.
+    private let drops = Mutex<OrderedDictionary<SectorKey, OrderedSet<String>>>([:])
+
+    package init(stores: StorePaths, list: StoreList, pool: WorkPool, log: Logger) {
+        self.stores = stores
+        self.list = list
+        self.pool = pool
+        self.log = log
+    }
+
+    /// Looks at all stores; what is found is taken with ``take()`` when `done` is called.
+    func look(opened: Set<String>, _ done: @escaping @Sendable () -> Void) {
+        pool.submit { [self] in
+            retryDrops()
+            let found = stores.all.compactMap { look(at: $0, isOpened: opened.contains($0.id)) }
+            looks.withLock { $0 = found }
+            done()
+        }
+    }
+
+    private func look(at store: OpenStore, isOpened: Bool) -> Look? {
+        guard var health = stores.look(at: store.id) else { return nil }
+        var files: [SectorFiles]?
+        // Sectors that are being sealed grow; finished ones change only by what is told anyway.
+        if health.error == nil, !isOpened || store.settings.canSeal {
+            do {
+                files = try stores.scan(store.id)
+                health.usedBytes = files?.reduce(0) { $0 + $1.bytes } ?? 0
+            } catch { health.error = error.message }
+        }
+        return Look(store: store, health: health, files: files ?? (isOpened ? nil : []))
+    }
+
+    func take() -> [Look] {
+        looks.withLock { looks in
+            defer { looks = [] }
+            return looks
+        }
+    }
+
+    func drop(_ sector: SectorKey, _ store: String) {
+        drops.withLock { _ = $0[sector, default: []].append(store) }
+        pool.submit { [self] in retryDrops() }
+    }
+
+    private func retryDrops() {
+        let wanted = drops.withLock { drops in
+            let free = drops.filter { !stores.isBusy($0.key) }
+            for sector in free.keys { drops[sector] = nil }
+            return free
+        }
+        for (sector, names) in wanted {
+            for name in names {
+                guard let store = stores.store(name), store.error == nil, !store.isReadOnly else { continue }
+                do {
+                    try store.directory.remove(sector)
+                    try stores.refresh(sector, at: name)
+                    log.info("\(sector): its copy in \(store.directory.root) is deleted")
+                } catch {
+                    log.error("\(sector): its copy in \(store.directory.root) stays: \(error)")
+                }
+            }
+        }
+    }
+
+    // MARK: Orders
+
+    func carryOut(
+        _ order: StoreOrder,
+        _ done: @escaping @Sendable (StoreOrderResult, _ closed: [String]) -> Void
+    ) {
+        pool.submit { [self] in
+            do throws(EngineError) {
+                switch order {
+                case .attach(let path, let settings): done(.done(try attach(path, settings)), [])
+                case .detach(let path):
+                    let store = try detach(path)
+                    done(.done("\(path) is not used any more; nothing there was deleted"), [store])
+                case .redeclare(let path): done(.done(try redeclare(path)), [])
+                }
+            } catch {
+                done(.refused(error.message), [])
+            }
+        }
+    }
+
+    private func attach(_ path: String, _ settings: StoreSettings?) throws(EngineError) -> String {
+        guard path.hasPrefix("/") else {
+            throw EngineError(
+                code: .badOption,
+                message: "'\(path)' is no path from the root; the worker has a folder of its own")
+        }
+        if let settings {
+            guard try DiskFile.facts("\(path)/\(StoreFile.name)") == nil else {
+                throw EngineError(
+                    code: .badOption, message: "\(path) is a store already; attach it without --init")
+            }
+            _ = try StoreFile.make(settings, in: path)
+        }
+        let store = try stores.open(path)
+        do throws(EngineError) {
+            let known = try list.read()
+            if !known.contains(path) { try list.write(known + [path]) }
+        } catch {
+            // It would be gone with the next start: then better not at all.
+            stores.close(store.id)
+            throw error
+        }
+        return "\(path) is the store \(store.id)"
+    }
+
+    private func detach(_ path: String) throws(EngineError) -> String {
+        guard let store = stores.all.first(where: { $0.directory.root == path }) else {
+            throw unknown(path)
+        }
+        let listed = try list.read()
+        guard listed.contains(path) else {
+            throw EngineError(
+                code: .refused,
+                message: "\(path) is given on the worker's command line; start it without")
+        }
+        try list.write(listed.filter { $0 != path })
+        stores.close(store.id)
+        return store.id
+    }
+
+    private func redeclare(_ path: String?) throws(EngineError) -> String {
+        let meant = stores.all.filter { path == nil || $0.directory.root == path }
+        if let path, meant.isEmpty { throw unknown(path) }
+        var count = 0
+        for store in meant where store.error == nil { count += try stores.scan(store.id).count }
+        return "\(count) sectors in \(meant.count) paths"
+    }
+
+    private func unknown(_ path: String) -> EngineError {
+        let known = stores.all.map(\.directory.root).joined(separator: ", ")
+        return EngineError(
+            code: .badOption,
+            message: "\(path) is not in use here; paths are \(known.isEmpty ? "none" : known)")
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Foundation
+
+/// The directories that operators attached to a worker, kept in its `storage.json`.
+package struct StoreList: Sendable {
+    private struct Document: Codable {
+        struct Entry: Codable {
+            var path: String
+
+            enum CodingKeys: String, CodingKey { case path = "Path" }
+        }
+
+        var paths: [Entry]
+
+        enum CodingKeys: String, CodingKey { case paths = "StoragePaths" }
+    }
+
+    private let path: String
+
+    /// Names the file; it need not be there.
+    package init(path: String) { self.path = path }
+
+    /// The directories, in the order in which they were attached.
+    ///
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    package func read() throws(EngineError) -> [String] {
+        guard try DiskFile.facts(path) != nil else { return [] }
+        do {
+            let data = try Data(contentsOf: URL(fileURLWithPath: path))
+            return try JSONDecoder().decode(Document.self, from: data).paths.map(\.path)
+        } catch {
+            throw EngineError(
+                code: .fileFailed,
+                message: "\(path) is damaged: \(error); it holds {\"StoragePaths\": [{\"Path\": …}]}")
+        }
+    }
+
+    /// Replaces the list.
+    ///
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    package func write(_ paths: [String]) throws(EngineError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do {
+            try encoder.encode(Document(paths: paths.map { .init(path: $0) }))
+                .write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw EngineError(code: .fileFailed, message: "\(path) cannot be written: \(error)")
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Chain
+internal import Kernel
+internal import OrderedCollections
+
+/// What the storage index knows of stores that are real directories.
+struct PathBook {
+    struct Known {
+        /// By host: several workers may reach one directory.
+        var places: OrderedDictionary<String, StorePath> = [:]
+        var health: StoreHealth
+        var held: OrderedDictionary<SectorKey, SectorFiles> = [:]
+        /// Copies here that are not wanted any more and were not deleted yet.
+        var drops: OrderedSet<SectorKey> = []
+
+        /// The settings are one file's, the same wherever it is reached.
+        var path: StorePath? { places.values.first }
+    }
+
+    /// A finished sector on its way to a long-term store.
+    struct Arrival {
+        let store: String
+        let bytes: UInt64
+    }
+
+    var stores: OrderedDictionary<String, Known> = [:]
+    /// By host.
+    var keepers: OrderedDictionary<String, Ref<KeeperMessage>> = [:]
+    var arrivals: OrderedDictionary<SectorKey, Arrival> = [:]
+    /// Where finished sectors are, until their records say so.
+    var stored: [SectorKey: String] = [:]
+    var orders: OrderedDictionary<UInt64, Ref<StorageEvent>> = [:]
+    var orderCount: UInt64 = 0
+
+    /// Orders that may wait for their answers; the oldest gives way.
+    static let orderCountMax = 1_000
+
+    /// Whether what lies in `holders` may go to a path: each holder's `allowTo` must name one of its groups
+    /// or nothing at all.
+    static func allows(_ path: StorePath, from holders: [StorePath]) -> Bool {
+        guard !holders.contains(where: \.allowTo.isEmpty) else { return true }
+        return holders.isEmpty || holders.contains { !Set($0.allowTo).isDisjoint(with: path.groups) }
+    }
+
+    /// The settings of the stores that hold a sector.
+    func holders(of sector: SectorKey) -> [StorePath] {
+        stores.values.compactMap { $0.held[sector] == nil ? nil : $0.path }
+    }
+
+    /// Bytes of finished sectors on their way to a store that are not there yet.
+    func arrivingBytes(at name: String) -> UInt64 {
+        arrivals.reduce(0) { sum, arrival in
+            guard arrival.value.store == name else { return sum }
+            let there = stores[name]?.held[arrival.key]?.bytes ?? 0
+            return sum + arrival.value.bytes - min(arrival.value.bytes, there)
+        }
+    }
+}
