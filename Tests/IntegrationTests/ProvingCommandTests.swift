@@ -62,8 +62,11 @@ struct ProvingCommandTests {
         #expect(try cluster.text("proving", "check", "\(index)", "--faulty").contains("       good\n"))
         try await recover(cluster)
         try await cluster.untilAllProven()
-        let closed = try await cluster.json([[String: Any]].self, ["proving", "history"])
-        #expect(closed.contains { $0["proven"] as? Int == 1 && $0["deadline"] as? Int == index })
+        try await cluster.until("the deadline has closed, proven") {
+            try await cluster.json([[String: Any]].self, ["proving", "history"]).contains {
+                $0["proven"] as? Int == 1 && $0["deadline"] as? Int == index
+            }
+        }
         try await wrongWords(cluster)
     }
 

@@ -7,8 +7,9 @@ import Testing
 final class RoleCluster: Sendable {
     let folder: ScratchFolder
     private let chain: RunningProgram
-    private let miner: RunningProgram
+    private let miner: Mutex<RunningProgram>
     let minerPort: String
+    private let minerArguments: [String]
     private let workers = Mutex<[String: RunningProgram]>([:])
     private let ended = Mutex<[RunningProgram]>([])
 
@@ -17,13 +18,24 @@ final class RoleCluster: Sendable {
         self.folder = folder
         chain = try Self.start(folder, ["chain", "run", "--data", folder.path("chain"), "--epoch", "200ms"])
         let chainPort = try await chain.announced("port")
-        miner = try Self.start(
-            folder,
-            [
-                "miner", "run", "--data", folder.path("miner"), "--chain", "127.0.0.1:\(chainPort)",
-                "--sector-size", "2KiB", "--epoch", "200ms", "--lease", lease,
-            ])
-        minerPort = try await miner.announced("port")
+        let arguments = [
+            "miner", "run", "--data", folder.path("miner"), "--chain", "127.0.0.1:\(chainPort)",
+            "--sector-size", "2KiB", "--epoch", "200ms", "--lease", lease,
+        ]
+        let first = try Self.start(folder, arguments)
+        miner = Mutex(first)
+        minerPort = try await first.announced("port")
+        minerArguments = arguments + ["--listen", "127.0.0.1:\(minerPort)"]
+    }
+
+    /// Kills the miner with -9 and starts it again where it was.
+    func restartMiner() async throws {
+        let old = miner.withLock { $0 }
+        old.killHard()
+        _ = await old.finish()
+        let new = try Self.start(folder, minerArguments)
+        miner.withLock { $0 = new }
+        _ = try await new.announced("port")
     }
 
     private static func start(_ folder: ScratchFolder, _ arguments: [String]) throws -> RunningProgram {
@@ -57,7 +69,7 @@ final class RoleCluster: Sendable {
     func said(_ name: String) -> String { workers.withLock { $0[name] }?.complaints ?? "" }
 
     func stop() async {
-        let running = workers.withLock { Array($0.values) } + [miner, chain]
+        let running = workers.withLock { Array($0.values) } + [miner.withLock { $0 }, chain]
         for process in running { process.killHard() }
         for process in running + ended.withLock({ $0 }) { _ = await process.finish() }
     }

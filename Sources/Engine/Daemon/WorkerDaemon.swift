@@ -68,7 +68,7 @@ package struct WorkerDaemon: Sendable {
         let results = try SQLiteResultStore(path: "\(options.node.dataDirectory)/results.sqlite")
         let list = StoreList(path: "\(options.node.dataDirectory)/storage.json")
         let stores = StorePaths()
-        let main = try Self.openStores(stores, options, list, log)
+        let main = try Self.openStores(stores, options)
         let index = world.ref(
             at: Address(node: options.minerName, name: MinerAssembly.storageName), as: StorageMessage.self)
         stores.onChange { index.tell(.path(.holds(store: $0, $1))) }
@@ -100,23 +100,17 @@ package struct WorkerDaemon: Sendable {
         }
     }
 
-    /// Opens the directories of the command line, then those that operators attached.
+    /// Opens the directories of the command line; the keeper opens those that operators attached.
     ///
     /// - Returns: the one to seal in.
     private static func openStores(
-        _ stores: StorePaths, _ options: Options, _ list: StoreList, _ log: Logger
+        _ stores: StorePaths, _ options: Options
     ) throws -> OpenStore {
         _ = try StoreFile.make(StoreSettings(canSeal: true), in: options.sealingDirectory)
         let main = try stores.open(options.sealingDirectory)
         if let longTerm = options.longTermDirectory {
             _ = try StoreFile.make(StoreSettings(canStore: true), in: longTerm)
             try stores.open(longTerm)
-        }
-        for path in try list.read() {
-            // A disk that is not there must not keep the worker from what it has.
-            do { try stores.open(path) } catch {
-                log.error("the attached path \(path) is left out: \(error)")
-            }
         }
         return main
     }

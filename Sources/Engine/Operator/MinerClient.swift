@@ -8,6 +8,7 @@ package struct MinerClient: Sendable {
     private let sectorsRef: Ref<ManagerMessage>
     private let schedulerRef: Ref<SchedulerMessage>
     let deskRef: Ref<ProvingDeskMessage>
+    let storageRef: Ref<StorageMessage>
     private let world: LiveWorld
     private let timeout: Duration
     private let explain: @Sendable (KernelError) -> any Error
@@ -24,6 +25,8 @@ package struct MinerClient: Sendable {
         schedulerRef = world.ref(
             at: Address(node: minerName, name: MinerAssembly.schedulerName), as: SchedulerMessage.self)
         deskRef = world.ref(at: Address(node: minerName, name: ProvingDesk.name), as: ProvingDeskMessage.self)
+        storageRef = world.ref(
+            at: Address(node: minerName, name: MinerAssembly.storageName), as: StorageMessage.self)
         self.world = world
         self.timeout = timeout
         self.explain = explain

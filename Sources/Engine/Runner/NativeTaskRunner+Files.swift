@@ -66,9 +66,7 @@ extension NativeTaskRunner {
             do {
                 let store: String
                 if let transfers {
-                    let source = try await pool.run { [stores] in
-                        try stores.finishing(sector, named: nil)
-                    }
+                    let source = try await pool.run { [self] in try finishing(sector) }
                     store = try await transfers.store(
                         sector, at: source.id, call: "\(call)", isCancelled: { [self] in isCancelled(call) })
                 } else {
@@ -83,7 +81,7 @@ extension NativeTaskRunner {
 
     /// For a worker without an index: to the first of its own directories that keeps sectors.
     private func moveNear(_ sector: SectorKey) throws -> String {
-        let source = try stores.finishing(sector, named: nil)
+        let source = try finishing(sector)
         if source.settings.canStore { return source.id }
         guard let target = stores.all.first(where: { $0.settings.canStore && $0.error == nil }) else {
             throw EngineError(code: .refused, message: "no path for finished sectors is in use here")

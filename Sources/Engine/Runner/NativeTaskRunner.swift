@@ -103,6 +103,11 @@ package final class NativeTaskRunner: TaskRunner {
         try stores.sealing(sector.key, named: named.withLock { $0[sector.key] }).directory
     }
 
+    /// Where a sector is when its sealing ends.
+    func finishing(_ sector: SectorKey) throws(EngineError) -> OpenStore {
+        try stores.finishing(sector, named: named.withLock { $0[sector] })
+    }
+
     package func abort(_ call: CallID) {
         guard active.withLock({ $0.contains(call) }) else { return }
         cancelled.withLock { _ = $0.insert(call) }
@@ -123,6 +128,8 @@ package final class NativeTaskRunner: TaskRunner {
             return .failed(failure)
         } catch let error as SealingError {
             return .failed(TaskFailure(cause: cause(of: error), message: error.description))
+        } catch let error as EngineError where error.code == .unreachable {
+            return .failed(TaskFailure(cause: .infrastructureLost, message: error.description))
         } catch {
             return .failed(TaskFailure(cause: .computeFailed, message: "\(error)"))
         }
@@ -162,7 +169,7 @@ package final class NativeTaskRunner: TaskRunner {
         let sealing: SectorDirectory
         if case .finalize = request.work {
             try finishMove(sector.key)
-            sealing = try stores.finishing(sector.key, named: named.withLock { $0[sector.key] }).directory
+            sealing = try finishing(sector.key).directory
         } else {
             sealing = try self.sealing(sector)
         }

@@ -154,6 +154,8 @@ package final class StoreCaretaker: Sendable {
     private let pool: WorkPool
     private let log: Logger
     private let looks = Mutex<[Look]>([])
+    /// Attached directories that could not be opened, to be told once.
+    private let away = Mutex<Set<String>>([])
     /// Copies to delete once nobody works on the sector.
     private let drops = Mutex<OrderedDictionary<SectorKey, OrderedSet<String>>>([:])
 
@@ -168,6 +170,7 @@ package final class StoreCaretaker: Sendable {
     func look(opened: Set<String>, _ done: @escaping @Sendable () -> Void) {
         pool.submit { [self] in
             retryDrops()
+            openListed()
             let found = stores.all.compactMap { look(at: $0, isOpened: opened.contains($0.id)) }
             looks.withLock { $0 = found }
             done()
@@ -184,7 +187,37 @@ package final class StoreCaretaker: Sendable {
                 health.usedBytes = files?.reduce(0) { $0 + $1.bytes } ?? 0
             } catch { health.error = error.message }
         }
+        if health.error == nil {
+            do {
+                for sector in try stores.discardFetches(at: store.id, idleFor: Self.fetchIdleMax) {
+                    log.info("\(sector): nobody went on with its fetch into \(store.directory.root)")
+                }
+            } catch { health.error = error.message }
+        }
         return Look(store: store, health: health, files: files ?? (isOpened ? nil : []))
+    }
+
+    /// The time after which nobody is expected to go on with a fetch.
+    private static let fetchIdleMax = Duration.seconds(86_400)
+
+    /// Opens attached directories that were away when the worker was started.
+    package func openListed() {
+        do throws(EngineError) {
+            let open = Set(stores.all.map(\.directory.root))
+            for path in try list.read() where !open.contains(path) {
+                do throws(EngineError) {
+                    try stores.open(path)
+                    away.withLock { _ = $0.remove(path) }
+                    log.notice("the attached path \(path) is in use")
+                } catch {
+                    // A disk that is not there must not keep the worker from what it has.
+                    let isNews = away.withLock { $0.insert(path).inserted }
+                    if isNews { log.error("the attached path \(path) is left out for now: \(error)") }
+                }
+            }
+        } catch {
+            log.error("\(error)")
+        }
     }
 
     func take() -> [Look] {

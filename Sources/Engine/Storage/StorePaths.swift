@@ -105,6 +105,9 @@ package final class StorePaths: Sendable {
             let facts = try FileManager.default.attributesOfFileSystem(forPath: root)
             health.capacityBytes = (facts[.systemSize] as? NSNumber)?.uint64Value ?? 0
             health.availableBytes = (facts[.systemFreeSize] as? NSNumber)?.uint64Value ?? 0
+            for sector in try open.directory.fetching() where isBusy(sector) {
+                health.fetchingBytes += try PartialFetch.takenBytes(of: sector, in: root)
+            }
         } catch let error as EngineError {
             health.error = error.message
         } catch {
@@ -113,6 +116,24 @@ package final class StorePaths: Sendable {
         let error = health.error
         state.withLock { $0.stores[id]?.error = error }
         return health
+    }
+
+    /// Deletes what is left of fetches that nobody went on with for so long.
+    ///
+    /// - Returns: the sectors that it was of.
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    package func discardFetches(at id: String, idleFor most: Duration) throws(EngineError) -> [SectorKey] {
+        guard let open = store(id), open.error == nil, !open.isReadOnly else { return [] }
+        let (root, wall) = (open.directory.root, SystemClock.wallNanoseconds)
+        var gone: [SectorKey] = []
+        for sector in try open.directory.fetching() where !isBusy(sector) {
+            guard let idle = try PartialFetch.idle(sector, in: root, wall: wall), idle >= most else {
+                continue
+            }
+            try PartialFetch.discard(sector, in: root)
+            gone.append(sector)
+        }
+        return gone
     }
 
     private static func test(_ root: String) throws(EngineError) {
@@ -185,14 +206,26 @@ package final class StorePaths: Sendable {
 
     // MARK: Where a task works
 
-    /// Where a sector is sealed: the store that holds its files, else the one that the index named, else the
+    /// Where a sector is sealed: the store that the index named, else the one that holds its files, else the
     /// first for sealing.
     ///
-    /// - Throws: ``EngineError`` with `refused` where there is none, or `fileFailed`.
+    /// - Throws: ``EngineError`` with `unreachable` where its path is out of use, `refused` where there is
+    ///   none, or `fileFailed`.
     package func sealing(_ sector: SectorKey, named id: String?) throws(EngineError) -> OpenStore {
-        let usable = all.filter { $0.error == nil && $0.settings.canSeal }
-        if let named = usable.first(where: { $0.id == id }) { return named }
+        let sealing = all.filter(\.settings.canSeal)
+        func outOfUse(_ store: OpenStore) -> EngineError {
+            EngineError(
+                code: .unreachable,
+                message: "\(sector) is on a path that is out of use: \(store.error ?? store.directory.root)")
+        }
+        if let named = sealing.first(where: { $0.id == id }) {
+            guard named.error == nil else { throw outOfUse(named) }
+            return named
+        }
+        let usable = sealing.filter { $0.error == nil }
         for store in usable where try !store.directory.held(sector).types.isEmpty { return store }
+        // Nothing is lost where only a disk is away.
+        if let away = sealing.first(where: { $0.error != nil }) { throw outOfUse(away) }
         guard let first = usable.first else {
             throw EngineError(code: .refused, message: "no path for sealing is in use here; attach one")
         }
@@ -204,6 +237,7 @@ package final class StorePaths: Sendable {
     ///
     /// - Throws: ``EngineError`` with `refused` where there is none, or `fileFailed`.
     package func finishing(_ sector: SectorKey, named id: String?) throws(EngineError) -> OpenStore {
+        if let id, store(id)?.error != nil { return try sealing(sector, named: id) }
         let usable = all.filter { $0.error == nil && $0.settings.canSeal }
         for store in usable where try store.directory.held(sector).types.contains(.sealed) { return store }
         if let kept = try keeping(sector) { return kept }

@@ -98,6 +98,16 @@ struct DiskFile: ~Copyable {
         return (UInt64(info.st_size), modified(info), info.st_mode & S_IFMT == S_IFDIR)
     }
 
+    /// Bytes of the disk that a file takes, which may have holes; 0 where it is missing.
+    static func takenBytes(_ path: String) throws(EngineError) -> UInt64 {
+        var info = stat()
+        guard stat(path, &info) == 0 else {
+            if errno == ENOENT || errno == ENOTDIR { return 0 }
+            throw failure("\(path) cannot be looked at")
+        }
+        return UInt64(info.st_blocks) * 512
+    }
+
     private static func modified(_ info: stat) -> Int64 {
         #if canImport(Glibc)
         Int64(info.st_mtim.tv_sec) * 1_000_000_000 + Int64(info.st_mtim.tv_nsec)

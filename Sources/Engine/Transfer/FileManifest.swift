@@ -86,7 +86,7 @@ package struct FileManifest: Sendable, Hashable, Codable {
     /// Checks what a peer says: only files of that sector, each in its place.
     ///
     /// - Throws: ``EngineError`` with `checkFailed`.
-    func check(for sector: SectorKey) throws(EngineError) {
+    package func check(for sector: SectorKey) throws(EngineError) {
         func refuse(_ what: String) -> EngineError {
             EngineError(code: .checkFailed, message: "the list of files of \(sector): \(what)")
         }

@@ -225,6 +225,31 @@ package final class PartialFetch: Sendable {
         try remove(folder(sector, root))
     }
 
+    /// Bytes of the disk that a fetch has taken so far.
+    ///
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    static func takenBytes(of sector: SectorKey, in root: String) throws(EngineError) -> UInt64 {
+        let folder = folder(sector, root)
+        guard let known = try read(log(folder)) else { return 0 }
+        var sum: UInt64 = 0
+        for file in known.header.manifest.files {
+            sum += try DiskFile.takenBytes("\(folder)/\(file.path)")
+        }
+        return sum
+    }
+
+    /// The time since anything was recorded of a fetch; `nil` where there is none.
+    ///
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    static func idle(_ sector: SectorKey, in root: String, wall: Int64) throws(EngineError) -> Duration? {
+        let folder = folder(sector, root)
+        // A folder without a log was cut off when it began.
+        for path in [log(folder), folder] {
+            if let facts = try DiskFile.facts(path) { return .nanoseconds(wall - facts.modified) }
+        }
+        return nil
+    }
+
     // MARK: The log
 
     private static func record(_ file: UInt32, _ chunk: UInt32, _ digest: [UInt8]) -> [UInt8] {

@@ -92,7 +92,8 @@ package final class SectorTransfers: SectorPuller {
         let remote = RemoteSource(
             sector: sector, store: copy.store, name: "\(copy.host):\(copy.path)", world: world,
             locate: { [self] in
-                let now = try await copies(of: sector).first { $0.store == copy.store }
+                // While its worker is away nobody serves it; it comes back here, or elsewhere.
+                let now = try await copies(of: sector).first { $0.store == copy.store && !$0.url.isEmpty }
                 return try server(now ?? copy)
             },
             patience: options.patience, isCancelled: isCancelled)

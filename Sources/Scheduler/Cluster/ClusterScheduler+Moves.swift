@@ -47,7 +47,7 @@ extension ClusterScheduler {
         guard let from = task.hostIndex, from != worker.hostIndex, let replies = storageReplies else {
             return nil
         }
-        let move = Move(from: from, to: worker.hostIndex, store: worker.info.store)
+        let move = Move(from: from, to: worker.hostIndex, store: view.moveStore(task, to: worker))
         begin(move, task, replies)
         return move
     }
@@ -117,7 +117,7 @@ extension ClusterScheduler {
             view.movesAhead.remove(call.task)
             moves.tasks[sector] = nil
             view.noteTransfer(from: prefetch.move.from, to: prefetch.move.to, by: -1)
-            noteFiles(of: sector, at: name)
+            noteFiles(of: sector, at: name, in: prefetch.move.store)
             guard let task = view.remove(call.task), let host = workers[name]?.info.host else { return }
             view.add(task.request, host: host, since: task.since, sequence: task.sequence)
             return
@@ -129,16 +129,19 @@ extension ClusterScheduler {
         workers[name]?.calls[call]?.move = move
         moves.tasks[sector] = nil
         view.noteTransfer(from: move.from, to: move.to, by: -1)
-        noteFiles(of: sector, at: name)
+        noteFiles(of: sector, at: name, in: move.store)
     }
 
     /// A sector's files are at a worker's store: they were moved there, or a task found them there.
-    func noteFiles(of sector: SectorKey, at name: String) {
+    ///
+    /// - Parameter store: which of its host's; the worker's own unless given.
+    func noteFiles(of sector: SectorKey, at name: String, in store: String? = nil) {
         guard let worker = workers[name], let place = rooms.place(of: sector),
             place.host != worker.info.host
         else { return }
-        rooms.setPlace(of: sector, store: worker.info.store, host: worker.info.host)
-        storage.tell(.declare(sector, store: worker.info.store))
+        let store = store ?? worker.info.store
+        rooms.setPlace(of: sector, store: store, host: worker.info.host)
+        storage.tell(.declare(sector, store: store))
     }
 
     /// A call is over: its move is over too, for good or for nothing.
@@ -163,10 +166,11 @@ extension ClusterScheduler {
             view.canFetch(task, to: index) == nil
         else { return false }
         callCount += 1
+        let store = view.moveStore(task, to: target)
         let fetch = Assignment.Fetch(
             fromHost: task.host ?? "", fromStore: rooms.place(of: id.sector)?.store ?? "",
-            toStore: target.info.store, bytes: task.moveBytes)
-        let move = Move(from: from, to: target.hostIndex, store: target.info.store)
+            toStore: store, bytes: task.moveBytes)
+        let move = Move(from: from, to: target.hostIndex, store: store)
         moves.prefetches[id] = Prefetch(
             call: CallID(task: id, number: callCount), worker: target.info.name, fetch: fetch, move: move)
         view.movesAhead.insert(id)

@@ -150,10 +150,13 @@ extension ClusterView {
         let view = StoreView(state: state, hostIndex: noteHost(state.info.host))
         let place = stores.firstIndex { $0.info.name > state.info.name } ?? stores.count
         stores.insert(view, at: place)
+        hosts[view.hostIndex].storeCount += 1
     }
 
     func removeStore(_ name: String) {
-        if let index = storeIndex(name) { stores.remove(at: index) }
+        guard let index = storeIndex(name) else { return }
+        hosts[stores[index].hostIndex].storeCount -= 1
+        stores.remove(at: index)
     }
 
     func notePending(_ name: String, bytes: UInt64, isOver: Bool) {

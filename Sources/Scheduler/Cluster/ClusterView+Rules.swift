@@ -44,12 +44,43 @@ extension ClusterView {
         return canMove(task, from, to: workers[worker])
     }
 
+    /// The store that takes files for a worker: its own, or where that has no room another for sealing of its
+    /// host, the one with the most room times weight.
+    private func moveTarget(_ bytes: UInt64, to worker: WorkerView) -> Result<Int, Refusal> {
+        var refusal = Refusal(.storeMissing, worker.info.store)
+        let own = storeIndex(worker.info.store)
+        if let own {
+            guard let full = room(for: bytes, at: own) else { return .success(own) }
+            refusal = full
+        }
+        guard hosts[worker.hostIndex].storeCount > (own == nil ? 0 : 1) else { return .failure(refusal) }
+        var best: (index: Int, value: Double)?
+        for index in stores.indices
+        where stores[index].hostIndex == worker.hostIndex && index != own
+            && room(for: bytes, at: index) == nil
+        {
+            let info = stores[index].info
+            let free = info.capacityBytes - min(info.capacityBytes, stores[index].reservedBytes)
+            let value = Double(free) * Double(max(0, info.weight))
+            if best.map({ value > $0.value }) ?? true { best = (index, value) }
+        }
+        return best.map { .success($0.index) } ?? .failure(refusal)
+    }
+
+    /// The name of that store for a task; the worker's own where there is none.
+    func moveStore(_ task: WaitingTask, to worker: WorkerView) -> String {
+        switch moveTarget(max(task.moveBytes, sealingBytes), to: worker) {
+        case .success(let index): stores[index].info.name
+        case .failure: worker.info.store
+        }
+    }
+
     private func canMove(_ task: WaitingTask, _ from: Int, to worker: WorkerView) -> Refusal? {
         guard worker.info.canFetch else { return Refusal(.filesElsewhere, task.host ?? "") }
-        guard let store = storeIndex(worker.info.store) else {
-            return Refusal(.storeMissing, worker.info.store)
+        switch moveTarget(max(task.moveBytes, sealingBytes), to: worker) {
+        case .success: break
+        case .failure(let refusal): return refusal
         }
-        if let refusal = room(for: max(task.moveBytes, sealingBytes), at: store) { return refusal }
         for (host, count) in [
             (hosts[from], hosts[from].transferOutCount),
             (hosts[worker.hostIndex], hosts[worker.hostIndex].transferInCount),

@@ -54,6 +54,8 @@ package struct HostView: Sendable {
     var infoBox: Box<HostInfo>?
     /// Its workers' positions in ``ClusterView/workers``, ascending.
     package internal(set) var workerIndices: [Int] = []
+    /// Stores that are here.
+    package internal(set) var storeCount = 0
     /// Transfers of sectors that go in or out now.
     package internal(set) var transferInCount = 0
     package internal(set) var transferOutCount = 0

@@ -83,13 +83,19 @@ package struct StoreHealth: Sendable, Hashable, Codable {
     package var availableBytes: UInt64
     /// What sectors take here.
     package var usedBytes: UInt64
+    /// What fetches that go on have written so far of what is promised to their sectors.
+    package var fetchingBytes: UInt64
     /// Why nothing there can be used; `nil` where all is well.
     package var error: String?
 
-    package init(capacityBytes: UInt64, availableBytes: UInt64, usedBytes: UInt64, error: String? = nil) {
+    package init(
+        capacityBytes: UInt64, availableBytes: UInt64, usedBytes: UInt64, fetchingBytes: UInt64 = 0,
+        error: String? = nil
+    ) {
         self.capacityBytes = capacityBytes
         self.availableBytes = availableBytes
         self.usedBytes = usedBytes
+        self.fetchingBytes = fetchingBytes
         self.error = error
     }
 }

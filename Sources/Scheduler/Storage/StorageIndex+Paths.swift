@@ -113,7 +113,8 @@ extension StorageIndex {
             let there = known.held[reservation.key]?.bytes ?? 0
             return sum + reservation.value.bytes - min(reservation.value.bytes, there)
         }
-        return reserved + paths.arrivingBytes(at: name)
+        let promised = reserved + paths.arrivingBytes(at: name)
+        return promised - min(promised, known.health.fetchingBytes)
     }
 
     /// What a store has left for sectors that have no promise yet.
