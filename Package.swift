@@ -150,7 +150,7 @@ if !coreOnly {
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "OrderedCollections", package: collections),
             ],
-            exclude: ["README.md"], swiftSettings: strict),
+            exclude: ["README.md", "Storage.md"], swiftSettings: strict),
         .executableTarget(
             name: "sealyard",
             dependencies: [

@@ -12,7 +12,7 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure how fast this machine simulates, delivers, transports, seals and decides.",
         subcommands: [
             BenchMessagesCommand.self, BenchSimulationCommand.self, BenchTransportCommand.self,
-            BenchSealingCommand.self, BenchDecisionCommand.self,
+            BenchTransferCommand.self, BenchSealingCommand.self, BenchDecisionCommand.self,
         ])
 }
 

@@ -30,6 +30,20 @@ struct BenchCommandTests {
         #expect(try other.text("traceHash") != outcome.text("traceHash"))
     }
 
+    @Test("transfer fetches a file between two nodes, removes it, and tells the rate")
+    func transfer() throws {
+        let folder = try ScratchFolder()
+        let outcome = try program.run(
+            "bench", "transfer", "--size", "5MiB", "--chunk", "64KiB", "--directory", folder.root.path,
+            "--json")
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        let document = try outcome.document()
+        #expect(document["bytes"] as? Int == 5 << 20 && document["chunkBytes"] as? Int == 64 << 10)
+        #expect(try number(document, "mebibytesPerSecond") > 0)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.root.path).isEmpty)
+        #expect(try program.run("bench", "transfer", "--chunk", "4MiB").status == 2)
+    }
+
     @Test("decision times our policy beside the one of Lotus on one cluster")
     func decision() throws {
         let outcome = try program.run(

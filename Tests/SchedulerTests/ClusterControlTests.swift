@@ -286,6 +286,36 @@ struct ClusterControlTests {
         #expect(try stores(cluster).map(\.reservedBytes) == [0, 0, 0, 0])
     }
 
+    @Test("where a worker's own store is full, the files go to the best other store of its host")
+    func moveToSecondStore() throws {
+        let cluster = try boot()
+        try addWorker("w1", host: "h1", slots: [.addPiece])
+        try addWorker("w2", host: "h2", slots: [.preCommit2], canFetch: true, capacity: 4000)
+        for (name, capacity, weight) in [("h2:t", 9_000, 10), ("h2:u", 8_000, 20), ("h2:v", 4_000, 99)] {
+            cluster.storage.tell(
+                .attach(
+                    StoreInfo(
+                        name: name, host: "h2", capacityBytes: UInt64(capacity), sealingCountMax: 0,
+                        weight: weight, admitsNew: false)))
+        }
+        run(1)
+        let sector = SectorKey(miner: 1000, number: 1)
+        cluster.scheduler.tell(.admit(sector, bytes: 4096, replyTo: cluster.rooms))
+        run(1)
+        #expect(heard.storage == [.reserved(sector, store: "h1:s", host: "h1")])
+        cluster.scheduler.tell(.submit(request(1, .preCommit2), host: "h1", replyTo: cluster.tasks))
+        run(20)
+        #expect(runner.started.map(\.fetch?.toStore) == ["h2:u"])
+        #expect(heard.storage.last == .moved(sector, store: "h2:u", host: "h2"))
+        let reserved = try stores(cluster).map { "\($0.info.name) \($0.reservedBytes)" }
+        #expect(reserved == ["h1:s 0", "h2:s 0", "h2:t 0", "h2:u 4096", "h2:v 0"])
+        // The next task finds them there.
+        run(100)
+        cluster.scheduler.tell(.submit(request(1, .preCommit2), host: "h2", replyTo: cluster.tasks))
+        run(1)
+        #expect(runner.started.map(\.fetch?.toStore) == ["h2:u", nil])
+    }
+
     @Test("a move that is aborted while it fetches gives back the room that it held")
     func abortedMove() throws {
         let cluster = try boot()

@@ -54,6 +54,9 @@ package actor StoreKeeper: Component {
         self.caretaker = caretaker
     }
 
+    /// So many sectors stay well within the longest frame.
+    private static let pageCount = 10_000
+
     /// The well-known name on a worker's node.
     package static let name = "stores"
 
@@ -112,7 +115,15 @@ package actor StoreKeeper: Component {
             guard let files = look.files else { continue }
             if let error = look.health.error { context.log.error("\(store.directory.root): \(error)") }
             opened.insert(store.id)
-            index.tell(.path(.open(info(store), path(store), look.health, files, keeper: context.me)))
+            index.tell(
+                .path(
+                    .open(
+                        info(store), path(store), look.health, Array(files.prefix(Self.pageCount)),
+                        keeper: context.me)))
+            for start in stride(from: Self.pageCount, to: files.count, by: Self.pageCount) {
+                let page = files[start..<min(start + Self.pageCount, files.count)]
+                index.tell(.path(.holds(store: store.id, Array(page))))
+            }
         }
         opened.formIntersection(found.map(\.store.id))
     }

@@ -69,7 +69,7 @@ package final class SectorTransfers: SectorPuller {
 
     /// Brings a sector's files into a store of this worker.
     ///
-    /// - Parameter source: the store to ask first; another one that has them is asked where it is not there.
+    /// - Parameter source: the store to ask first; the one that counts is asked where it is not there.
     /// - Throws: ``EngineError``, ``FetchProblem`` or ``KernelError``.
     package func fetch(
         _ sector: SectorKey, from source: String, to target: String,
@@ -132,8 +132,9 @@ package final class SectorTransfers: SectorPuller {
         let copies = try await copies(of: sector).filter {
             $0.store != target && $0.isOnline && !$0.url.isEmpty
         }
-        let best = copies.first { $0.store == source } ?? copies.max { $0.types.count < $1.types.count }
-        guard let best else {
+        // Any other may be what an earlier step left.
+        guard let best = copies.first(where: { $0.store == source }) ?? copies.first(where: \.isPrimary)
+        else {
             throw EngineError(
                 code: .unreachable,
                 message: "no store in reach has files of \(sector); \(source) was to have them")
