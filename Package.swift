@@ -177,7 +177,9 @@ if !coreOnly {
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["sealyard", "Kernel", "Sealing"], swiftSettings: strict),
+            name: "IntegrationTests",
+            dependencies: ["sealyard", "Kernel", "Sealing", "Chain", "Scheduler", "Engine"],
+            swiftSettings: strict),
     ]
 }
 

@@ -85,13 +85,29 @@ struct ChainCommand: AsyncParsableCommand {
         @Option(help: "Where to listen, HOST:PORT; port 0 lets the system choose.")
         var listen = Endpoint(host: "127.0.0.1", port: 0)
         @Option(help: "Real time of one epoch.") var epoch = DurationArgument(seconds: 4)
+        @Option(help: "Deadlines of a proving period, 3 to 1000.")
+        var deadlines = ProvingParameters.standard.deadlineCount
+        @Option(help: "Epochs for which a deadline is open, 6 to 10000; challenge and cutoff go with it.")
+        var deadlineEpochs = ProvingParameters.standard.deadlineEpochs
+
+        func validate() throws {
+            guard (3...1000).contains(deadlines) else {
+                throw ValidationError(
+                    "--deadlines takes 3 to 1000: new sectors get none that is open or next")
+            }
+            guard (6...10_000).contains(deadlineEpochs) else {
+                throw ValidationError("--deadline-epochs takes 6 to 10000")
+            }
+        }
 
         mutating func run() async throws {
             Shutdown.holdSignals()
             let chain = try await ChainDaemon(
                 .init(
                     node: daemon.options(name: name, listen: listen),
-                    network: DevnetRules.network(epoch: epoch.value)), log: daemonLog(name))
+                    network: DevnetRules.network(
+                        epoch: epoch.value, deadlineCount: deadlines, deadlineEpochs: deadlineEpochs)),
+                log: daemonLog(name))
             try await daemon.serve(chain.node) { chain.shutDown() }
         }
     }
@@ -146,8 +162,16 @@ struct WorkerCommand: AsyncParsableCommand {
         @Option(help: "The miner's node name.") var minerName = LocalCluster.minerName
         @OptionGroup var files: WorkerFileArguments
         @Option(help: "Sectors under way here at once; 0 for no limit.") var maxSealing = 30
-        @Option(help: "Slots for each kind of task, KIND=N with kinds AP, PC1, PC2, C1, FIN, RM.")
-        var slot: [String] = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1"]
+        @Option(
+            help: """
+                Slots for each kind of task, KIND=N with kinds AP, PC1, PC2, C1, FIN, RM, and WDP, which \
+                proves deadlines on threads of its own.
+                """)
+        var slot: [String] = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1", "WDP=1"]
+        @Option(
+            name: .customLong("post-parallel-reads"),
+            help: "Sectors of a partition that are read at once, 1 to 1024.")
+        var parallelReads = NativeTaskRunner.Proving.usualReadCount
         @Option(help: "Tasks that compute at once, of all kinds; 0 takes one per processor.")
         var threads = 0
         @Option(
@@ -168,6 +192,9 @@ struct WorkerCommand: AsyncParsableCommand {
                     "--batch-precommit1 \(batchPreCommit1) needs as many slots: give --slot "
                         + "PC1=\(batchPreCommit1), and the other kinds theirs")
             }
+            guard (1...1024).contains(parallelReads) else {
+                throw ValidationError("--post-parallel-reads takes 1 to 1024")
+            }
             guard batchWait.value >= .zero, batchWait.value <= .seconds(3600) else {
                 throw ValidationError("--batch-wait takes 0s to 1h")
             }
@@ -182,6 +209,7 @@ struct WorkerCommand: AsyncParsableCommand {
                 threadCount: threads > 0 ? threads : SystemClock.processorCount)
             options.advertised = files.advertise
             options.transfers = files.transfers
+            options.readCount = parallelReads
             options.sealing = try sealing.options()
             options.hasher = try sealing.hasher()
             options.batching = .init(countMax: batchPreCommit1, wait: batchWait.value)

@@ -10,7 +10,8 @@ struct Sealyard: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             ClusterCommand.self, ChainCommand.self, MinerCommand.self, WorkerCommand.self,
-            SealingCommand.self, SectorsCommand.self, StorageCommand.self, SectorCommand.self, Simulate.self,
+            SealingCommand.self, ProvingCommand.self, SectorsCommand.self, StorageCommand.self,
+            SectorCommand.self, Simulate.self,
             ScenarioCommand.self,
             PolicyCommand.self, BenchCommand.self,
             ReplayCommand.self, Compare.self, SweepCommand.self, Optimize.self,

@@ -116,6 +116,19 @@ struct OperatorViewTests {
                 """)
     }
 
+    @Test("a proof of spacetime shows its deadline's opening and its partition in place of a sector")
+    func provingJobs() throws {
+        let times = ProvingPeriod(parameters: .standard, offset: 0).times(10, notElapsedAt: 0)
+        var diagnosis = try OperatorSample.diagnosis()
+        for (index, isCheck) in [false, true].enumerated() {
+            var job = diagnosis.running[0]
+            job.task = PoStTasks.id(miner: 1000, times, partition: 2, attempt: 1, isCheck: isCheck)
+            diagnosis.running[0] = job
+            let text = JobView.text(JobView.all(diagnosis))
+            #expect(text.contains(["  600/2  ", "  check 600/2  "][index]), "\(text)")
+        }
+    }
+
     @Test("a diagnosis gives each waiting task the word of each worker")
     func diagnosisText() throws {
         #expect(

@@ -21,6 +21,7 @@ final class RunnerHouse: Sendable {
     private let reports = Reports()
     private let callCount = Mutex<UInt64>(0)
     private let former: RunnerHouse?
+    private let threadCount: Int
 
     /// What the runner said; apart from the house, which must not go on a thread of its own pool.
     private final class Reports: Sendable {
@@ -33,6 +34,7 @@ final class RunnerHouse: Sendable {
         batching: NativeTaskRunner.Batching = .init()
     ) throws {
         self.former = former
+        self.threadCount = threadCount
         root =
             former?.root ?? FileManager.default.temporaryDirectory.appending(path: "runner-\(UUID())").path
         proof = try RegisteredSealProof(number: number)
@@ -80,6 +82,21 @@ final class RunnerHouse: Sendable {
     }
 
     func abort(_ call: CallID) { runner.abort(call) }
+
+    /// Does something while all of the runner's threads are taken, so that nothing begins meanwhile.
+    func holdThreads<T>(_ body: () -> T) -> T {
+        let gate = DispatchSemaphore(value: 0)
+        let taken = DispatchSemaphore(value: 0)
+        for _ in 0..<threadCount {
+            pool.submit {
+                taken.signal()
+                gate.wait()
+            }
+        }
+        for _ in 0..<threadCount { taken.wait() }
+        defer { for _ in 0..<threadCount { gate.signal() } }
+        return body()
+    }
 
     /// The results of a call so far.
     func results(of call: CallID) -> [TaskResult] {

@@ -8,6 +8,7 @@ import Scheduler
 struct PoStDriver {
     enum Event {
         case deadline(DeadlineStatus)
+        case standings([ChainStanding])
         case ended(TaskID, TaskResult)
         case landed(String)
         case rejected(String, ChainRefusal)
@@ -25,6 +26,9 @@ struct PoStDriver {
     /// The chain: what each deadline's partitions hold.
     var partitions: [Int: [DeadlineStatus.Partition]] = [:]
     var chainAnswers = true
+    var answersSectors = true
+    /// The prover hears when a worker takes a task.
+    var tellsStarts = false
     var chainTakesMessages = true
     /// Refuses a message once by its name.
     var refusals: [(text: String, refusal: ChainRefusal)] = []
@@ -61,6 +65,7 @@ struct PoStDriver {
     private mutating func take(_ event: Event) {
         switch event {
         case .deadline(let status): logic.deadline(status, at: now)
+        case .standings(let standings): logic.standings(standings)
         case .ended(let id, let result): logic.taskEnded(id, result, at: now)
         case .landed(let name): logic.landed(name, epoch: epoch, at: now)
         case .rejected(let name, let refusal): logic.rejected(name, refusal, at: now)
@@ -97,6 +102,7 @@ struct PoStDriver {
             if chainAnswers { pending.append((now, .deadline(status(index)))) }
         case .submit(let request):
             guard let end = work(request) else { return }
+            if tellsStarts { logic.taskStarted(request.id, worker: "post", at: now) }
             pending.append((now + .seconds(end.seconds), .ended(request.id, end.result)))
         case .cancel(let id):
             pending.removeAll { if case .ended(id, _) = $0.event { true } else { false } }
@@ -109,7 +115,15 @@ struct PoStDriver {
                 }
             }
         case .declare(let message): _ = answer(message.name)
-        case .tellSectors, .report: break
+        case .askSectors(let sectors):
+            let answers = sectors.numbers.map { number in
+                ChainStanding(
+                    key: SectorKey(miner: 1000, number: number),
+                    sealedCommitment: [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 32),
+                    head: epoch)
+            }
+            if chainAnswers, answersSectors { pending.append((now, .standings(answers))) }
+        case .tellSectors, .report, .warn: break
         }
     }
 
@@ -144,6 +158,10 @@ struct PoStDriver {
 
     var cancelled: [TaskID] {
         log.compactMap { if case .cancel(let id) = $0.action { id } else { nil } }
+    }
+
+    var warnings: [(epoch: Int64, text: String)] {
+        log.compactMap { if case .warn(let text) = $0.action { ($0.epoch, text) } else { nil } }
     }
 
     var reports: [DeadlineReport] {

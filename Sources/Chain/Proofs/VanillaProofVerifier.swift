@@ -47,12 +47,17 @@ package struct VanillaProofVerifier: ProofVerifier {
         return nil
     }
 
+    /// The most bytes of JSON that are read for one partition: no more than the longest item of a message.
+    package static let windowByteCountMax = 16 << 20
+
     /// The openings of all sectors, as JSON, in order of number.
     package func refusal(
         of proof: [UInt8], for claim: WindowPoStClaim, sectors: () -> [WindowPoStClaim.Sector]
     ) -> ChainRefusal? {
-        guard proof.count <= 16 << 20 else {
-            return .illegalArgument("\(claim.partition): \(proof.count) bytes of openings")
+        guard proof.count <= VanillaProofVerifier.windowByteCountMax else {
+            return .illegalArgument(
+                "\(claim.partition): \(proof.count) bytes of openings; "
+                    + "at most \(VanillaProofVerifier.windowByteCountMax) are read")
         }
         let openings: [PoStVanillaProof]
         do {

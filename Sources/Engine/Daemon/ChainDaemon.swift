@@ -8,8 +8,27 @@ private import Scheduler
 package enum DevnetRules {
     /// A devnet whose waits are short enough for a demonstration; ten epochs of challenge delay as in the
     /// reference's.
-    package static func network(epoch: Duration) -> NetworkParameters {
-        .devnet(epochDuration: epoch, messageConfidence: 2, seedConfidence: 2)
+    ///
+    /// A deadline's challenge and cutoff keep the main network's proportions to its length.
+    ///
+    /// - Parameters:
+    ///   - epoch: real time of one epoch.
+    ///   - deadlineCount: deadlines of a proving period.
+    ///   - deadlineEpochs: epochs for which a deadline is open.
+    package static func network(
+        epoch: Duration, deadlineCount: Int = ProvingParameters.standard.deadlineCount,
+        deadlineEpochs: Int64 = ProvingParameters.standard.deadlineEpochs
+    ) -> NetworkParameters {
+        var network = NetworkParameters.devnet(
+            epochDuration: epoch, messageConfidence: 2, seedConfidence: 2)
+        let usual = ProvingParameters.standard
+        network.proving.deadlineCount = deadlineCount
+        network.proving.deadlineEpochs = deadlineEpochs
+        network.proving.challengeLookback = max(
+            1, usual.challengeLookback * deadlineEpochs / usual.deadlineEpochs)
+        network.proving.faultCutoff = max(
+            network.proving.challengeLookback, usual.faultCutoff * deadlineEpochs / usual.deadlineEpochs)
+        return network
     }
 }
 

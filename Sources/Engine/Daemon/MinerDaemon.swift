@@ -59,6 +59,8 @@ package struct MinerDaemon: Sendable {
         let chain = node.world.ref(
             at: Address(node: options.chainName, name: MinerAssembly.chainName), as: ChainMessage.self)
         let size = options.proof.sectorSize
+        let history = try SQLiteDeadlineStore(
+            path: "\(options.node.dataDirectory)/deadlines.sqlite", log: log)
         let assembly = MinerAssembly(
             manager: SectorManager.Options(
                 miner: options.miner, proof: UInt64(options.proof.number), makesSNARK: false),
@@ -66,8 +68,15 @@ package struct MinerDaemon: Sendable {
             policy: options.policy, chain: chain,
             store: store, limits: .init(retryPause: .seconds(2), network: options.network),
             sealingBytes: SealingFootprint.bytes(sectorBytes: size.bytes, layerCount: size.shape.layerCount),
-            lifetimeEpochs: options.network.defaultSectorLifetime, askAgainAfter: .seconds(10))
+            lifetimeEpochs: options.network.defaultSectorLifetime, askAgainAfter: .seconds(10),
+            proving: PoStOptions(
+                miner: options.miner, proof: UInt64(options.proof.number), form: .vanilla),
+            provingObserver: history)
         components = try assembly.boot(on: node.world)
+        try ProvingDesk.open(
+            on: node.world, miner: options.miner, proof: options.proof,
+            epochDuration: options.network.epochDuration, chain: chain, scheduler: components.scheduler,
+            history: history)
     }
 
     /// How a live miner's scheduler behaves; a replay of its journal makes it the same.

@@ -30,6 +30,8 @@ package struct WorkerDaemon: Sendable {
         package var hasher: any PoseidonHasher = ProcessorPoseidon()
         /// How many tasks of pre-commit 1 are run together.
         package var batching = NativeTaskRunner.Batching()
+        /// Sectors of a partition that are read at once.
+        package var readCount = NativeTaskRunner.Proving.usualReadCount
 
         package init(
             node: DaemonOptions, miner: Endpoint, minerName: String, sealingDirectory: String,
@@ -49,6 +51,7 @@ package struct WorkerDaemon: Sendable {
     package let node: DaemonNode
     private let pool: WorkPool
     private let disks: WorkPool
+    private let provingPool: WorkPool
 
     /// Starts the worker; it registers by itself and keeps trying.
     ///
@@ -60,6 +63,9 @@ package struct WorkerDaemon: Sendable {
         let world = node.world
         pool = try WorkPool(name: "seal", threadCount: options.threadCount)
         disks = try WorkPool(name: "disk", threadCount: options.transfers.countMax + 2)
+        let provingCount = options.slots.filter { $0.type == .windowPoSt }.reduce(0) { $0 + $1.count }
+        provingPool = try WorkPool(name: "prove", threadCount: min(max(provingCount, 1), options.threadCount))
+        let results = try SQLiteResultStore(path: "\(options.node.dataDirectory)/results.sqlite")
         let list = StoreList(path: "\(options.node.dataDirectory)/storage.json")
         let stores = StorePaths()
         let main = try Self.openStores(stores, options)
@@ -70,7 +76,8 @@ package struct WorkerDaemon: Sendable {
             stores: stores, world: world, transport: node.transport, index: index, pool: disks,
             options: options.transfers)
         let runner = NativeTaskRunner(
-            stores: stores, transfers: transfers, pool: pool, options: options.sealing,
+            stores: stores, transfers: transfers, pool: pool,
+            proving: .init(pool: provingPool, readCount: options.readCount), options: options.sealing,
             hasher: options.hasher, batching: options.batching, log: log)
         let shelf = FileShelf(stores: stores, pool: disks)
         try world.spawn(FileServer.name) { FileServer(home: $0, shelf: shelf, puller: transfers) }
@@ -88,8 +95,8 @@ package struct WorkerDaemon: Sendable {
         )
         try world.spawn("worker") { home in
             WorkerActor(
-                home: home, info: info, store: nil, runner: runner, scheduler: scheduler,
-                retryInterval: .seconds(1))
+                home: home, info: info, store: nil, runner: runner, results: results,
+                scheduler: scheduler, retryInterval: .seconds(1))
         }
     }
 
@@ -125,5 +132,6 @@ package struct WorkerDaemon: Sendable {
         node.shutDown()
         pool.shutDown()
         disks.shutDown()
+        provingPool.shutDown()
     }
 }

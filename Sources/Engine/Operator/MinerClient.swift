@@ -7,6 +7,7 @@ package import Scheduler
 package struct MinerClient: Sendable {
     private let sectorsRef: Ref<ManagerMessage>
     private let schedulerRef: Ref<SchedulerMessage>
+    let deskRef: Ref<ProvingDeskMessage>
     let storageRef: Ref<StorageMessage>
     private let world: LiveWorld
     private let timeout: Duration
@@ -23,6 +24,7 @@ package struct MinerClient: Sendable {
             at: Address(node: minerName, name: MinerAssembly.sectorsName), as: ManagerMessage.self)
         schedulerRef = world.ref(
             at: Address(node: minerName, name: MinerAssembly.schedulerName), as: SchedulerMessage.self)
+        deskRef = world.ref(at: Address(node: minerName, name: ProvingDesk.name), as: ProvingDeskMessage.self)
         storageRef = world.ref(
             at: Address(node: minerName, name: MinerAssembly.storageName), as: StorageMessage.self)
         self.world = world

@@ -107,12 +107,19 @@ package struct JobView: Sendable, Encodable {
         }
     }
 
+    /// The sector, or of a proof of spacetime the opening of its deadline and its partition.
+    private var what: String {
+        let id = TaskID(parsing: id)
+        guard let proof = id.flatMap({ PoStTasks.parse($0) }) else { return "\(sector)" }
+        return "\(proof.isCheck ? "check " : "")\(proof.open)/\(proof.partition)"
+    }
+
     /// A table of jobs.
     package static func text(_ jobs: [JobView]) -> String {
         var table = TextTable("ID", "Sector", "Worker", "Hostname", "Task", "State", "Time")
         for job in jobs {
             table.add([
-                job.id, "\(job.sector)", job.worker, job.host, job.task, job.state.rawValue,
+                job.id, job.what, job.worker, job.host, job.task, job.state.rawValue,
                 OperatorText.duration(.nanoseconds(Int64(job.seconds * 1e9))),
             ])
         }

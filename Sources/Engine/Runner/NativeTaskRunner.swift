@@ -18,6 +18,8 @@ package final class NativeTaskRunner: TaskRunner {
     /// The stores that the index named for sectors.
     private let named = Mutex<[SectorKey: String]>([:])
     let pool: WorkPool
+    /// How partitions are proven.
+    let proving: Proving
     private let options: SealingOptions
     private let hasher: any PoseidonHasher
     let log: Logger
@@ -33,17 +35,19 @@ package final class NativeTaskRunner: TaskRunner {
     ///   - stores: where sectors are sealed and kept.
     ///   - transfers: brings files from and to other hosts.
     ///   - pool: the threads that compute.
+    ///   - proving: how partitions are proven; on the threads of `pool` unless given.
     ///   - options: limits and places for the kernels.
     ///   - hasher: who hashes trees and columns, for all tasks that run at once.
     ///   - batching: how many tasks of pre-commit 1 are run together.
     package init(
-        stores: StorePaths, transfers: SectorTransfers? = nil, pool: WorkPool,
+        stores: StorePaths, transfers: SectorTransfers? = nil, pool: WorkPool, proving: Proving? = nil,
         options: SealingOptions = SealingOptions(), hasher: any PoseidonHasher = ProcessorPoseidon(),
         batching: Batching = Batching(), log: Logger
     ) {
         self.stores = stores
         self.transfers = transfers
         self.pool = pool
+        self.proving = proving ?? Proving(pool: pool)
         self.options = options
         self.hasher = hasher
         self.batching = batching
@@ -57,6 +61,7 @@ package final class NativeTaskRunner: TaskRunner {
         begin(call)
         let waiting = Waiting(call: call, request: request, reportTo: reportTo)
         if batching.countMax > 1, case .preCommit1 = request.work { return gather(waiting) }
+        if case .windowPoSt(let challenge) = request.work { return prove(waiting, challenge) }
         pool.submit { [self] in
             let result = run(call, request)
             guard case .finalize = request.work, result.isDone else { return finish(waiting, result) }
@@ -184,9 +189,9 @@ package final class NativeTaskRunner: TaskRunner {
         case .remove(onlyUpdate: false):
             try removeAll(sector)
             return .completed
-        case .remove, .replicaUpdate, .proveReplicaUpdate, .finalizeReplicaUpdate, .releaseKey, .download,
-            .windowPoSt:
+        case .remove, .replicaUpdate, .proveReplicaUpdate, .finalizeReplicaUpdate, .releaseKey, .download:
             throw Self.unsupported(request)
+        case .windowPoSt: preconditionFailure("partitions are proven apart")
         case .finalize:
             try pipeline.finalize(keepUnsealed: true)
             return .finalize(store: sealing.root)

@@ -17,6 +17,8 @@ package enum FileMessage: Message {
     case confirm(
         SectorKey, store: String, list: [UInt8], file: Int, chunkBytes: Int, digest: [UInt8],
         replyTo: Ref<FileEvent>)
+    /// Open a replica that lies in a store; answered with `opened`.
+    case open(ReplicaQuestion, store: String, replyTo: Ref<FileEvent>)
     /// Bring a sector's files from another store into one here, on behalf of the call of that name; answered
     /// with how far it is, so that it is asked until it is over.
     case pull(String, SectorKey, fromStore: String, toStore: String, replyTo: Ref<FileEvent>)
@@ -30,6 +32,8 @@ package enum FileEvent: Message {
     /// Bytes with their SHA-256, taken where they were read.
     case chunk([UInt8], digest: [UInt8])
     case confirmed
+    /// The openings, in the reference's binary form.
+    case opened([UInt8])
     /// Bytes that are there so far.
     case pulling(UInt64)
     case pulled(SectorFiles)
@@ -49,6 +53,8 @@ package struct FetchProblem: Error, Sendable, Hashable, Codable, CustomStringCon
         case differs
         /// The source cannot read its own files, or is no such store.
         case unreadable
+        /// The files are there, and are no sound replica.
+        case damaged
         /// The question makes no sense.
         case refused
     }
@@ -62,6 +68,17 @@ package struct FetchProblem: Error, Sendable, Hashable, Codable, CustomStringCon
     }
 
     package var description: String { "\(message) [\(code.rawValue)]" }
+}
+
+/// What a proof of spacetime asks of one replica.
+package struct ReplicaQuestion: Sendable, Hashable, Codable {
+    package var sector: SectorKey
+    /// The registered seal proof's number.
+    package var proof: Int
+    /// CommR as the chain has it, 32 bytes.
+    package var sealedCommitment: [UInt8]
+    /// The chain's challenge, 32 bytes.
+    package var randomness: [UInt8]
 }
 
 /// The digest of a file: of the digests of all its chunks, in order.

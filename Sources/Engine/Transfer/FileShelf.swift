@@ -56,7 +56,7 @@ package final class FileShelf: Sendable {
         return manifest
     }
 
-    private func root(of store: String) throws -> String {
+    func root(of store: String) throws -> String {
         guard let open = stores.store(store) else {
             throw FetchProblem(.unreadable, "the store \(store) is not in use here")
         }
@@ -164,6 +164,8 @@ package actor FileServer: Component {
             shelf.answer(asker) { try $0.read(sector, store, list, file, offset, count) }
         case .confirm(let sector, let store, let list, let file, let chunkBytes, let digest, let asker):
             shelf.answer(asker) { try $0.confirm(sector, store, list, file, chunkBytes, digest) }
+        case .open(let question, let store, let asker):
+            shelf.answer(asker) { try $0.open(question, store) }
         case .pull(let call, let sector, let source, let target, let asker):
             puller.pull(call, sector, from: source, to: target, asker)
         }

@@ -17,6 +17,8 @@ package final class SectorTransfers: SectorPuller {
         package var fetch = SectorFetch.Options()
         /// How long a source may be silent.
         package var patience = Duration.seconds(30)
+        /// How long a replica that is to be proven may be out of reach: deadlines do not wait.
+        package var provingPatience = Duration.seconds(5)
 
         package init() {}
     }
@@ -29,18 +31,18 @@ package final class SectorTransfers: SectorPuller {
     }
 
     let stores: StorePaths
-    private let world: LiveWorld
+    let world: LiveWorld
     private let transport: TCPTransport
     private let index: Ref<StorageMessage>
     private let pool: WorkPool
-    private let options: Options
+    let options: Options
     private let gate: RateGate
     private let slots: FetchSlots
     private let pulls = Mutex<OrderedDictionary<SectorKey, Pull>>([:])
     /// Sectors that are being fetched: two fetches of one would write the same files.
     private let fetching = Mutex<Set<SectorKey>>([])
 
-    private static let askMax = Duration.seconds(10)
+    static let askMax = Duration.seconds(10)
     /// Bytes that all fetches together may have on their way from one peer: half of what may wait for one.
     private static let windowBytesMax = 16 << 20
 
@@ -116,7 +118,7 @@ package final class SectorTransfers: SectorPuller {
         }
     }
 
-    private func copies(of sector: SectorKey) async throws -> [SectorCopy] {
+    func copies(of sector: SectorKey) async throws -> [SectorCopy] {
         let answer: StorageEvent = try await index.ask(timeout: Self.askMax) {
             .path(.whereIs(sector, replyTo: $0))
         }
@@ -141,7 +143,7 @@ package final class SectorTransfers: SectorPuller {
     }
 
     /// The server of files of the worker that has a copy.
-    private func server(_ copy: SectorCopy) throws -> Ref<FileMessage> {
+    func server(_ copy: SectorCopy) throws -> Ref<FileMessage> {
         guard let url = StoreURL(parsing: copy.url) else {
             throw EngineError(
                 code: .checkFailed, message: "'\(copy.url.prefix(256))' is no address of a store's server")
@@ -214,7 +216,7 @@ package final class SectorTransfers: SectorPuller {
                 case .pulled: return
                 case .pulling: break
                 case .problem(let problem): throw problem
-                case .manifest, .chunk, .confirmed:
+                case .manifest, .chunk, .confirmed, .opened:
                     throw EngineError(code: .checkFailed, message: "\(url) gave another answer")
                 }
             } catch let error as KernelError {

@@ -8,7 +8,9 @@ package import Kernel
 /// Nothing of it is stored: the chain is asked what it has before anything is sent, and tasks have names that
 /// follow from what they are about. So a prover that is made anew goes on where the killed one was.
 package struct PoStLogic: Sendable {
-    package let options: PoStOptions
+    /// As they fit the network's deadlines.
+    package private(set) var options: PoStOptions
+    private let wanted: PoStOptions
     /// `nil` until the chain has said when the miner's deadlines are.
     package private(set) var calendar: ProvingCalendar?
     /// The deadlines under way, the earliest first.
@@ -23,6 +25,7 @@ package struct PoStLogic: Sendable {
 
     package init(_ options: PoStOptions, epochDuration: Duration) {
         self.options = options
+        wanted = options
         self.epochDuration = epochDuration
     }
 
@@ -32,7 +35,14 @@ package struct PoStLogic: Sendable {
     package mutating func proving(_ status: ProvingStatus, at now: Instant) {
         note(status.head, now)
         quietUntil = nil
-        if calendar?.period != status.period { calendar = ProvingCalendar(period: status.period) }
+        guard calendar?.period != status.period else { return }
+        calendar = ProvingCalendar(period: status.period)
+        options = wanted.fitted(to: status.period.parameters)
+    }
+
+    /// The chain says what it knows of sectors.
+    package mutating func standings(_ standings: [ChainStanding]) {
+        for index in runs.indices { runs[index].standings(standings) }
     }
 
     /// The chain says what it knows of a deadline.

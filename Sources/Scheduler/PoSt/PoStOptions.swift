@@ -47,4 +47,16 @@ package struct PoStOptions: Sendable, Hashable, Codable {
         self.tryCountMax = tryCountMax
         self.historyCountMax = historyCountMax
     }
+
+    /// The same for a network whose deadlines are shorter than the main network's: margins keep their
+    /// proportion to a deadline, and are two epochs at least, one in which a message lands included.
+    package func fitted(to parameters: ProvingParameters) -> PoStOptions {
+        let (length, usual) = (parameters.deadlineEpochs, ProvingParameters.standard.deadlineEpochs)
+        guard length < usual else { return self }
+        var fitted = self
+        fitted.checkLead = max(2, checkLead * length / usual)
+        fitted.declareMargin = max(2, declareMargin * length / usual)
+        fitted.sendMargin = max(2, sendMargin * length / usual)
+        return fitted
+    }
 }

@@ -70,6 +70,7 @@ package actor PoStProver: Component {
         switch message {
         case .chain(.proving(let status)): logic.proving(status, at: now)
         case .chain(.deadline(let status)): logic.deadline(status, at: now)
+        case .chain(.standings(let standings)): logic.standings(standings)
         case .chain(.accepted(let name)): logic.accepted(name, at: now)
         case .chain(.landed(let name, let epoch)): logic.landed(name, epoch: epoch, at: now)
         case .chain(.rejected(let name, let refusal)):
@@ -108,6 +109,12 @@ package actor PoStProver: Component {
         case .askProving: chain.tell(.proving(miner: logic.options.miner, replyTo: answers))
         case .askDeadline(let index):
             chain.tell(.deadline(miner: logic.options.miner, index: index, replyTo: answers))
+        case .askSectors(let sectors):
+            let keys = sectors.numbers.map { SectorKey(miner: logic.options.miner, number: $0) }
+            for start in stride(from: 0, to: keys.count, by: ChainState.batchCountMax) {
+                let some = Array(keys[start..<min(keys.count, start + ChainState.batchCountMax)])
+                chain.tell(.standings(some, replyTo: answers))
+            }
         case .submit(let request):
             let owner = context.adapter("task", from: TaskEvent.self) { .task($0) }
             scheduler.tell(.submit(request, host: nil, replyTo: owner))
@@ -121,6 +128,7 @@ package actor PoStProver: Component {
             context.metrics.add("post.deadlines")
             if let explanation = report.explanation { context.log.error("\(explanation)") }
             observer?.deadlineClosed(report, at: context.now)
+        case .warn(let text): context.log.error("\(text)")
         }
     }
 

@@ -78,10 +78,14 @@ package protocol PoStObserver: Sendable {
 package enum PoStAction: Sendable, Hashable {
     case askProving
     case askDeadline(Int)
+    /// What the chain has as the CommR of sectors.
+    case askSectors(SectorNumbers)
     case submit(TaskRequest)
     case cancel(TaskID)
     case send(WindowPoStSubmission)
     case declare(FaultDeclaration)
     case tellSectors(SectorFaults)
     case report(DeadlineReport)
+    /// Something that an operator must see to before the deadline closes.
+    case warn(String)
 }

@@ -13,10 +13,14 @@ extension PoStRun {
         case .reading:
             let isLate = epoch >= times.cutoff - options.declareMargin
             var actions: [PoStAction] = []
-            for index in readings.indices where !isLate && readings[index].task == nil {
-                guard !readings[index].isEnded else { continue }
-                actions.append(read(index, clock))
+            let waiting = readings.indices.filter {
+                !isLate && readings[$0].task == nil && !readings[$0].isEnded
             }
+            actions += askSealed(waiting.map { readings[$0].sectors }, now, clock)
+            for index in waiting where isSealedKnown(readings[index].sectors) {
+                actions.append(read(index, now, clock))
+            }
+            actions += warnOfWaitingChecks(now, epoch, clock)
             guard isLate || readings.allSatisfy(\.isEnded) else { return actions }
             return actions + conclude(now, epoch, clock)
         case .declaring: return sendDeclarations(now, epoch, clock)
@@ -38,15 +42,40 @@ extension PoStRun {
         note(now, epoch, "\(count) sectors in \(readings.count) partitions are read ahead of the cutoff")
     }
 
-    private mutating func read(_ index: Int, _ clock: EpochClock) -> PoStAction {
+    /// Once for a deadline: after a while without a worker, whoever reads the log must learn of it.
+    private mutating func warnOfWaitingChecks(
+        _ now: Instant, _ epoch: Int64, _ clock: EpochClock
+    ) -> [PoStAction] {
+        let limit = clock.duration * Int(options.askAgain)
+        let waiting = readings.filter { $0.task != nil && ($0.waitsSince.map { now - $0 >= limit } ?? false) }
+        guard !isCheckWaitSaid, !waiting.isEmpty else { return [] }
+        isCheckWaitSaid = true
+        return [warnOfWaiting(waiting.map(\.index), "read before epoch \(times.cutoff)", now, epoch)]
+    }
+
+    mutating func warnOfWaiting(
+        _ indices: [Int], _ what: String, _ now: Instant, _ epoch: Int64
+    ) -> PoStAction {
+        let shown = indices.prefix(10).map { String($0) }.joined(separator: ", ")
+        let text =
+            "deadline \(times.index) (open from epoch \(times.open) to \(times.close)): no worker takes "
+            + "partitions \(shown)\(indices.count > 10 ? " …" : ""), \(indices.count) in all, which are to "
+            + "be \(what); start a worker with slots for \(TaskType.windowPoSt.short), or see what holds up "
+            + "those that run"
+        note(now, epoch, text)
+        return .warn(text)
+    }
+
+    private mutating func read(_ index: Int, _ now: Instant, _ clock: EpochClock) -> PoStAction {
         readings[index].attempt += 1
+        readings[index].waitsSince = now
         let reading = readings[index]
         let id = PoStTasks.id(
             miner: options.miner, times, partition: reading.index, attempt: reading.attempt, isCheck: true)
         readings[index].task = id
         let work = PartitionChallenge(
             deadline: times.index, partition: reading.index, randomness: probe(reading.index),
-            sectors: reading.sectors.numbers, isCheck: true)
+            sectors: reading.sectors.numbers, commitments: commitments(of: reading.sectors), isCheck: true)
         return .submit(
             TaskRequest(
                 id: id, proof: options.proof, work: .windowPoSt(work),
@@ -66,12 +95,12 @@ extension PoStRun {
         guard let index = readings.firstIndex(where: { $0.task == id }) else { return }
         readings[index].task = nil
         switch result {
-        case .done(.windowPoSt(_, let skipped)):
+        case .done(.windowPoSt(_, let skipped, let reasons)):
             readings[index].isEnded = true
             let found = SectorNumbers(skipped).intersection(readings[index].sectors)
             readings[index].unreadable = found
             guard !found.isEmpty else { return }
-            note(now, epoch, "partition \(readings[index].index): cannot read \(found)")
+            note(now, epoch, "partition \(readings[index].index): cannot read \(found)\(why(reasons))")
         case .failed(let failure) where failure.cause == .infrastructureLost:
             note(now, epoch, "the reading of partition \(readings[index].index) was lost: \(failure.message)")
         case .failed(let failure):

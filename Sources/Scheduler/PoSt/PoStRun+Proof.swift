@@ -9,11 +9,14 @@ extension PoStRun {
             if firstAskEpoch == nil { firstAskEpoch = epoch }
             return ask(now, epoch, clock)
         }
-        var actions: [PoStAction] = []
-        for place in partitions.indices {
-            guard case .waiting(let from) = partitions[place].progress, from <= epoch else { continue }
+        let waiting = partitions.indices.filter {
+            if case .waiting(let from) = partitions[$0].progress { from <= epoch } else { false }
+        }
+        var actions = askSealed(waiting.map { partitions[$0].sectors }, now, clock)
+        for place in waiting where isSealedKnown(partitions[place].sectors) {
             actions.append(prove(place, now, clock))
         }
+        actions += warnOfWaitingProofs(now, epoch, clock)
         guard epoch >= times.open else { return actions }
         return actions + sendAgain(now, clock) + sendNew(now, epoch, clock)
     }
@@ -59,7 +62,7 @@ extension PoStRun {
         partitions[place].progress = .proving(id, worker: nil, since: now)
         let work = PartitionChallenge(
             deadline: times.index, partition: partition.index, randomness: randomness ?? [],
-            sectors: partition.sectors.numbers)
+            sectors: partition.sectors.numbers, commitments: commitments(of: partition.sectors))
         return .submit(
             TaskRequest(
                 id: id, proof: options.proof, work: .windowPoSt(work),
@@ -68,7 +71,23 @@ extension PoStRun {
 
     // MARK: Tasks
 
+    /// Once for a partition: nobody has taken it for a while.
+    private mutating func warnOfWaitingProofs(
+        _ now: Instant, _ epoch: Int64, _ clock: EpochClock
+    ) -> [PoStAction] {
+        let limit = clock.duration * Int(options.askAgain)
+        let waiting = partitions.indices.filter { place in
+            guard case .proving(_, nil, let since) = partitions[place].progress else { return false }
+            return !partitions[place].isWaitSaid && now - since >= limit
+        }
+        guard !waiting.isEmpty else { return [] }
+        for place in waiting { partitions[place].isWaitSaid = true }
+        let indices = waiting.map { partitions[$0].index }
+        return [warnOfWaiting(indices, "proven before epoch \(times.close)", now, epoch)]
+    }
+
     mutating func taskStarted(_ id: TaskID, worker: String, _ now: Instant, _ epoch: Int64) {
+        for index in readings.indices where readings[index].task == id { readings[index].waitsSince = nil }
         for place in partitions.indices {
             guard case .proving(id, let known, _) = partitions[place].progress, known != worker else {
                 continue
@@ -84,13 +103,13 @@ extension PoStRun {
         guard let place = partitions.firstIndex(where: { $0.progress.task == id }) else { return }
         let name = "partition \(partitions[place].index), try \(id.attempt)"
         switch result {
-        case .done(.windowPoSt(let proof, let skipped)):
+        case .done(.windowPoSt(let proof, let skipped, let reasons)):
             let bad = SectorNumbers(skipped).intersection(partitions[place].sectors)
             partitions[place].skipped = bad
             unreadable = unreadable.union(bad)
             if !bad.isEmpty {
                 tells = true
-                note(now, epoch, "\(name): skips \(bad), which cannot be read")
+                note(now, epoch, "\(name): skips \(bad), which cannot be read\(why(reasons))")
             }
             guard bad != partitions[place].sectors else {
                 let reason = "none of its \(bad.count) sectors could be read"

@@ -45,6 +45,8 @@ package struct PoStRun: Sendable, Hashable {
         var failureCount = 0
         var proof: [UInt8] = []
         package var skipped = SectorNumbers()
+        /// It was said that nobody takes its task.
+        var isWaitSaid = false
 
         var isUnderWay: Bool {
             switch progress {
@@ -65,6 +67,8 @@ package struct PoStRun: Sendable, Hashable {
         let faulty: SectorNumbers
         let recovering: SectorNumbers
         var task: TaskID?
+        /// Since when its task waits for a worker; `nil` once one has it.
+        var waitsSince: Instant?
         var attempt = 0
         /// `nil` until it is known.
         var unreadable: SectorNumbers?
@@ -98,6 +102,10 @@ package struct PoStRun: Sendable, Hashable {
     var quietUntil: Instant?
     var firstAskEpoch: Int64?
     var unreadable = SectorNumbers()
+    /// CommR by sector, as the chain has it; empty bytes for a sector of which it has none.
+    var sealed: [UInt64: [UInt8]] = [:]
+    var sealedQuietUntil: Instant?
+    var isCheckWaitSaid = false
     var latest: DeadlineStatus?
     var tells = false
     var hasCancelled = false
@@ -166,6 +174,7 @@ package struct PoStRun: Sendable, Hashable {
         var instants = epochs.map { clock.instant(of: $0) }
         instants += submissions.compactMap(\.repeatAt) + declarations.compactMap(\.repeatAt)
         if let quietUntil { instants.append(quietUntil) }
+        if let sealedQuietUntil { instants.append(sealedQuietUntil) }
         return instants.filter { $0 > now }.min()
     }
 

@@ -55,16 +55,21 @@ package struct PartitionChallenge: Sendable, Hashable, Codable {
     package var randomness: [UInt8]
     /// Numbers of the sectors to prove, in order.
     package var sectors: [UInt64]
+    /// The sectors' CommR, as the chain has them, 32 bytes each, in the same order; empty where nothing is
+    /// sealed.
+    package var commitments: [[UInt8]]
     /// Only read what a proof would read, and say which sectors cannot be read: no proof is wanted.
     package var isCheck: Bool
 
     package init(
-        deadline: Int, partition: Int, randomness: [UInt8], sectors: [UInt64], isCheck: Bool = false
+        deadline: Int, partition: Int, randomness: [UInt8], sectors: [UInt64],
+        commitments: [[UInt8]] = [], isCheck: Bool = false
     ) {
         self.deadline = deadline
         self.partition = partition
         self.randomness = randomness
         self.sectors = sectors
+        self.commitments = commitments
         self.isCheck = isCheck
     }
 }

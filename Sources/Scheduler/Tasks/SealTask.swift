@@ -211,8 +211,9 @@ package enum TaskOutcome: Sendable, Hashable, Codable {
     case proveReplicaUpdate(proof: [UInt8])
     /// Done; there is nothing more to say.
     case completed
-    /// The proof of a partition, and the sectors that could not be read and are left out of it.
-    case windowPoSt(proof: [UInt8], skipped: [UInt64])
+    /// The proof of a partition, the sectors that could not be read and are left out of it, and why, in
+    /// their order: as many reasons as there is room for.
+    case windowPoSt(proof: [UInt8], skipped: [UInt64], reasons: [String] = [])
 }
 
 /// Why a task did not finish.

@@ -4,7 +4,8 @@ private import Logging
 private import OrderedCollections
 
 /// A worker process: registers with the scheduler, runs what it is assigned, and holds results until they are
-/// confirmed.
+/// confirmed. With a ``ResultStore`` it holds them beyond its own death: what was finished is reported by the
+/// next process and not done again.
 ///
 /// When the scheduler is lost the work goes on. The worker registers again, says what it runs and what has
 /// finished, and both sides agree on what is still wanted.
@@ -14,6 +15,7 @@ package actor WorkerActor: Component {
     private let runner: any TaskRunner
     private let scheduler: Ref<SchedulerMessage>
     private let store: StoreInfo?
+    private let results: (any ResultStore)?
     private let retryInterval: Duration
     private enum Running {
         case task, prefetch
@@ -31,21 +33,25 @@ package actor WorkerActor: Component {
     /// - Parameters:
     ///   - store: the sealing store of its host, attached whenever the worker registers; `nil` where it has
     ///     none.
+    ///   - results: where results are kept until they are confirmed; `nil` keeps them in memory only.
     ///   - retryInterval: the time after which registration and unconfirmed results are said again.
     package init(
         home: Home, info: WorkerInfo, store: StoreInfo?, runner: any TaskRunner,
-        scheduler: Ref<SchedulerMessage>, retryInterval: Duration = .seconds(5)
+        results: (any ResultStore)? = nil, scheduler: Ref<SchedulerMessage>,
+        retryInterval: Duration = .seconds(5)
     ) {
         self.home = home
         self.info = info
         self.runner = runner
         self.scheduler = scheduler
         self.store = store
+        self.results = results
         self.retryInterval = retryInterval
     }
 
     package func started(_ context: Context<WorkerMessage>) {
         incarnation = context.random.next()
+        loadResults(context)
         register(context)
     }
 
@@ -73,11 +79,11 @@ package actor WorkerActor: Component {
             guard let kind = running[call] else { return }
             if kind == .prefetch { running[call] = nil }
             scheduler.tell(.fetched(worker: info.name, call))
-        case .confirmed(let call): unconfirmed.removeValue(forKey: call)
+        case .confirmed(let call): forget(call, context)
         case .finished(let call, let result):
             guard let kind = running.removeValue(forKey: call) else { return }
             // A prefetch that failed is worth a word, and no more: the task fetches for itself.
-            if kind == .task { unconfirmed[call] = result }
+            if kind == .task { keep(call, result, context) }
             scheduler.tell(.report(worker: info.name, call, result))
             arm(context)
         case .schedulerLost:
@@ -106,6 +112,34 @@ package actor WorkerActor: Component {
                 running: running.filter { $0.value == .task }.map(\.key),
                 finished: unconfirmed.map { FinishedCall(call: $0.key, result: $0.value) }))
         arm(context)
+    }
+
+    // MARK: Results
+
+    private func loadResults(_ context: Context<WorkerMessage>) {
+        guard let results else { return }
+        do {
+            for known in try results.load() { unconfirmed[known.call] = known.result }
+        } catch {
+            context.log.error("results of an earlier process cannot be read, their tasks run again: \(error)")
+        }
+        guard !unconfirmed.isEmpty else { return }
+        context.log.info("\(unconfirmed.count) results of an earlier process are reported")
+    }
+
+    /// A result is on disk before anybody hears of it.
+    private func keep(_ call: CallID, _ result: TaskResult, _ context: Context<WorkerMessage>) {
+        unconfirmed[call] = result
+        do { try results?.save(FinishedCall(call: call, result: result)) } catch {
+            context.log.error("the result of \(call) is in memory only and lost with this process: \(error)")
+        }
+    }
+
+    private func forget(_ call: CallID, _ context: Context<WorkerMessage>) {
+        guard unconfirmed.removeValue(forKey: call) != nil else { return }
+        do { try results?.remove(call) } catch {
+            context.log.warning("the result of \(call) stays behind and will be said again: \(error)")
+        }
     }
 
     private func abort(_ call: CallID) {
