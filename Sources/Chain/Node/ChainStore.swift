@@ -28,4 +28,7 @@ package final class MemoryChainStore: ChainStore {
     package func load() -> [[UInt8]] { entries.withLock { $0 } }
 
     package func append(_ added: [[UInt8]]) { entries.withLock { $0 += added } }
+
+    /// Forgets the latest entries.
+    func truncate(to count: Int) { entries.withLock { $0.removeLast(max(0, $0.count - count)) } }
 }

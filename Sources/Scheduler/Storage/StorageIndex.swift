@@ -159,14 +159,14 @@ package actor StorageIndex: Component {
 
     private func reserveMove(_ sector: SectorKey, to name: String, _ asker: Ref<StorageEvent>) {
         guard let known = reservations[sector] else {
-            asker.tell(.refused(sector, store: name, Refusal(.storeMissing, "")))
+            asker.tell(.moveRefused(sector, store: name, Refusal(.storeMissing, "")))
             return
         }
         if known.store != name, known.target != name {
             if let refusal = known.target.map({ Refusal(.link, $0, needed: 1) })
                 ?? refusal(known.bytes, at: name)
             {
-                asker.tell(.refused(sector, store: name, refusal))
+                asker.tell(.moveRefused(sector, store: name, refusal))
                 return
             }
             reservations[sector]?.target = name

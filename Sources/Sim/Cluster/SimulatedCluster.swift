@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-private import Chain
+internal import Chain
 package import Kernel
 package import Scheduler
 private import Sealing
@@ -60,6 +60,11 @@ package final class SimulatedCluster {
     package let sectorStore = MemorySectorStore(forgetsProving: true)
     let draws: TaskDraws
     let stores: ModelStores
+    let hosts = ModelHosts()
+    let chainStore = MemoryChainStore()
+    let chainConditions: ChainConditions
+    var faultBook = FaultBook()
+    var faultRandom: RandomStream
     let metrics: ClusterMetrics
 
     /// Builds the cluster at time zero.
@@ -94,12 +99,15 @@ package final class SimulatedCluster {
                     latency: scenario.links.latency,
                     bytesPerSecond: max(1, scenario.links.bandwidth.bytesPerSecond)),
                 encodesNetworkMessages: options.encodesNetworkMessages))
+        chainConditions = ChainConditions(store: chainStore)
+        faultRandom = world.random(named: "faults of the scenario")
+        metrics.forget = { [hosts] in hosts.forget($0) }
         stores = ModelStores(scenario: scenario, plan: plan, clock: ModelClock(world))
         try bootChain()
         try bootMiner()
         for process in plan.processes { try bootWorker(process) }
         applyLinks()
-        if options.appliesFaults { try applyScenarioFaults() }
+        if options.appliesFaults { applyScenarioFaults() }
     }
 
     /// Runs up to and including `limit`.
@@ -151,7 +159,7 @@ package final class SimulatedCluster {
     private func bootChain() throws {
         let parameters = plan.network
         let beacon = DevnetBeacon(network: parameters.name, seed: options.seed)
-        let store = MemoryChainStore()
+        let (store, conditions) = (chainStore, chainConditions)
         // The chain is older than the run, so that tickets have their full lookback from the start.
         let age = parameters.epochDuration.inSeconds * Double(parameters.sealLookback + 1)
         let genesis = Instant(seconds: -age)
@@ -168,7 +176,7 @@ package final class SimulatedCluster {
             try node.spawn(MinerAssembly.chainName, options: .init(mailboxCountMax: 1_000_000)) { home in
                 try ChainNode(
                     home: home, parameters: parameters, beacon: beacon, verifier: ModelProofVerifier(),
-                    store: store, genesis: genesis, adopted: adopted)
+                    store: store, genesis: genesis, adopted: adopted, conditions: conditions)
             }
         }
     }
@@ -211,12 +219,12 @@ package final class SimulatedCluster {
         let info = WorkerInfo(
             name: process.name, host: process.host, store: store?.name ?? "", slots: process.slots,
             hostInfo: plan.hostInfos[process.host], canFetch: process.canFetch)
-        let (draws, stores, clock) = (draws, stores, ModelClock(world))
-        var latest: ModelTaskRunner?
+        let (draws, stores, hosts, clock) = (draws, stores, hosts, ModelClock(world))
         try world.addNode(process.node) { node in
-            latest?.retire()
-            let runner = ModelTaskRunner(host: process.host, draws: draws, stores: stores, clock: clock)
-            latest = runner
+            let runner = ModelTaskRunner(
+                node: process.node, host: process.host, draws: draws, stores: stores, hosts: hosts,
+                clock: clock)
+            hosts.began(runner)
             let scheduler = node.ref(
                 at: Address(node: Self.minerNode, name: MinerAssembly.schedulerName),
                 as: SchedulerMessage.self)
@@ -228,20 +236,22 @@ package final class SimulatedCluster {
     }
 
     private func applyLinks() {
-        guard let miner = world.node(Self.minerNode), let chain = world.node(Self.chainNode) else { return }
-        for link in scenario.links.exceptions {
-            let model = LinkModel(
-                latency: link.latency, bytesPerSecond: max(1, link.bandwidth.bytesPerSecond))
-            let ends = [link.from, link.to]
-            guard ends.contains("miner") else { continue }
-            let other = link.from == "miner" ? link.to : link.from
-            let nodes =
-                other == "chain"
-                ? [chain] : plan.processes.filter { $0.group == other }.compactMap { world.node($0.node) }
-            for node in nodes {
-                world.setLink(from: node, to: miner, model)
-                world.setLink(from: miner, to: node, model)
-            }
+        guard let miner = world.node(Self.minerNode) else { return }
+        for name in [Self.chainNode] + plan.processes.map(\.node) {
+            guard let exception = linkException(name), let node = world.node(name) else { continue }
+            world.setLink(from: node, to: miner, exception)
+            world.setLink(from: miner, to: node, exception)
+        }
+    }
+
+    /// How a node's link to the miner differs from all others; `nil` where it does not.
+    func linkException(_ node: String) -> LinkModel? {
+        let name = node == Self.chainNode ? "chain" : plan.processes.first { $0.node == node }?.group
+        let link = scenario.links.exceptions.last {
+            $0.from == "miner" && $0.to == name || $0.to == "miner" && $0.from == name
+        }
+        return link.map {
+            LinkModel(latency: $0.latency, bytesPerSecond: max(1, $0.bandwidth.bytesPerSecond))
         }
     }
 }

@@ -68,8 +68,6 @@ extension Scenario {
             commitBatchWait: .seconds(24 * 3600)
         )
 
-        package static let faultFactor = 10.0
-
         package static let currency = "USD"
         package static let depreciation = Duration.seconds(3 * 365 * 86_400)
 

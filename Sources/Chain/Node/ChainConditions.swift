@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Synchronization
+
+/// What troubles a chain of a simulated cluster, and its own store, from which a reorganization takes
+/// entries away. A live chain has none.
+package final class ChainConditions: Sendable {
+    private struct State {
+        var isOutOfSync = false
+        var isMempoolFull = false
+        var baseFeeFactor = 1.0
+        var undoneEpochs: Int64 = 0
+    }
+
+    private let state = Mutex(State())
+    private let store: MemoryChainStore
+
+    /// Makes good conditions.
+    ///
+    /// - Parameter store: the store of the chain's node.
+    package init(store: MemoryChainStore) { self.store = store }
+
+    /// The node hears of no new epoch, and nothing that is sent through it lands.
+    package var isOutOfSync: Bool {
+        get { state.withLock { $0.isOutOfSync } }
+        set { state.withLock { $0.isOutOfSync = newValue } }
+    }
+
+    /// No new message is taken.
+    package var isMempoolFull: Bool {
+        get { state.withLock { $0.isMempoolFull } }
+        set { state.withLock { $0.isMempoolFull = newValue } }
+    }
+
+    /// How many times higher the base fee is than usually.
+    package var baseFeeFactor: Double {
+        get { state.withLock { $0.baseFeeFactor } }
+        set { state.withLock { $0.baseFeeFactor = newValue } }
+    }
+
+    /// Another fork wins: what landed in the latest epochs has not, and its messages are lost. The node heeds
+    /// it with its next message.
+    package func reorganize(epochs: Int64) {
+        state.withLock { $0.undoneEpochs = max($0.undoneEpochs, epochs) }
+    }
+
+    /// The epochs that are to be undone, once.
+    func takeUndone() -> Int64 {
+        state.withLock { state in
+            defer { state.undoneEpochs = 0 }
+            return state.undoneEpochs
+        }
+    }
+
+    /// Takes entries that landed after `epoch` out of the store.
+    ///
+    /// - Returns: how many there were.
+    /// - Throws: ``ChainError`` with `corruptStore`.
+    func undo(after epoch: Int64) throws(ChainError) -> Int {
+        let stored = store.load()
+        var kept = stored.count
+        // Entries are in order of their epochs.
+        while kept > 0, try ChainEntry(stored: stored[kept - 1]).epoch > epoch { kept -= 1 }
+        store.truncate(to: kept)
+        return stored.count - kept
+    }
+}
