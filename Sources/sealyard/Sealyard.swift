@@ -12,7 +12,7 @@ struct Sealyard: AsyncParsableCommand {
             ClusterCommand.self, ChainCommand.self, MinerCommand.self, WorkerCommand.self,
             SealingCommand.self, SectorsCommand.self, SectorCommand.self, Simulate.self, ScenarioCommand.self,
             PolicyCommand.self, BenchCommand.self,
-            ReplayCommand.self, Compare.self, SweepCommand.self, Optimize.self,
+            ReplayCommand.self, Compare.self, SweepCommand.self, Optimize.self, Explore.self,
         ])
 
     static func main() async {

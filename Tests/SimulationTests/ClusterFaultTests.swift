@@ -16,7 +16,8 @@ struct ClusterFaultTests {
     }()
 
     private func run(seed: UInt64, traceDetail: TraceDetail = .route) throws -> ClusterTrial.Outcome {
-        var trial = try ClusterTrial(Clusters.shipped("devnet"), sectorCount: 16, faultCount: 12)
+        var trial = try ClusterTrial(
+            Clusters.shipped("devnet"), sectorCount: 16, faultCount: 12, faultsEnd: .seconds(1_800))
         trial.traceDetail = traceDetail
         // Half of the seeds try each of two policies.
         trial.policy = seed % 2 == 0 ? SealyardPolicy.name : nil

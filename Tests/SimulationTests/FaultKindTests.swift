@@ -178,7 +178,7 @@ struct FaultKindTests {
 @Suite("Faults that broke a cluster once")
 struct FaultRegressionTests {
     private func findings(seed: UInt64, policy: String?, _ faults: String) throws -> [Finding] {
-        var trial = try ClusterTrial(Clusters.shipped("devnet"), sectorCount: 16)
+        var trial = try ClusterTrial(Clusters.shipped("devnet"), sectorCount: 16, faultsEnd: .seconds(1_800))
         trial.policy = policy
         let scenario = try Scenario.load(
             path: Clusters.folder.appendingPathComponent("devnet.yaml").path,
@@ -194,6 +194,29 @@ struct FaultRegressionTests {
             [{at: 17s, kind: outOfMemory, target: worker/0, duration: 2m54s},
              {at: 1m53s, kind: packetLoss, target: miner, duration: 4m23s, share: 0.15},
              {at: 9m, kind: diskLost, target: worker/1, duration: 1s}]
+            """)
+        #expect(found == [])
+    }
+
+    @Test("an assignment that overtakes the welcome is not aborted by it")
+    func assignmentBeforeWelcome() throws {
+        let found = try findings(
+            seed: 3019, policy: nil,
+            """
+            [{at: 1m, kind: rollingUpgrade, target: worker, duration: 32s},
+             {at: 1m, kind: messagesLate, target: worker, duration: 1m41s, by: 490ms}]
+            """)
+        #expect(found == [])
+    }
+
+    @Test("a node that starts anew out of sync does not fall behind what was told as final")
+    func reorgAfterRestart() throws {
+        let found = try findings(
+            seed: 3285, policy: nil,
+            """
+            [{at: 8m, kind: chainOutOfSync, target: chain, duration: 5m10s},
+             {at: 11m, kind: chainDown, target: chain, duration: 1s},
+             {at: 11m57s, kind: chainReorg, target: chain}]
             """)
         #expect(found == [])
     }

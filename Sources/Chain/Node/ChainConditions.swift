@@ -9,6 +9,7 @@ package final class ChainConditions: Sendable {
         var isMempoolFull = false
         var baseFeeFactor = 1.0
         var undoneEpochs: Int64 = 0
+        var highest: Int64 = 0
     }
 
     private let state = Mutex(State())
@@ -35,6 +36,12 @@ package final class ChainConditions: Sendable {
     package var baseFeeFactor: Double {
         get { state.withLock { $0.baseFeeFactor } }
         set { state.withLock { $0.baseFeeFactor = newValue } }
+    }
+
+    /// The highest epoch that was told: other nodes of the chain know it when this one starts anew.
+    var highest: Int64 {
+        get { state.withLock { $0.highest } }
+        set { state.withLock { $0.highest = newValue } }
     }
 
     /// Another fork wins: what landed in the latest epochs has not, and its messages are lost. The node heeds

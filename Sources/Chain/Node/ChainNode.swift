@@ -35,6 +35,7 @@ package actor ChainNode: Component {
     private let waitCountMax: Int
     private let baseFee: BaseFeeModel
     private let conditions: ChainConditions?
+    private let bug: SeededBug?
     /// The chain before its first entry, to which a reorganization goes back.
     private let origin: ChainState
     /// The highest epoch that was told: a clock that is set back takes nothing back.
@@ -69,7 +70,7 @@ package actor ChainNode: Component {
         home: Home, parameters: NetworkParameters, beacon: DevnetBeacon, verifier: any ProofVerifier,
         store: (any ChainStore)? = nil, genesis: Instant = .zero, limits: ChainState.Limits = .init(),
         waitCountMax: Int = 1_000_000, baseFee: BaseFeeModel = .constant(100_000_000),
-        adopted: AdoptedSectors? = nil, conditions: ChainConditions? = nil
+        adopted: AdoptedSectors? = nil, conditions: ChainConditions? = nil, bug: SeededBug? = nil
     ) throws(ChainError) {
         self.home = home
         self.verifier = verifier
@@ -78,6 +79,7 @@ package actor ChainNode: Component {
         self.waitCountMax = waitCountMax
         self.baseFee = baseFee
         self.conditions = conditions
+        self.bug = bug
         var state = try ChainState(parameters: parameters, beacon: beacon, limits: limits)
         if let adopted {
             do throws(ChainRefusal) {
@@ -91,7 +93,7 @@ package actor ChainNode: Component {
         if let store {
             let identity = ChainIdentity(
                 parameters: parameters, beacon: beacon.fingerprint, form: verifier.form)
-            try ChainNode.load(&state, from: store, identity)
+            try ChainNode.load(&state, from: store, identity, bug)
         }
         self.state = state
     }
@@ -190,6 +192,9 @@ package actor ChainNode: Component {
         case .refused(let refusal):
             refuse(replyTo, name.key, refusal, context)
         case .known(let epoch):
+            if bug == .chainLandsTwice, name.kind == .prove {
+                try keep([.proven(name.key, epoch: head + 1)])
+            }
             hold(name, until: epoch + state.parameters.messageConfidence, replyTo, head, context)
         case .new(let entry, let epoch):
             // A wait that has no room is refused before anything lands, so that a refusal is never half
@@ -293,7 +298,7 @@ package actor ChainNode: Component {
         state = origin
         let identity = ChainIdentity(
             parameters: state.parameters, beacon: state.beacon.fingerprint, form: verifier.form)
-        try ChainNode.load(&state, from: store, identity)
+        try ChainNode.load(&state, from: store, identity, bug)
         waits.dropBatches(landedAfter: head - epochs)
     }
 
@@ -340,6 +345,7 @@ package actor ChainNode: Component {
         answer(replyTo, about: key, context) { () throws(ChainRefusal) in
             switch name.kind {
             case .preCommit: return .preCommitted(key, epoch: try state.preCommitEpoch(of: key))
+            case .prove where bug == .chainTellsUndone: return .proven(key, epoch: head)
             case .prove: return .proven(key, epoch: try state.provenEpoch(of: key))
             case .update: return .updated(key, epoch: try state.updateEpoch(of: key))
             case .epoch(let epoch): return .reached(key, epoch: epoch)
@@ -385,8 +391,9 @@ package actor ChainNode: Component {
         let (elapsed, overflow) = now.nanoseconds.subtractingReportingOverflow(genesis.nanoseconds)
         let counted = overflow || elapsed < 0 ? 0 : elapsed / state.parameters.epochDuration.nanoseconds
         // A clock that was set back must not take back what the chain has said, also while the node was down.
-        let known = max(highest, state.latestLanding - 1)
+        let known = max(highest, conditions?.highest ?? 0, state.latestLanding - 1)
         highest = conditions?.isOutOfSync == true ? known : max(counted, known)
+        conditions?.highest = highest
         return highest
     }
 
@@ -399,7 +406,7 @@ package actor ChainNode: Component {
     // MARK: Store
 
     private static func load(
-        _ state: inout ChainState, from store: any ChainStore, _ identity: ChainIdentity
+        _ state: inout ChainState, from store: any ChainStore, _ identity: ChainIdentity, _ bug: SeededBug?
     ) throws(ChainError) {
         let stored: [[UInt8]]
         do {
@@ -413,6 +420,8 @@ package actor ChainNode: Component {
                 let entry = try ChainEntry(stored: bytes)
                 if index == 0 {
                     try check(entry, identity)
+                } else if bug == .chainForgetsProofs, case .proven = entry {
+                    continue
                 } else {
                     try state.apply(entry)
                 }

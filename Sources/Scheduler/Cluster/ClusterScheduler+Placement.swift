@@ -158,7 +158,7 @@ extension ClusterScheduler {
         rooms.forget(sector)
         view.heldMoves[sector] = nil
         forgetFailures(of: sector)
-        storage.tell(.release(sector))
+        if options.bug != .schedulerKeepsRoom { storage.tell(.release(sector)) }
     }
 
     /// The storage index's word; `false` where placing need not look.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Chain
+package import Chain
 package import Kernel
 private import OrderedCollections
 
@@ -31,12 +31,14 @@ package actor StorageIndex: Component {
     /// Claims on stores that are not attached yet.
     private var claims: OrderedDictionary<String, [Claim]> = [:]
     private let claimPatience: Duration
+    private let bug: SeededBug?
     private var subscribers: [Ref<StorageEvent>] = []
 
     /// Makes an index.
     ///
     /// - Parameter claimPatience: the time that a claimed store has to come back.
-    package init(home: Home, claimPatience: Duration = .seconds(60)) {
+    package init(home: Home, claimPatience: Duration = .seconds(60), bug: SeededBug? = nil) {
+        self.bug = bug
         self.home = home
         self.claimPatience = claimPatience
     }
@@ -80,7 +82,7 @@ package actor StorageIndex: Component {
         if let known = stores[info.name] {
             guard known.info != info || !known.isOnline else { return }
             stores[info.name]?.info = info
-            stores[info.name]?.isOnline = true
+            if bug != .indexKeepsStoresOffline { stores[info.name]?.isOnline = true }
         } else {
             stores[info.name] = StoreState(info: info)
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Chain
+package import Chain
 package import Kernel
 package import Scheduler
 private import Sealing
@@ -30,6 +30,8 @@ package final class SimulatedCluster {
         package var appliesFaults: Bool
         /// The program that decides, for the policy `external`.
         package var link: ExternalPolicyLink?
+        /// For tests of the fault search alone.
+        package var bug: SeededBug?
 
         package init(
             seed: UInt64 = 1, policy: String? = nil, traceDetail: TraceDetail = .route,
@@ -159,7 +161,7 @@ package final class SimulatedCluster {
     private func bootChain() throws {
         let parameters = plan.network
         let beacon = DevnetBeacon(network: parameters.name, seed: options.seed)
-        let (store, conditions) = (chainStore, chainConditions)
+        let (store, conditions, bug) = (chainStore, chainConditions, options.bug)
         // The chain is older than the run, so that tickets have their full lookback from the start.
         let age = parameters.epochDuration.inSeconds * Double(parameters.sealLookback + 1)
         let genesis = Instant(seconds: -age)
@@ -176,7 +178,8 @@ package final class SimulatedCluster {
             try node.spawn(MinerAssembly.chainName, options: .init(mailboxCountMax: 1_000_000)) { home in
                 try ChainNode(
                     home: home, parameters: parameters, beacon: beacon, verifier: ModelProofVerifier(),
-                    store: store, genesis: genesis, adopted: adopted, conditions: conditions)
+                    store: store, genesis: genesis, adopted: adopted, conditions: conditions,
+                    bug: bug)
             }
         }
     }
@@ -193,6 +196,9 @@ package final class SimulatedCluster {
             context.durations[type] = .nanoseconds(Int64(model.duration.meanSeconds * 1e9))
         }
         let policyContext = context
+        var limits = SectorStateMachine.Limits(network: plan.network)
+        limits.bug = options.bug
+        let sectorLimits = limits
         try world.addNode(Self.minerNode) { node in
             metrics.minerBooted(at: clock.now)
             let assembly = MinerAssembly(
@@ -204,7 +210,7 @@ package final class SimulatedCluster {
                 policy: policy, policyContext: policyContext,
                 chain: node.ref(
                     at: Address(node: Self.chainNode, name: MinerAssembly.chainName), as: ChainMessage.self),
-                store: store, limits: .init(network: plan.network), sealingBytes: sealingBytes,
+                store: store, limits: sectorLimits, sealingBytes: sealingBytes,
                 lifetimeEpochs: 540 * 2880,
                 askAgainAfter: epoch * 40, observer: metrics,
                 // Modelled sectors always read: only those that missed a deadline are looked at again.
@@ -219,6 +225,7 @@ package final class SimulatedCluster {
         let info = WorkerInfo(
             name: process.name, host: process.host, store: store?.name ?? "", slots: process.slots,
             hostInfo: plan.hostInfos[process.host], canFetch: process.canFetch)
+        let bug = options.bug
         let (draws, stores, hosts, clock) = (draws, stores, hosts, ModelClock(world))
         try world.addNode(process.node) { node in
             let runner = ModelTaskRunner(
@@ -230,7 +237,8 @@ package final class SimulatedCluster {
                 as: SchedulerMessage.self)
             try node.spawn("worker") { home in
                 WorkerActor(
-                    home: home, info: info, store: store, runner: runner, scheduler: scheduler)
+                    home: home, info: info, store: store, runner: runner, scheduler: scheduler,
+                    bug: bug)
             }
         }
     }

@@ -112,6 +112,9 @@ package struct ClusterAudit {
                 .list(replyTo: $0)
             }
             guard case .stores(let stores) = answer, isOver else { return }
+            if let store = stores.first(where: { !$0.isOnline }) {
+                find("all stores are within reach", "\(store.info.name) is not")
+            }
             for state in stores where state.reservedBytes > 0 || state.sectorCount > 0 {
                 find(
                     "room is given back",

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Chain
 package import Kernel
 
 /// A seed and what breaks under it: all that a run of the search depends on.
@@ -23,13 +24,15 @@ package struct ClusterTrial: Sendable {
     /// The time that the cluster has to recover.
     package var recovery: Duration
     package var traceDetail = TraceDetail.route
+    /// For tests of the search.
+    package var bug: SeededBug?
     private let draw: FaultDraw
 
     /// Makes the trial of a scenario; its own faults are left out.
     ///
     /// - Parameters:
     ///   - sectorCount: sectors that are pledged, by the scenario's rule.
-    ///   - faultsEnd: two ways of a sector by default, and half an hour at least.
+    ///   - faultsEnd: two ways of a sector by default, and ten minutes at least.
     ///   - recovery: twenty ways by default, and a day at least.
     /// - Throws: ``StudyError`` with `invalid`, ``SimulationError``.
     package init(
@@ -50,7 +53,7 @@ package struct ClusterTrial: Sendable {
         var plain = scenario
         plain.report.warmUp = .zero
         let ways = SimulatedCluster.warmUp(of: plain)
-        self.faultsEnd = faultsEnd ?? max(.seconds(1_800), ways)
+        self.faultsEnd = faultsEnd ?? max(.seconds(600), ways)
         self.recovery = recovery ?? max(.seconds(86_400), ways * 10)
         draw = FaultDraw(scenario, kinds: kinds)
         guard self.faultsEnd >= .seconds(1), self.recovery >= .seconds(1) else {
@@ -78,11 +81,11 @@ package struct ClusterTrial: Sendable {
     ///
     /// - Throws: ``SimulationError``, or what a component throws that cannot start.
     package func run(_ one: ExploreCase) throws -> Outcome {
-        let cluster = try SimulatedCluster(
-            scenario,
-            options: .init(
-                seed: one.seed, policy: policy, traceDetail: traceDetail, encodesNetworkMessages: true,
-                checksInvariants: true))
+        var options = SimulatedCluster.Options(
+            seed: one.seed, policy: policy, traceDetail: traceDetail, encodesNetworkMessages: true,
+            checksInvariants: true)
+        options.bug = bug
+        let cluster = try SimulatedCluster(scenario, options: options)
         for fault in one.faults { cluster.apply(fault) }
         cluster.run(until: .zero + faultsEnd)
         let deadline = Instant.zero + faultsEnd + recovery

@@ -46,18 +46,19 @@ package struct Explorer: Sendable {
 
     /// Tries seeds in order; the first that fail are the answer, whatever the number of threads.
     ///
+    /// - Parameter shrinkStops: asked while failures are shrunk, which goes on after `control` has stopped the
+    ///   search.
     /// - Throws: what a trial throws that cannot be run at all; ``StudyError`` with `invalid`.
     package func search(
-        from first: UInt64, count: Int, control: StudyControl = StudyControl()
+        from first: UInt64, count: Int, control: StudyControl = StudyControl(),
+        shrinkStops: @escaping @Sendable () -> Bool = { false }
     ) throws -> Result {
         guard (1...100_000_000).contains(count), failureCountMax > 0 else {
             throw StudyError(.invalid, "1 to 100000000 seeds, and one failure at least")
         }
         var result = Result(triedCount: 0, failures: [], isComplete: false)
         var found: [(one: ExploreCase, findings: [Finding])] = []
-        // Blocks are of one size whatever the number of threads, so that a search cut short by its failures
-        // ends at the same seed.
-        let block = 64
+        let block = max(8, 4 * control.threadCount)
         while result.triedCount < count, found.count < failureCountMax, !control.shouldStop() {
             let size = min(block, count - result.triedCount)
             let base = first &+ UInt64(result.triedCount)
@@ -66,9 +67,11 @@ package struct Explorer: Sendable {
                 return try trial(ExploreCase(seed: seed, faults: draw(seed)))
             }
             for (index, findings) in results.enumerated() {
-                guard let findings else { break }
+                // What was run beyond the last failure that is wanted does not count, so that the answer does
+                // not depend on the number of threads.
+                guard let findings, found.count < failureCountMax else { break }
                 result.triedCount += 1
-                guard !findings.isEmpty, found.count < failureCountMax else { continue }
+                guard !findings.isEmpty else { continue }
                 let seed = base &+ UInt64(index)
                 found.append((ExploreCase(seed: seed, faults: draw(seed)), findings))
             }
@@ -77,7 +80,7 @@ package struct Explorer: Sendable {
         let cases = found
         let shrunk = try StudyRunner.each(cases.count, StudyControl(threadCount: control.threadCount)) {
             index, _ -> Failure? in
-            try shrink(cases[index].one, cases[index].findings, shouldStop: control.shouldStop)
+            try shrink(cases[index].one, cases[index].findings, shouldStop: shrinkStops)
         }
         result.failures = shrunk.compactMap(\.self)
         return result
@@ -195,5 +198,17 @@ extension Explorer {
 
     private static func rounded(_ duration: Duration, to unit: Duration) -> Duration {
         .nanoseconds(duration.nanoseconds / unit.nanoseconds * unit.nanoseconds)
+    }
+}
+
+extension Explorer {
+    /// Runs one case as it is.
+    ///
+    /// - Throws: what a trial throws that cannot be run at all.
+    package func replay(_ one: ExploreCase) throws -> Result {
+        let findings = try trial(one)
+        let failure = Failure(
+            original: one, findings: findings, shrunk: one, shrunkFindings: findings, shrinkCount: 0)
+        return Result(triedCount: 1, failures: findings.isEmpty ? [] : [failure], isComplete: true)
     }
 }
