@@ -36,6 +36,10 @@ struct Simulate: ParsableCommand {
     var set: [String] = []
 
     @Option(
+        help: "A file of faults, as explore writes it, in place of the scenario's own.", completion: .file())
+    var faults: String?
+
+    @Option(
         help: "Write report.html, tables and a Perfetto trace into this directory.", completion: .directory)
     var out: String?
 
@@ -63,7 +67,7 @@ struct Simulate: ParsableCommand {
         let cluster: SimulatedCluster
         do {
             scenario = try Scenario.load(
-                path: self.scenario, overrides: set.map { ScenarioOverride($0) })
+                path: self.scenario, overrides: set.map { ScenarioOverride($0) }, faultsPath: faults)
             cluster = try SimulatedCluster(scenario, options: .init(seed: seed, policy: policy))
         } catch let error as ScenarioError {
             throw CommandError.failure(error.message)

@@ -11,7 +11,7 @@ extension Simulate {
         study.noProgress = noProgress
         let result = try study.run { control in
             let scenario = try Scenario.load(
-                path: self.scenario, overrides: set.map { ScenarioOverride($0) })
+                path: self.scenario, overrides: set.map { ScenarioOverride($0) }, faultsPath: faults)
             let one = StudyCase(name: scenario.name, scenario, policy: policy, until: until)
             return try Replications.run(one, count: count, seed: seed, control: control)
         }

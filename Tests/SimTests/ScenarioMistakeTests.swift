@@ -240,7 +240,21 @@ struct ScenarioMistakeTests {
             "duration: 5m}",
             "duration: 5m, factor: 2}",
             "25:65",
-            "only diskSlow, networkSlow and storeSlow"
+            "only hostSlow, diskSlow, storeSlow, networkSlow, baseFeeSpike have a factor"
+        ),
+        Mistake(
+            "duration: 5m}",
+            "duration: 5m, share: 5%}",
+            "25:64",
+            "only taskFailures, packetLoss, messagesDuplicated have a share"
+        ),
+        Mistake("at: 1h, ", "mtbf: 1h, ", "25:55", "with mtbf, write mttr"),
+        Mistake("duration: 5m}", "mttr: 5m}", "25:49", "mttr goes with mtbf"),
+        Mistake(
+            "hostDown, target: w/1",
+            "chainReorg, target: chain",
+            "25:57",
+            "chainReorg is over at once"
         ),
         Mistake("count: 3", "slots: {AddPiece: x}", "12:50", "\"x\" is not a whole number"),
         Mistake(

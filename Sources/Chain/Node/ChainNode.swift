@@ -34,6 +34,12 @@ package actor ChainNode: Component {
     private let genesis: Instant
     private let waitCountMax: Int
     private let baseFee: BaseFeeModel
+    private let conditions: ChainConditions?
+    private let bug: SeededBug?
+    /// The chain before its first entry, to which a reorganization goes back.
+    private let origin: ChainState
+    /// The highest epoch that was told: a clock that is set back takes nothing back.
+    private var highest: Int64 = 0
     private var waits = WaitList()
     private var alarm: Alarm?
 
@@ -57,13 +63,14 @@ package actor ChainNode: Component {
     ///   - waitCountMax: waits held at once; one more is refused.
     ///   - baseFee: what gas costs; 0.1 nanoFIL unless said otherwise.
     ///   - adopted: sectors that were proven before the chain began, of a simulated cluster.
+    ///   - conditions: what troubles a simulated chain.
     /// - Throws: ``ChainError`` where the parameters are out of range, or the store cannot be read, is
     ///   corrupt, or belongs to another chain.
     package init(
         home: Home, parameters: NetworkParameters, beacon: DevnetBeacon, verifier: any ProofVerifier,
         store: (any ChainStore)? = nil, genesis: Instant = .zero, limits: ChainState.Limits = .init(),
         waitCountMax: Int = 1_000_000, baseFee: BaseFeeModel = .constant(100_000_000),
-        adopted: AdoptedSectors? = nil
+        adopted: AdoptedSectors? = nil, conditions: ChainConditions? = nil, bug: SeededBug? = nil
     ) throws(ChainError) {
         self.home = home
         self.verifier = verifier
@@ -71,6 +78,8 @@ package actor ChainNode: Component {
         self.genesis = genesis
         self.waitCountMax = waitCountMax
         self.baseFee = baseFee
+        self.conditions = conditions
+        self.bug = bug
         var state = try ChainState(parameters: parameters, beacon: beacon, limits: limits)
         if let adopted {
             do throws(ChainRefusal) {
@@ -80,10 +89,11 @@ package actor ChainNode: Component {
                 throw ChainError(.invalidParameters, error.reason)
             }
         }
+        origin = state
         if let store {
             let identity = ChainIdentity(
                 parameters: parameters, beacon: beacon.fingerprint, form: verifier.form)
-            try ChainNode.load(&state, from: store, identity)
+            try ChainNode.load(&state, from: store, identity, bug)
         }
         self.state = state
     }
@@ -93,6 +103,7 @@ package actor ChainNode: Component {
     /// - Throws: ``ChainError`` with `storeFailed`; nothing was changed and nobody was answered.
     package func receive(_ message: ChainMessage, _ context: Context<ChainMessage>) throws {
         let head = head(at: context.now)
+        if let conditions { try reorganize(conditions, head) }
         state.advance(to: head)
         switch message {
         case .head(let replyTo):
@@ -129,7 +140,7 @@ package actor ChainNode: Component {
             }
             if case .refused = verdict {} else { replyTo.tell(.accepted(update.messageName)) }
             try settle(verdict, .init(key: update.key, kind: .update), replyTo, head, context)
-        case .baseFee(let replyTo): replyTo.tell(.baseFee(baseFee.fee(at: head), head: head))
+        case .baseFee(let replyTo): replyTo.tell(.baseFee(fee(at: head), head: head))
         case .standings(let keys, let replyTo):
             let known = keys.prefix(ChainState.batchCountMax)
             replyTo.tell(.standings(known.map { state.standing(of: $0, head: head) }))
@@ -181,11 +192,15 @@ package actor ChainNode: Component {
         case .refused(let refusal):
             refuse(replyTo, name.key, refusal, context)
         case .known(let epoch):
+            if bug == .chainLandsTwice, name.kind == .prove {
+                try keep([.proven(name.key, epoch: head + 1)])
+            }
             hold(name, until: epoch + state.parameters.messageConfidence, replyTo, head, context)
         case .new(let entry, let epoch):
             // A wait that has no room is refused before anything lands, so that a refusal is never half
             // true.
             guard hasRoom(for: name) else { return refuseForWaits(replyTo, name.key, context) }
+            if let obstacle { return refuse(replyTo, name.key, obstacle, context) }
             try keep([entry])
             try state.apply(entry)
             context.metrics.add(
@@ -208,7 +223,7 @@ package actor ChainNode: Component {
             return
         case .known(let epoch): landing = epoch
         case .new(let entries, let epoch):
-            let fee = ChainBatch.fee(gas: gas, count: keys.count, baseFee: baseFee.fee(at: head))
+            let fee = ChainBatch.fee(gas: gas, count: keys.count, baseFee: fee(at: head))
             if let most = batch.feeMax, fee > most {
                 let refusal = ChainRefusal.illegalState(
                     "\(keys.count) sectors cost \(fee) attoFIL at the present base fee; "
@@ -219,6 +234,10 @@ package actor ChainNode: Component {
             guard waits.count < waitCountMax else {
                 let refusal = ChainRefusal.illegalState("\(waits.count) requests wait for an epoch already")
                 replyTo.tell(.rejected(batch.name, refusal))
+                return
+            }
+            if let obstacle {
+                replyTo.tell(.rejected(batch.name, obstacle))
                 return
             }
             try keep(entries)
@@ -252,6 +271,35 @@ package actor ChainNode: Component {
         }
     }
 
+    // MARK: Troubles
+
+    /// Why nothing new lands; `nil` where it does.
+    private var obstacle: ChainRefusal? {
+        guard let conditions else { return nil }
+        if conditions.isOutOfSync {
+            return .illegalState("the node is not in sync with the chain; send it later")
+        }
+        return conditions.isMempoolFull ? .illegalState("the mempool is full; send it later") : nil
+    }
+
+    /// attoFIL for a unit of gas at an epoch.
+    private func fee(at epoch: Int64) -> UInt64 {
+        let usual = baseFee.fee(at: epoch)
+        guard let factor = conditions?.baseFeeFactor, factor != 1 else { return usual }
+        return UInt64(min(Double(usual) * factor, 0x1p62))
+    }
+
+    /// Begins anew from what another fork has in common with this one.
+    private func reorganize(_ conditions: ChainConditions, _ head: Int64) throws(ChainError) {
+        let epochs = conditions.takeUndone()
+        guard epochs > 0, try conditions.undo(after: head - epochs) > 0, let store else { return }
+        state = origin
+        let identity = ChainIdentity(
+            parameters: state.parameters, beacon: state.beacon.fingerprint, form: verifier.form)
+        try ChainNode.load(&state, from: store, identity, bug)
+        waits.dropBatches(landedAfter: head - epochs)
+    }
+
     // MARK: Waits
 
     /// Answers now or when the chain has reached `epoch`.
@@ -273,9 +321,11 @@ package actor ChainNode: Component {
         for due in waits.takeDue(head: head) { tell(due.name, due.replyTo, head, context) }
         if let alarm, alarm.epoch == waits.earliest { return }
         disarm(context)
-        alarm = waits.earliest.map { epoch in
-            Alarm(epoch: epoch, timer: context.schedule(at: start(of: epoch), .epochReached(epoch)))
-        }
+        guard let epoch = waits.earliest else { return }
+        let time = start(of: epoch)
+        // Out of sync, the node hears nothing of an epoch that has come; whoever mends it wakes it.
+        guard conditions?.isOutOfSync != true || time > context.now else { return }
+        alarm = Alarm(epoch: epoch, timer: context.schedule(at: time, .epochReached(epoch)))
     }
 
     private func disarm(_ context: Context<ChainMessage>) {
@@ -293,6 +343,7 @@ package actor ChainNode: Component {
         answer(replyTo, about: key, context) { () throws(ChainRefusal) in
             switch name.kind {
             case .preCommit: return .preCommitted(key, epoch: try state.preCommitEpoch(of: key))
+            case .prove where bug == .chainTellsUndone: return .proven(key, epoch: head)
             case .prove: return .proven(key, epoch: try state.provenEpoch(of: key))
             case .update: return .updated(key, epoch: try state.updateEpoch(of: key))
             case .epoch(let epoch): return .reached(key, epoch: epoch)
@@ -337,8 +388,11 @@ package actor ChainNode: Component {
     private func head(at now: Instant) -> Int64 {
         let (elapsed, overflow) = now.nanoseconds.subtractingReportingOverflow(genesis.nanoseconds)
         let counted = overflow || elapsed < 0 ? 0 : elapsed / state.parameters.epochDuration.nanoseconds
-        // A clock that was set back while the node was down must not take back what the chain has said.
-        return max(counted, state.latestLanding - 1)
+        // A clock that was set back must not take back what the chain has said, also while the node was down.
+        let known = max(highest, conditions?.highest ?? 0, state.latestLanding - 1)
+        highest = conditions?.isOutOfSync == true ? known : max(counted, known)
+        conditions?.highest = highest
+        return highest
     }
 
     private func start(of epoch: Int64) -> Instant {
@@ -350,7 +404,7 @@ package actor ChainNode: Component {
     // MARK: Store
 
     private static func load(
-        _ state: inout ChainState, from store: any ChainStore, _ identity: ChainIdentity
+        _ state: inout ChainState, from store: any ChainStore, _ identity: ChainIdentity, _ bug: SeededBug?
     ) throws(ChainError) {
         let stored: [[UInt8]]
         do {
@@ -364,6 +418,8 @@ package actor ChainNode: Component {
                 let entry = try ChainEntry(stored: bytes)
                 if index == 0 {
                     try check(entry, identity)
+                } else if bug == .chainForgetsProofs, case .proven = entry {
+                    continue
                 } else {
                     try state.apply(entry)
                 }

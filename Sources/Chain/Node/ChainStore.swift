@@ -54,4 +54,24 @@ package final class MemoryChainStore: ChainStore {
     package func append(_ entries: [[UInt8]]) { kept.withLock { $0 += entries.map(Kept.bytes) } }
 
     package func append(entries: [ChainEntry]) { kept.withLock { $0 += entries.map(Kept.entry) } }
+
+    /// Forgets the entries of later epochs than `epoch`; they are in order of their epochs.
+    ///
+    /// - Returns: how many there were.
+    /// - Throws: ``ChainError`` with `corruptStore`.
+    func removeEntries(after epoch: Int64) throws(ChainError) -> Int {
+        try kept.withLock { (kept) throws(ChainError) -> Int in
+            let count = kept.count
+            while let last = kept.last {
+                let entry: ChainEntry
+                switch last {
+                case .bytes(let bytes): entry = try ChainEntry(stored: bytes)
+                case .entry(let held): entry = held
+                }
+                guard entry.epoch > epoch else { break }
+                kept.removeLast()
+            }
+            return count - kept.count
+        }
+    }
 }

@@ -83,6 +83,18 @@ struct WaitList {
         return due
     }
 
+    /// Forgets the waits for messages that were undone; who asks again sends them anew.
+    mutating func dropBatches(landedAfter floor: Int64) {
+        for index in buckets.indices {
+            for name in buckets[index].names {
+                guard case .batch(_, let landing) = name.kind, landing > floor else { continue }
+                waits[name] = nil
+            }
+            buckets[index].names.removeAll { waits[$0] == nil }
+        }
+        buckets.removeAll(where: \.names.isEmpty)
+    }
+
     private mutating func removeFromBucket(_ name: Name, _ epoch: Int64) {
         let place = position(of: epoch)
         guard place < buckets.count, buckets[place].epoch == epoch else { return }

@@ -45,7 +45,7 @@ public final class Context<M: Message>: @unchecked Sendable {
     /// The world's time: virtual or real.
     @inlinable public var now: Instant {
         switch target {
-        case .simulated(let cell): Instant(nanoseconds: cell.core.now)
+        case .simulated(let cell): Instant(nanoseconds: cell.core.now &+ cell.node.clockAhead)
         case .live(let cell): cell.now
         case .outlet: .zero
         }
@@ -63,7 +63,7 @@ public final class Context<M: Message>: @unchecked Sendable {
     @discardableResult
     public func schedule(at time: Instant, _ message: M) -> TimerID {
         switch target {
-        case .simulated(let cell): cell.schedule(at: time.nanoseconds, message)
+        case .simulated(let cell): cell.schedule(at: cell.node.worldTime(time.nanoseconds), message)
         case .live(let cell): cell.schedule(at: time, message)
         case .outlet: TimerID(slot: .max, generation: 0)
         }

@@ -39,6 +39,8 @@ public struct FaultSchedule: Sendable, Hashable, Codable {
         case clog(from: String, to: String, duration: Duration)
         /// The link behaves otherwise from now on; without a model it behaves as it usually does.
         case degrade(from: String, to: String, model: LinkModel?)
+        /// The node's clock is ahead of the world's by that much from now on; zero sets it right.
+        case skew(node: String, ahead: Duration)
     }
 
     /// The faults, in any order.
@@ -136,6 +138,9 @@ extension SimulatedWorld {
         case .degrade(let from, let to, let model):
             let (from, to) = (try known(from), try known(to))
             return { [core] in core.network.link(from: from, to: to).degrade(model) }
+        case .skew(let name, let ahead):
+            let node = try known(name)
+            return { node.clockAhead = ahead.nanoseconds }
         }
     }
 

@@ -44,6 +44,8 @@ public final class SimulatedNode: Node, @unchecked Sendable {
     public internal(set) var isUp = true
     /// Events are held back until ``SimulatedWorld/resume(_:)``.
     public internal(set) var isPaused = false
+    /// How far the node's clock is ahead of the world's, in nanoseconds.
+    @usableFromInline var clockAhead: Int64 = 0
     /// How often the node was started; grows with each restart.
     public internal(set) var incarnation: UInt64 = 1
     var boot: ((SimulatedNode) throws -> Void)?
@@ -56,6 +58,14 @@ public final class SimulatedNode: Node, @unchecked Sendable {
         self.name = name
         self.core = core
         self.index = index
+    }
+
+    /// The world's time at which the node's clock shows `time`.
+    @inlinable
+    func worldTime(_ time: Int64) -> Int64 {
+        guard clockAhead != 0 else { return time }
+        let (moved, overflow) = time.subtractingReportingOverflow(clockAhead)
+        return overflow ? time : moved
     }
 
     /// Starts a component under `name`.

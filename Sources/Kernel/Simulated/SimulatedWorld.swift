@@ -143,6 +143,15 @@ public final class SimulatedWorld {
         }
     }
 
+    /// Sets how messages travel one way for a while; `nil` for as they usually do.
+    public func degrade(from: SimulatedNode, to: SimulatedNode, _ model: LinkModel?) {
+        core.network.link(from: from, to: to).degrade(model)
+    }
+
+    /// Sets a node's clock ahead of the world's; zero sets it right. Timers that run go off when they would
+    /// have.
+    public func setClock(of node: SimulatedNode, ahead: Duration) { node.clockAhead = ahead.nanoseconds }
+
     /// Delays all messages of a link for `duration`; their order stays.
     public func clog(from: SimulatedNode, to: SimulatedNode, for duration: Duration) {
         core.network.link(from: from, to: to).clog(until: (now + duration).nanoseconds)

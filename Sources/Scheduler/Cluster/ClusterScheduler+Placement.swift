@@ -160,7 +160,7 @@ extension ClusterScheduler {
         rooms.forget(sector)
         view.heldMoves[sector] = nil
         forgetFailures(of: sector)
-        storage.tell(.release(sector))
+        if options.bug != .schedulerKeepsRoom { storage.tell(.release(sector)) }
     }
 
     /// The storage index's word; `false` where placing need not look.
@@ -178,12 +178,13 @@ extension ClusterScheduler {
             if let answered = answered(sector, store) {
                 if !answered.isWithdrawn { view.add(answered.wish) }
                 rooms.refusals[sector] = refusal
-            } else {
-                // Asking again at once would get the same answer.
-                view.heldMoves[sector] = context.now + .seconds(10)
-                context.schedule(after: .seconds(10), .paceDue)
-                moveRefused(sector, store, refusal, context.now)
             }
+            return true
+        case .moveRefused(let sector, let store, let refusal):
+            // Asking again at once would get the same answer.
+            view.heldMoves[sector] = context.now + .seconds(10)
+            context.schedule(after: .seconds(10), .paceDue)
+            moveRefused(sector, store, refusal, context.now)
             return true
         case .moveReserved(let sector, let state):
             view.setStore(state)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Chain
 internal import Kernel
 private import Logging
 private import OrderedCollections
@@ -35,14 +36,14 @@ extension ClusterScheduler {
         for call in running { adopt(call, of: name, context.now) }
         let known = running.filter { callOf[$0.task]?.call == $0 }
         for call in known { taken(call, context) }
-        ref.tell(.welcome(id, known: known))
+        ref.tell(.welcome(id, known: options.bug == .schedulerWelcomesWithNothing ? [] : known))
         // Calls that the scheduler counts on and the worker does not know died with an earlier incarnation.
         let alive = Set(running)
         let dead =
             workers[name]?.calls.filter {
                 !alive.contains($0.key) && !$0.value.isReserving && !$0.value.isHeld
             }.map(\.key) ?? []
-        if !dead.isEmpty {
+        if !dead.isEmpty, options.bug != .schedulerForgetsDeadCalls {
             let store = info.store
             context.log.warning("worker \(name) came back without \(dead.count) of its tasks")
             for call in dead {
@@ -76,7 +77,9 @@ extension ClusterScheduler {
 
     /// The lease is over: what is not worth waiting for any longer goes elsewhere.
     func expire(_ name: String, _ session: UInt64, _ context: Context<SchedulerMessage>) {
-        guard let worker = workers[name], worker.session == session, worker.isLost else { return }
+        let endsRenewed = options.bug == .schedulerEndsRenewedLeases
+        guard let worker = workers[name], worker.session == session && worker.isLost || endsRenewed
+        else { return }
         let waited = context.now - worker.lostAt
         let holdsStore = !worker.info.store.isEmpty && isLastOfStore(worker)
         let ofStore = holdsStore ? storePatience(worker) : options.lease
@@ -144,7 +147,8 @@ extension ClusterScheduler {
         let failed = TaskResult.failed(TaskFailure(cause: .infrastructureLost, message: message))
         callOf[call.task] = nil
         endCall(call, of: name, failed, now)
-        owners.removeValue(forKey: call.task)?.tell(.finished(call.task, failed))
+        let owner = owners.removeValue(forKey: call.task)
+        if options.bug != .schedulerKeepsLossesSecret { owner?.tell(.finished(call.task, failed)) }
     }
 
     // MARK: Assignments under way
@@ -170,7 +174,7 @@ extension ClusterScheduler {
     }
 
     func armSayAgain(_ context: Context<SchedulerMessage>) {
-        guard sayAgainTimer == nil, !untaken.isEmpty else { return }
+        guard sayAgainTimer == nil, !untaken.isEmpty, options.bug != .schedulerNeverSaysAgain else { return }
         sayAgainTimer = context.schedule(after: options.sayAgainAfter, .sayAgain)
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Chain
+package import Chain
 package import Kernel
 private import Logging
 internal import OrderedCollections
@@ -39,6 +39,7 @@ package actor ClusterScheduler: Component {
         package var decisionCountMax: Int
         /// Failures of computation of a kind for one sector after which trying again is called useless.
         package var tryCountMax: [TaskType: Int]
+        package var bug: SeededBug?
 
         package init(
             pacing: [Pacing] = [], lease: Duration = .seconds(60), waitsForWork: Bool = true,
@@ -229,6 +230,7 @@ package actor ClusterScheduler: Component {
             let running = worker.calls[call], running.isHeld, !running.isReserving,
             var supplied = running.assignment
         else { return }
+        if worker.isLost, options.bug == .schedulerDropsSupplies { return }
         supplied.request = request
         supplied.request.isHeld = false
         workers[name]?.calls[call]?.assignment = supplied
@@ -253,6 +255,7 @@ package actor ClusterScheduler: Component {
         }
         guard let (call, name) = callOf.removeValue(forKey: id), let worker = workers[name] else { return }
         worker.ref.tell(.abort(call))
+        if options.bug == .schedulerKeepsCancelledCalls { return }
         endCall(call, of: name, nil, now)
     }
 

@@ -90,13 +90,15 @@ package struct MinerAssembly: Sendable {
                 message: "no policy '\(policy)'; choose one of \(PolicyCatalog.names.joined(separator: ", "))"
             )
         }
+        let bug = limits.bug
         let storage = try node.spawn(Self.storageName, options: .init(mailboxCountMax: 1_000_000)) {
-            StorageIndex(home: $0)
+            StorageIndex(home: $0, bug: bug)
         }
         var options = scheduler
         options.sealingBytes = sealingBytes
         options.durations = context.durations
         options.resources = context.resources
+        options.bug = bug
         if let lease = type(of: policy).leaseOfLostWorker {
             options.lease = lease
             options.waitsForWork = false

@@ -57,6 +57,8 @@ package struct TaskProfiles: Sendable {
     }
 
     mutating func add(_ type: TaskType, worker: Int, _ duration: Duration) {
+        // A clock that was set back has measured nothing.
+        guard duration >= .zero else { return }
         let seconds = Double(duration.nanoseconds) / 1e9
         means[type.stage].add(seconds)
         while byWorker.count <= worker {

@@ -83,6 +83,7 @@ package actor SectorActor: Component {
             services.chain.tell(.head(replyTo: chainAdapter(context)))
         }
         // A resting sector was woken for an operator's word, which follows.
+        if services.limits.bug == .sectorSleepsInWaitSeed, machine.record.state == .waitSeed { return }
         if machine.record.state.isSealing { try apply(.resume, context) }
     }
 
@@ -232,9 +233,11 @@ package actor SectorActor: Component {
     }
 
     private func save(
-        _ record: SectorRecord, _ before: SectorRecord, _ event: SectorEvent,
+        _ changed: SectorRecord, _ before: SectorRecord, _ event: SectorEvent,
         _ context: Context<SectorMessage>
     ) throws {
+        var record = changed
+        if services.limits.bug == .sectorForgetsCommitment { record.sealedCommitment = nil }
         let isNews =
             record.state != before.state || machine.note != nil || record.failures != before.failures
             || record.lastError != before.lastError
@@ -265,7 +268,8 @@ package actor SectorActor: Component {
                 .submit(dated(request, record), host: record.workHost, replyTo: taskAdapter(context)))
         case .supply(let request): services.scheduler.tell(.supply(dated(request, record)))
         case .cancel(let id): services.scheduler.tell(.cancel(id))
-        case .retry(let pause): context.schedule(after: pause, .retryDue)
+        case .retry(let pause):
+            if services.limits.bug != .sectorNeverRetries { context.schedule(after: pause, .retryDue) }
         case .askTicket: ask(.ticket(key, replyTo: chainAdapter(context)), context)
         case .askSeed:
             let network = services.limits.network
@@ -379,6 +383,7 @@ package actor SectorActor: Component {
     }
 
     private func arm(after time: Duration, _ context: Context<SectorMessage>) {
+        if services.limits.bug == .sectorNeverAsksAgain { return }
         if let askTimer { context.cancel(askTimer) }
         askTimer = context.schedule(after: time, .askAgain)
     }

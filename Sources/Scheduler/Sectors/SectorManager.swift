@@ -98,7 +98,7 @@ package actor SectorManager: Component {
         if packing != nil { askHead(context) }
         if let auto = options.autoPledge { context.schedule(after: auto.interval, .pledgeDue) }
         guard let rule = options.pledgeRule else { return }
-        pledgedByRule = Int(last)
+        pledgedByRule = services.limits.bug == .managerForgetsPledges ? 0 : Int(last)
         if last == 0 { try pledgeByRule(rule.initialCount, rule, context) }
         context.schedule(after: rule.interval, .pledgeDue)
     }

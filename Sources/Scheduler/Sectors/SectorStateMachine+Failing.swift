@@ -11,9 +11,10 @@ extension SectorStateMachine {
         case .infrastructureLost, .aborted:
             // Says nothing about the data: the same step again, where a slot is free.
             note = reason
+            if limits.bug == .sectorGivesUpWithWorker { return giveUp(reason) }
             record.lastError = reason
             return again()
-        case .filesLost: return filesLost(failure.message)
+        case .filesLost: return limits.bug == .sectorIgnoresLostFiles ? again() : filesLost(failure.message)
         case .invalidRequest, .computeFailed: break
         }
         let isFinal = failure.cause == .invalidRequest
@@ -91,8 +92,9 @@ extension SectorStateMachine {
             }
             return enterAgain(.preCommit1)
         case .remoteCommitFailed: return enterAgain(.committing)
-        case .commitFinalizeFailed: return enterAgain(.commitFinalize)
-        case .finalizeFailed: return enterAgain(.finalizeSector)
+        case .commitFinalizeFailed, .finalizeFailed:
+            if limits.bug == .sectorFinalizesOnce { return [] }
+            return enterAgain(record.state == .finalizeFailed ? .finalizeSector : .commitFinalize)
         case .addPieceFailed: return enterAgain(.addPiece)
         case .snapDealsAddPieceFailed: return enterAgain(.snapDealsAddPiece)
         case .replicaUpdateFailed:

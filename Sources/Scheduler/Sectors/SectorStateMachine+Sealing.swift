@@ -97,7 +97,8 @@ extension SectorStateMachine {
 
     /// PreCommit1: held for a ticket, unless the chain has bound the sector to one.
     mutating func seal(repeats: Bool) -> [SectorAction] {
-        let ticket = record.ticket ?? []
+        var ticket = record.ticket ?? []
+        if limits.bug == .sectorTakesSeedForTicket { ticket = record.seed ?? ticket }
         let isBound = record.preCommitEpoch != nil && !ticket.isEmpty
         return submit(.preCommit1(ticket: ticket), repeats: repeats, isHeld: !isBound)
     }
@@ -299,6 +300,7 @@ extension SectorStateMachine {
 
     mutating func refused(_ refusal: ChainRefusal) -> [SectorAction] {
         let reason = refusal.description
+        if limits.bug == .sectorTakesRefusalForFinal, refusal.isForNow { return giveUp(reason) }
         switch record.state {
         case .getTicket, .preCommit1:
             guard record.awaitsTicket else { return [] }
@@ -322,6 +324,11 @@ extension SectorStateMachine {
         guard !record.isPaused else { return [] }
         if record.state == .terminateFailed { return standsForTermination(standing) }
         if let epoch = standing.provenEpoch {
+            // Another fork may still undo it: the same proof hears of its landing when that is over.
+            let isFinal = standing.head >= epoch + limits.network.messageConfidence
+            if !isFinal, record.state == .commitFailed, record.proofBytes != nil {
+                return enter(.submitCommitAggregate)
+            }
             record.provenEpoch = epoch
             record.proofBytes = nil
             return enterFinalize()

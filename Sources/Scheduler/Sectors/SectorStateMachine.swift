@@ -32,6 +32,7 @@ package struct SectorStateMachine: Sendable, Hashable {
         /// Epochs for which the old replica is kept after its update landed, and a terminated sector's
         /// files after its termination.
         package var finality: Int64
+        package var bug: SeededBug?
 
         package init(
             failureCountMax: Int = 5, retryPause: Duration = .seconds(60),
@@ -144,7 +145,9 @@ package struct SectorStateMachine: Sendable, Hashable {
             claim = [.claim(store: store)]
         }
         // A restart is no reason to try again at once what failed a moment ago.
-        if record.isPaused { return claim + [.retry(after: limits.retryPause)] }
+        if record.isPaused {
+            return limits.bug == .sectorForgetsPauses ? claim : claim + [.retry(after: limits.retryPause)]
+        }
         return claim + begin(state, repeats: repeats)
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Chain
+package import Chain
 package import Kernel
 internal import OrderedCollections
 
@@ -31,6 +31,7 @@ package actor StorageIndex: Component {
     /// Claims on stores that are not attached yet.
     private var claims: OrderedDictionary<String, [Claim]> = [:]
     private let claimPatience: Duration
+    private let bug: SeededBug?
     private var subscribers: [Ref<StorageEvent>] = []
     /// Those stores that are real directories.
     var paths = PathBook()
@@ -38,7 +39,8 @@ package actor StorageIndex: Component {
     /// Makes an index.
     ///
     /// - Parameter claimPatience: the time that a claimed store has to come back.
-    package init(home: Home, claimPatience: Duration = .seconds(60)) {
+    package init(home: Home, claimPatience: Duration = .seconds(60), bug: SeededBug? = nil) {
+        self.bug = bug
         self.home = home
         self.claimPatience = claimPatience
     }
@@ -88,7 +90,7 @@ package actor StorageIndex: Component {
         if let known = stores[info.name] {
             guard known.info != info || !known.isOnline else { return }
             stores[info.name]?.info = info
-            stores[info.name]?.isOnline = true
+            if bug != .indexKeepsStoresOffline { stores[info.name]?.isOnline = true }
         } else {
             stores[info.name] = StoreState(info: info)
         }
@@ -168,14 +170,14 @@ package actor StorageIndex: Component {
 
     private func reserveMove(_ sector: SectorKey, to name: String, _ asker: Ref<StorageEvent>) {
         guard let known = reservations[sector] else {
-            asker.tell(.refused(sector, store: name, Refusal(.storeMissing, "")))
+            asker.tell(.moveRefused(sector, store: name, Refusal(.storeMissing, "")))
             return
         }
         if known.store != name, known.target != name {
             if let refusal = known.target.map({ Refusal(.link, $0, needed: 1) })
                 ?? refusal(known.bytes, at: name) ?? refusalBySettings(sector, to: name)
             {
-                asker.tell(.refused(sector, store: name, refusal))
+                asker.tell(.moveRefused(sector, store: name, refusal))
                 return
             }
             reservations[sector]?.target = name

@@ -109,7 +109,7 @@ package enum StorageMessage: Message {
     case claimExpired(store: String)
     /// The sector has left the pipeline: its room is free.
     case release(SectorKey)
-    /// Room for a sector that is to move: the asker hears `moveReserved` or `refused`.
+    /// Room for a sector that is to move: the asker hears `moveReserved` or `moveRefused`.
     case reserveMove(SectorKey, to: String, replyTo: Ref<StorageEvent>)
     /// The move came to nothing: its room is free.
     case cancelMove(SectorKey, to: String)
@@ -151,6 +151,9 @@ package enum StorageEvent: Message, Hashable {
     case refused(SectorKey, store: String, Refusal)
     /// There is room for the sector's move there.
     case moveReserved(SectorKey, StoreState)
+    /// There is none; a word of its own, since a sector that begins anew may ask for room at the same store
+    /// while the answer to its former move is on its way.
+    case moveRefused(SectorKey, store: String, Refusal)
     /// What a store holds now.
     case changed(StoreState)
     /// A store is gone.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Chain
 package import Kernel
 private import Logging
 private import OrderedCollections
@@ -17,12 +18,15 @@ package actor WorkerActor: Component {
     private let store: StoreInfo?
     private let results: (any ResultStore)?
     private let retryInterval: Duration
+    private let bug: SeededBug?
     private enum Running {
         case task, prefetch
     }
 
     private var running: OrderedDictionary<CallID, Running> = [:]
     private var unconfirmed: OrderedDictionary<CallID, TaskResult> = [:]
+    /// What ran when it registered last; the welcome says what of it is wanted.
+    private var announced: [CallID] = []
     private var isWelcome = false
     private var incarnation: UInt64 = 0
     private var joinCount: UInt64 = 0
@@ -38,7 +42,7 @@ package actor WorkerActor: Component {
     package init(
         home: Home, info: WorkerInfo, store: StoreInfo?, runner: any TaskRunner,
         results: (any ResultStore)? = nil, scheduler: Ref<SchedulerMessage>,
-        retryInterval: Duration = .seconds(5)
+        retryInterval: Duration = .seconds(5), bug: SeededBug? = nil
     ) {
         self.home = home
         self.info = info
@@ -47,6 +51,7 @@ package actor WorkerActor: Component {
         self.store = store
         self.results = results
         self.retryInterval = retryInterval
+        self.bug = bug
     }
 
     package func started(_ context: Context<WorkerMessage>) {
@@ -61,12 +66,14 @@ package actor WorkerActor: Component {
             // A welcome that is late or came twice knows nothing of what was assigned since.
             guard !isWelcome, join == JoinID(incarnation: incarnation, number: joinCount) else { return }
             isWelcome = true
+            // What came since the registration is not meant: a link may let an assignment overtake the welcome.
             let wanted = Set(known)
-            let unwanted = running.keys.filter { !wanted.contains($0) }
-            for call in unwanted { abort(call) }
+            for call in announced where !wanted.contains(call) { abort(call) }
+            announced = []
         case .assign(let call, let assignment):
             scheduler.tell(.taken(call))
-            guard running[call] == nil, unconfirmed[call] == nil else { return }
+            let isKnown = running[call] != nil || unconfirmed[call] != nil
+            guard !isKnown || bug == .workerStartsTwice else { return }
             running[call] = .task
             runner.start(call, assignment, on: info, reportTo: context.me)
         case .prefetch(let call, let fetch):
@@ -83,10 +90,11 @@ package actor WorkerActor: Component {
         case .finished(let call, let result):
             guard let kind = running.removeValue(forKey: call) else { return }
             // A prefetch that failed is worth a word, and no more: the task fetches for itself.
-            if kind == .task { keep(call, result, context) }
+            if kind == .task, bug != .workerForgetsResults { keep(call, result, context) }
             scheduler.tell(.report(worker: info.name, call, result))
             arm(context)
         case .schedulerLost:
+            if bug == .workerNeverRejoins { return }
             isWelcome = false
             context.log.warning("the scheduler is out of reach; \(running.count) tasks go on")
             arm(context)
@@ -106,6 +114,7 @@ package actor WorkerActor: Component {
     private func register(_ context: Context<WorkerMessage>) {
         context.watch(scheduler) { .schedulerLost($0) }
         joinCount += 1
+        announced = Array(running.keys)
         scheduler.tell(
             .workerJoined(
                 info, context.me, JoinID(incarnation: incarnation, number: joinCount), store: store,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-private import Chain
+internal import Chain
 internal import Kernel
 internal import Scheduler
 
@@ -51,6 +51,8 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     private(set) var digest: (high: UInt64, low: UInt64) = (0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b)
     /// Records what a picture of the run needs; `nil` where nobody wants one.
     var recorder: RunRecorder?
+    /// Told of each sector that needs no more tasks.
+    var forget: ((SectorKey) -> Void)?
     private var sectors: [UInt64: Sector] = [:]
     private var waiting: Set<TaskID> = []
     private var running: Set<TaskID> = []
@@ -107,6 +109,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
             return
         }
         sectors[number] = nil
+        forget?(summary.key)
         recorder?.finished(sector: number)
         losses.left(number)
         sealing.change(by: -1, at: now)

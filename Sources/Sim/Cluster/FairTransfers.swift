@@ -23,7 +23,7 @@ final class FairTransfers: @unchecked Sendable {
         var since: Instant
         /// Counts the changes of the rate, so that an alarm of an older rate is known.
         var version = 0
-        let done: () -> Void
+        let done: (Int) -> Void
     }
 
     private let clock: ModelClock
@@ -50,8 +50,8 @@ final class FairTransfers: @unchecked Sendable {
     /// Transfers that pass a resource now.
     func flowCount(through name: String) -> Int { indices[name].map { resources[$0].flows.count } ?? 0 }
 
-    /// Begins a transfer; `done` is called when its last byte has arrived.
-    func begin(bytes: Int, through names: [String], _ done: @escaping () -> Void) -> Int {
+    /// Begins a transfer; `done` is called with its number when its last byte has arrived.
+    func begin(bytes: Int, through names: [String], _ done: @escaping (Int) -> Void) -> Int {
         flowCount += 1
         let passed = names.map(index(of:))
         flows[flowCount] = Flow(
@@ -152,6 +152,6 @@ final class FairTransfers: @unchecked Sendable {
         guard let flow = flows[id], flow.version == version else { return }
         flows[id] = nil
         leave(id, flow)
-        flow.done()
+        flow.done(id)
     }
 }

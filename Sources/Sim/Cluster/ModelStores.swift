@@ -16,8 +16,12 @@ final class ModelStores: @unchecked Sendable {
         var isDown = false
         /// When it comes up again; `nil` for never.
         var upAt: Instant?
+        var isMounted = true
+        var isFull = false
         /// Bytes that are on their way here.
         var comingBytes = 0
+        /// Whom to tell of each transfer on its way here, in order of their beginning.
+        var coming: [(id: Int, bytes: Int, done: (TransferEnd) -> Void)] = []
     }
 
     private struct Host {
@@ -27,6 +31,13 @@ final class ModelStores: @unchecked Sendable {
         let nicBytesPerSecond: Double
         var diskSlowness = 1.0
         var networkSlowness = 1.0
+        var isCutOff = false
+    }
+
+    /// How a transfer to a long-term store ended.
+    enum TransferEnd {
+        case arrived(String)
+        case failed(String)
     }
 
     /// A transfer under way, to be stopped with its task.
@@ -87,10 +98,10 @@ final class ModelStores: @unchecked Sendable {
     ///
     /// A store that is down and will come up again is waited for.
     func store(
-        _ bytes: Int, from host: String, _ done: @escaping (_ store: String) -> Void
+        _ bytes: Int, from host: String, _ done: @escaping (TransferEnd) -> Void
     ) -> Transfer? {
         var best: (index: Int, seconds: Double)?
-        for (index, store) in stores.enumerated() {
+        for (index, store) in stores.enumerated() where store.isMounted && !store.isFull {
             guard bytes <= store.capacityBytes - store.usedBytes, let seconds = promise(bytes, host, store)
             else { continue }
             if best.map({ seconds < $0.seconds }) ?? true { best = (index, seconds) }
@@ -99,10 +110,12 @@ final class ModelStores: @unchecked Sendable {
         stores[index].usedBytes += bytes
         stores[index].comingBytes += bytes
         let name = stores[index].name
-        let id = transfers.begin(bytes: bytes, through: way(from: host, toStore: index)) { [weak self] in
-            self?.stores[index].comingBytes -= bytes
-            done(name)
+        let id = transfers.begin(bytes: bytes, through: way(from: host, toStore: index)) {
+            [weak self] id in
+            self?.noComing(id, bytes, index)
+            done(.arrived(name))
         }
+        stores[index].coming.append((id, bytes, done))
         return Transfer(id: id, bytes: bytes, store: name)
     }
 
@@ -112,7 +125,7 @@ final class ModelStores: @unchecked Sendable {
         let way = ["disk-read \(source)", "nic-out \(source)", "nic-in \(target)", "disk-write \(target)"]
         let link = "link \(source) \(target)"
         transfers.setCapacity(link, linkBytesPerSecond)
-        let id = transfers.begin(bytes: bytes, through: way + [link]) { [weak self] in
+        let id = transfers.begin(bytes: bytes, through: way + [link]) { [weak self] _ in
             self?.movedBytes += bytes
             self?.moveCount += 1
             done()
@@ -124,8 +137,13 @@ final class ModelStores: @unchecked Sendable {
     func cancel(_ transfer: Transfer) {
         transfers.cancel(transfer.id)
         guard let index = stores.firstIndex(where: { $0.name == transfer.store }) else { return }
-        stores[index].comingBytes -= transfer.bytes
+        noComing(transfer.id, transfer.bytes, index)
         stores[index].usedBytes -= transfer.bytes
+    }
+
+    private func noComing(_ id: Int, _ bytes: Int, _ index: Int) {
+        stores[index].comingBytes -= bytes
+        stores[index].coming.removeAll { $0.id == id }
     }
 
     /// Frees the room of what was moved to a store in vain.
@@ -172,6 +190,18 @@ final class ModelStores: @unchecked Sendable {
 
     func setUp(_ name: String) { change(name) { $0.isDown = false } }
 
+    /// Takes a store's mount away, with which its transfers fail, or gives it back.
+    func setMounted(_ name: String, _ isMounted: Bool) {
+        change(name) { $0.isMounted = isMounted }
+        guard !isMounted, let index = stores.firstIndex(where: { $0.name == name }) else { return }
+        for coming in stores[index].coming {
+            cancel(Transfer(id: coming.id, bytes: coming.bytes, store: name))
+            coming.done(.failed("the store \(name) is not mounted any more"))
+        }
+    }
+
+    func setFull(_ name: String, _ isFull: Bool) { change(name) { $0.isFull = isFull } }
+
     func slow(_ name: String, by factor: Double) { change(name) { $0.slowness = factor } }
 
     func slowDisk(of host: String, by factor: Double) {
@@ -181,6 +211,12 @@ final class ModelStores: @unchecked Sendable {
 
     func slowNetwork(of host: String, by factor: Double) {
         hosts[host]?.networkSlowness = max(1e-3, factor)
+        setRates(ofHost: host)
+    }
+
+    /// Nothing comes or goes through the host's card.
+    func cutNetwork(of host: String, _ isCutOff: Bool) {
+        hosts[host]?.isCutOff = isCutOff
         setRates(ofHost: host)
     }
 
@@ -201,7 +237,8 @@ final class ModelStores: @unchecked Sendable {
         guard let host = hosts[name] else { return }
         transfers.setCapacity("disk-read \(name)", host.readBytesPerSecond / host.diskSlowness)
         transfers.setCapacity("disk-write \(name)", host.writeBytesPerSecond / host.diskSlowness)
-        transfers.setCapacity("nic-out \(name)", host.nicBytesPerSecond / host.networkSlowness)
-        transfers.setCapacity("nic-in \(name)", host.nicBytesPerSecond / host.networkSlowness)
+        let card = host.isCutOff ? 0 : host.nicBytesPerSecond / host.networkSlowness
+        transfers.setCapacity("nic-out \(name)", card)
+        transfers.setCapacity("nic-in \(name)", card)
     }
 }

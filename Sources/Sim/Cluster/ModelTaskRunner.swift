@@ -32,9 +32,10 @@ struct TaskDraws: Sendable {
         return PoStTasks.parse(id)?.isCheck == true ? whole / 4 : whole
     }
 
-    func fails(_ id: TaskID) -> Bool {
-        guard let rate = models[id.type.stage]?.failureRate, rate > 0 else { return false }
-        return uniform(id, slot: 1) < rate
+    /// - Parameter more: the part that fails besides, for a fault.
+    func fails(_ id: TaskID, more: Double = 0) -> Bool {
+        let rate = (models[id.type.stage]?.failureRate ?? 0) + more
+        return rate > 0 && uniform(id, slot: 1) < rate
     }
 
     func transferBytes(_ type: TaskType) -> Int { models[type.stage]?.transfer.bytes ?? 0 }
@@ -61,29 +62,54 @@ final class ModelClock: @unchecked Sendable {
 /// The task runner of one simulated process: it takes the time that the scenario says and yields
 /// modelled outcomes.
 ///
-/// Nothing is sealed: commitments are derived from the sector's number, so that sealing a sector
-/// anew gives the same replica, and proofs are of the form `modelled`.
+/// Nothing is sealed: commitments are derived from the sector's number and ticket, so that sealing a sector
+/// anew gives the same replica with the same ticket only, and proofs are of the form `modelled`.
 // Safety: touched only by the components of one simulated world and by its script, which run on one thread.
 final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
-    private let host: String
+    /// The process's node.
+    let node: String
+    let host: String
     private let draws: TaskDraws
     private let stores: ModelStores
+    private let hosts: ModelHosts
     private let clock: ModelClock
     private var running: Set<CallID> = []
+    private var works: [CallID: Work] = [:]
     private var transfers: [CallID: ModelStores.Transfer] = [:]
     private var isRetired = false
 
-    init(host: String, draws: TaskDraws, stores: ModelStores, clock: ModelClock) {
+    /// A task that computes.
+    private struct Work {
+        let request: TaskRequest
+        let reportTo: Ref<WorkerMessage>
+        /// What is left at the usual pace, nanoseconds, as of `since`.
+        var left: Int64
+        var since: Instant
+        /// Counts the changes of the pace, so that an alarm of an older pace is known.
+        var version = 0
+    }
+
+    init(
+        node: String, host: String, draws: TaskDraws, stores: ModelStores, hosts: ModelHosts,
+        clock: ModelClock
+    ) {
+        self.node = node
         self.host = host
         self.draws = draws
         self.stores = stores
+        self.hosts = hosts
         self.clock = clock
     }
+
+    /// Calls that are not over.
+    var taskCount: Int { running.count }
+    var calls: [CallID] { running.sorted { ($0.task, $0.number) < ($1.task, $1.number) } }
 
     /// The process is gone: what it ran never ends.
     func retire() {
         isRetired = true
         running = []
+        works = [:]
         let known = transfers.sorted { ($0.key.task, $0.key.number) < ($1.key.task, $1.key.number) }
         for (_, transfer) in known { stores.cancel(transfer) }
         transfers = [:]
@@ -95,7 +121,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
 
     func start(_ call: CallID, _ assignment: Assignment, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>)
     {
-        running.insert(call)
+        if !running.insert(call).inserted { hosts.startedTwice(call) }
         guard let fetch = assignment.fetch else {
             compute(call, assignment.request, reportTo)
             return
@@ -119,9 +145,13 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     private func bring(_ call: CallID, _ fetch: Assignment.Fetch, _ done: @escaping () -> Void) {
         transfers[call] = stores.move(Int(clamping: fetch.bytes), from: fetch.fromHost, to: host) { [self] in
             transfers[call] = nil
-            if running.contains(call) { done() }
+            guard running.contains(call) else { return }
+            hosts.moved(call.task.sector, from: fetch.fromHost, to: host)
+            done()
         }
     }
+
+    // MARK: Computing
 
     private func compute(_ call: CallID, _ request: TaskRequest, _ reportTo: Ref<WorkerMessage>) {
         let id = request.id
@@ -129,36 +159,105 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         if id.type == .addPiece || id.type == .finalize {
             duration = .nanoseconds(Int64(duration.inSeconds * stores.diskFactor(host) * 1e9))
         }
-        clock.at(clock.now + duration) { [self] in
-            guard running.contains(call) else { return }
-            // The move follows the removal of what proving does not need.
-            if id.type == .finalize {
-                store(call, request, reportTo)
-            } else {
-                end(call, request, nil, reportTo)
-            }
+        // Assumed: a full disk shows within a second.
+        if id.type.writesFiles, hosts.isFull(host) { duration = min(duration, .seconds(1)) }
+        works[call] = Work(request: request, reportTo: reportTo, left: duration.nanoseconds, since: clock.now)
+        arm(call)
+    }
+
+    private func arm(_ call: CallID) {
+        guard let work = works[call] else { return }
+        let pace = hosts.pace(node, on: host)
+        guard pace > 0 else { return }
+        let needed = pace == 1 ? work.left : Int64((Double(work.left) / pace).rounded(.up))
+        let version = work.version
+        clock.at(clock.now + .nanoseconds(needed)) { [self] in
+            guard let work = works[call], work.version == version else { return }
+            works[call] = nil
+            computed(call, work.request, work.reportTo)
+        }
+    }
+
+    /// The pace is about to change: what was done at the present one counts.
+    func settle() {
+        let (now, pace) = (clock.now, hosts.pace(node, on: host))
+        for call in sortedWorks {
+            guard var work = works[call] else { continue }
+            let done = Int64(Double((now - work.since).nanoseconds) * pace)
+            work.left = max(0, work.left - done)
+            work.since = now
+            work.version += 1
+            works[call] = work
+        }
+    }
+
+    /// The pace has changed.
+    func proceed() { for call in sortedWorks { arm(call) } }
+
+    private var sortedWorks: [CallID] {
+        works.keys.sorted { ($0.task, $0.number) < ($1.task, $1.number) }
+    }
+
+    /// Nothing can be written any more.
+    func failWriters() {
+        for call in sortedWorks where call.task.type.writesFiles {
+            if let work = works.removeValue(forKey: call) { failForRoom(call, work.reportTo) }
+        }
+    }
+
+    private func failForRoom(_ call: CallID, _ reportTo: Ref<WorkerMessage>) {
+        fail(call, .computeFailed, "no space is left on the sealing disks of \(host)", reportTo)
+    }
+
+    private func fail(
+        _ call: CallID, _ cause: TaskFailure.Cause, _ message: String, _ reportTo: Ref<WorkerMessage>
+    ) {
+        guard running.remove(call) != nil, !isRetired else { return }
+        reportTo.tell(.finished(call, .failed(TaskFailure(cause: cause, message: message))))
+    }
+
+    private func computed(_ call: CallID, _ request: TaskRequest, _ reportTo: Ref<WorkerMessage>) {
+        let id = request.id
+        if id.type.writesFiles, hosts.isFull(host) { return failForRoom(call, reportTo) }
+        if id.type == .finalize, let store = hosts.finalStore(id.sector) {
+            // Done before, by a worker whose word did not arrive.
+            guard running.remove(call) != nil, !isRetired else { return }
+            reportTo.tell(.finished(call, .done(.finalize(store: store))))
+            return
+        }
+        if id.type.readsFiles, let problem = hosts.problem(id.sector, on: host) {
+            return fail(call, .filesLost, problem, reportTo)
+        }
+        // The move follows the removal of what proving does not need.
+        if id.type == .finalize {
+            store(call, request, reportTo)
+        } else {
+            end(call, request, nil, reportTo)
         }
     }
 
     private func store(_ call: CallID, _ request: TaskRequest, _ reportTo: Ref<WorkerMessage>) {
         let bytes = draws.transferBytes(.finalize)
-        let transfer = stores.store(bytes, from: host) { [self] store in
+        let transfer = stores.store(bytes, from: host) { [self] end in
             transfers[call] = nil
-            if running.contains(call) { end(call, request, store, reportTo) }
+            switch end {
+            case .arrived(let store):
+                if running.contains(call) { self.end(call, request, store, reportTo) }
+            case .failed(let reason): fail(call, .computeFailed, reason, reportTo)
+            }
         }
         if let transfer {
             transfers[call] = transfer
             return
         }
-        running.remove(call)
-        let failure = TaskFailure(
-            cause: .computeFailed,
-            message: "no long-term store is up and has \(bytes) bytes left; add room or another store")
-        reportTo.tell(.finished(call, .failed(failure)))
+        fail(
+            call, .computeFailed,
+            "no long-term store is up and has \(bytes) bytes left; add room or another store", reportTo)
     }
 
     func abort(_ call: CallID) {
         running.remove(call)
+        works[call] = nil
         if let transfer = transfers.removeValue(forKey: call) { stores.cancel(transfer) }
     }
 
@@ -166,18 +265,28 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         _ call: CallID, _ request: TaskRequest, _ store: String?, _ reportTo: Ref<WorkerMessage>
     ) {
         guard running.remove(call) != nil, !isRetired else { return }
-        if draws.fails(request.id) {
+        let key = request.id.sector
+        if draws.fails(request.id, more: hosts.failureShare(on: host)) {
             if let store { stores.giveBack(draws.transferBytes(.finalize), to: store) }
             let failure = TaskFailure(
                 cause: .computeFailed,
                 message: "\(request.id) failed, as a share of tasks does in this scenario")
             reportTo.tell(.finished(call, .failed(failure)))
-        } else {
-            reportTo.tell(.finished(call, .done(Self.outcome(of: request, store: store))))
+            return
         }
+        switch request.work {
+        case .addPiece, .addPieces: hosts.written(key, on: host)
+        case .preCommit1(let ticket): hosts.sealed(key, ticket: ticket)
+        case .finalize: hosts.finalized(key, at: store ?? "")
+        default: break
+        }
+        let outcome = Self.outcome(of: request, store: store, ticketWord: hosts.ticketWord(key))
+        reportTo.tell(.finished(call, .done(outcome)))
     }
 
-    private static func outcome(of request: TaskRequest, store: String?) -> TaskOutcome {
+    private static func outcome(
+        of request: TaskRequest, store: String?, ticketWord: UInt64
+    ) -> TaskOutcome {
         let key = request.id.sector
         switch request.work {
         case .addPiece, .addPieces:
@@ -185,7 +294,8 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         case .preCommit1: return .preCommit1(unsealedCommitment: commitment(key, "data"))
         case .preCommit2:
             return .preCommit2(
-                unsealedCommitment: commitment(key, "data"), sealedCommitment: commitment(key, "replica"))
+                unsealedCommitment: commitment(key, "data"),
+                sealedCommitment: commitment(key, "replica", ticketWord))
         case .commit1: return .commit1(form: .modelled, proof: commitment(key, "openings"))
         case .commit2: return .commit2(form: .modelled, proof: commitment(key, "proof"))
         case .finalize, .finalizeReplicaUpdate: return .finalize(store: store ?? "")
@@ -201,10 +311,12 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
 
     /// 32 bytes that stand for a commitment of a sector: its two top bits are clear, as in the
     /// field of the proofs.
-    private static func commitment(_ key: SectorKey, _ tag: StaticString) -> [UInt8] {
+    private static func commitment(
+        _ key: SectorKey, _ tag: StaticString, _ ticketWord: UInt64 = 0
+    ) -> [UInt8] {
         var word = mixed(UInt64(tag.utf8CodeUnitCount) << 56 ^ key.miner)
         tag.withUTF8Buffer { for byte in $0 { word = mixed(word ^ UInt64(byte)) } }
-        word = mixed(word ^ key.number)
+        word = mixed(word ^ key.number ^ ticketWord)
         var bytes = [UInt8](repeating: 0, count: 32)
         for index in 0..<4 {
             word = mixed(word &+ UInt64(index))
@@ -214,5 +326,15 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         }
         bytes[31] &= 0x3f
         return bytes
+    }
+}
+
+extension TaskType {
+    /// It fills the sealing disk.
+    fileprivate var writesFiles: Bool { self == .addPiece || self == .preCommit1 || self == .preCommit2 }
+
+    /// It reads what earlier tasks of the sector wrote.
+    fileprivate var readsFiles: Bool {
+        self == .preCommit1 || self == .preCommit2 || self == .commit1 || self == .finalize
     }
 }

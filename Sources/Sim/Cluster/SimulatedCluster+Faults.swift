@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Chain
 package import Kernel
 private import Scheduler
 
@@ -10,46 +11,177 @@ extension SimulatedCluster {
     /// - Throws: ``KernelError`` with `unknownNode`.
     package func apply(_ schedule: FaultSchedule) throws(KernelError) { try world.apply(schedule) }
 
-    func applyScenarioFaults() throws {
-        for fault in scenario.faults { try apply(fault) }
-    }
-
-    private func apply(_ fault: Scenario.Fault) throws {
-        let begin = Instant.zero + fault.at
-        let end = fault.duration.map { begin + $0 }
-        let processes = targets(fault.target)
-        let hosts = plan.hosts.filter { host in processes.contains { $0.host == host.host } }
-        switch fault.kind {
-        case .workerKilled, .hostDown: try kill(processes.map(\.node), begin, end)
-        case .gpuLost:
-            // A process whose GPU has fallen off the bus dies and starts again when the host was
-            // rebooted.
-            let users = processes.filter { $0.runs(.preCommit2) || $0.runs(.commit2) }
-            try kill(users.map(\.node), begin, end)
-        case .chainDown: try kill([Self.chainNode], begin, end)
-        case .minerKilled: try kill([Self.minerNode], begin, end)
-        case .partition:
-            let nodes = nodeNames(fault.target, processes)
-            try schedule(.partition(nodes: nodes), begin)
-            if let end { try schedule(.heal(nodes: nodes), end) }
-        case .networkSlow: try slowNetwork(fault, processes, hosts.map(\.host), begin, end)
-        case .diskLost: loseDisks(hosts, begin, end)
-        case .diskSlow:
-            for host in hosts {
-                change(begin, end) { [stores] isOver in
-                    stores.slowDisk(of: host.host, by: isOver ? 1 : fault.factor)
-                }
-            }
-        case .storeDown:
-            guard case .store(let name) = fault.target else { return }
-            change(begin, end) { [stores] isOver in
-                if isOver { stores.setUp(name) } else { stores.setDown(name, until: end) }
-            }
-        case .storeSlow:
-            guard case .store(let name) = fault.target else { return }
-            change(begin, end) { [stores] isOver in stores.slow(name, by: isOver ? 1 : fault.factor) }
+    /// Arranges for a fault to happen; those with a rhythm go on for as long as the run does.
+    package func apply(_ fault: Scenario.Fault) {
+        guard let rhythm = fault.rhythm else {
+            occur(fault, from: .zero + fault.at, for: fault.duration ?? fault.kind.usualDuration)
+            return
+        }
+        for target in single(fault) {
+            var one = fault
+            one.target = target
+            one.rhythm = nil
+            let name = "\(fault.kind.rawValue) \(target) \(fault.at.nanoseconds)"
+            let random = RandomStream(seed: options.seed, name: "$rhythm " + name)
+            repeats(one, rhythm, after: .zero + fault.at, random)
         }
     }
+
+    func applyScenarioFaults() {
+        for fault in scenario.faults { apply(fault) }
+    }
+
+    // MARK: Rhythms
+
+    /// The things of a target that break one by one.
+    private func single(_ fault: Scenario.Fault) -> [Scenario.Fault.Target] {
+        let processes = targets(fault.target)
+        switch fault.kind.place {
+        case .process:
+            return processes.map {
+                .worker(group: $0.group, index: $0.hostIndex, worker: $0.workers, instance: $0.instance)
+            }
+        case .host, .node, .link:
+            guard case .group(let group) = fault.target else { return [fault.target] }
+            let count = scenario.hosts.first { $0.name == group }?.count ?? 0
+            return (0..<count).map { .host(group: group, index: $0) }
+        case .store, .chain, .miner: return [fault.target]
+        }
+    }
+
+    private func repeats(
+        _ fault: Scenario.Fault, _ rhythm: Scenario.Fault.Rhythm, after start: Instant, _ stream: RandomStream
+    ) {
+        var random = stream
+        func draw(_ mean: Duration) -> Duration {
+            let seconds = -DeterministicMath.log(random.uniform()) * mean.inSeconds
+            return .nanoseconds(Int64(max(1e6, min(seconds, 3e9) * 1e9)))
+        }
+        let begin = start + draw(rhythm.between)
+        let span = rhythm.repair.map(draw) ?? fault.kind.usualDuration
+        let rest = random
+        world.at(begin) { [unowned self] in
+            occur(fault, from: begin, for: span)
+            repeats(fault, rhythm, after: begin + (span ?? .zero), rest)
+        }
+    }
+
+    // MARK: Kinds
+
+    /// One fault, from its beginning to its end.
+    private func occur(_ fault: Scenario.Fault, from begin: Instant, for span: Duration?) {
+        let end = span.map { begin + $0 }
+        let processes = targets(fault.target)
+        let hosts = hosts(of: processes)
+        func hold(_ condition: FaultBook.Condition, _ names: [String], _ value: Double = 1) {
+            self.hold(condition, names, value, from: begin, to: end)
+        }
+        let nodes = nodeNames(fault.target, processes)
+        switch fault.kind {
+        case .workerKilled, .hostDown, .chainDown, .minerKilled: hold(.down, nodes)
+        case .workerPaused: hold(.paused, nodes)
+        case .hostReboot: reboot(processes, from: begin, to: end)
+        case .hostSlow: hold(.slowHost, hosts, fault.factor)
+        case .gpuLost:
+            hold(.down, processes.filter { $0.runs(.preCommit2) || $0.runs(.commit2) }.map(\.node))
+        case .memoryError, .outOfMemory: killOne(fault.kind, nodes, at: begin, for: span)
+        case .rollingUpgrade:
+            let turn = span ?? .seconds(1)
+            for (index, node) in nodes.enumerated() {
+                let first = begin + turn * index
+                self.hold(.down, [node], 1, from: first, to: first + turn)
+            }
+        case .taskFailures: hold(.failing, hosts, fault.share)
+        case .diskLost: hold(.lostDisk, hosts)
+        case .diskFull: hold(.fullDisk, hosts)
+        case .diskSlow: hold(.slowDisk, hosts, fault.factor)
+        case .fileCorrupt:
+            world.at(begin) { [unowned self] in self.hosts.damage(on: hosts, &faultRandom) }
+        case .storeDown, .storeUnmounted, .storeSlow, .storeFull: occur(fault, hold)
+        case .partition:
+            if case .store = fault.target { return occur(fault, hold) }
+            hold(.cutOff, nodes)
+            hold(.deadCard, hosts)
+        case .inboundCut: hold(.deaf, nodes)
+        case .outboundCut: hold(.mute, nodes)
+        case .nicFlapping: flap(nodes, hosts, turn: fault.by, from: begin, to: end)
+        case .networkSlow:
+            if case .store = fault.target { return occur(fault, hold) }
+            hold(.slowLink, linkNames(nodes), fault.factor)
+            hold(.slowCard, hosts, fault.factor)
+        case .packetLoss: hold(.lossy, linkNames(nodes), fault.share)
+        case .messagesDuplicated: hold(.duplicating, linkNames(nodes), fault.share)
+        case .messagesLate: hold(.late, linkNames(nodes), fault.by.inSeconds)
+        case .chainOutOfSync: hold(.outOfSync, nodes)
+        case .mempoolFull: hold(.mempoolFull, nodes)
+        case .baseFeeSpike: hold(.dearGas, nodes, fault.factor)
+        case .chainReorg:
+            let epochs = plan.network.messageConfidence
+            world.at(begin) { [unowned self] in
+                chainConditions.reorganize(epochs: epochs)
+                wakeChain()
+            }
+        case .clockSkew: hold(.skewed, nodes, fault.by.inSeconds)
+        }
+    }
+
+    private func occur(
+        _ fault: Scenario.Fault, _ hold: (FaultBook.Condition, [String], Double) -> Void
+    ) {
+        guard case .store(let name) = fault.target else { return }
+        switch fault.kind {
+        case .storeUnmounted: hold(.storeUnmounted, [name], 1)
+        case .storeFull: hold(.storeFull, [name], 1)
+        case .storeSlow, .networkSlow: hold(.storeSlow, [name], fault.factor)
+        default: hold(.storeDown, [name], 1)
+        }
+    }
+
+    /// After the reboot those come first that others need: AddPiece, then PreCommit2, then the rest.
+    private func reboot(_ processes: [ClusterPlan.Process], from begin: Instant, to end: Instant?) {
+        func rank(_ process: ClusterPlan.Process) -> Int {
+            process.runs(.addPiece) ? 0 : process.runs(.preCommit2) ? 1 : 2
+        }
+        for host in hosts(of: processes) {
+            let members = processes.filter { $0.host == host }
+            let ordered = (0...2).flatMap { wanted in members.filter { rank($0) == wanted } }
+            for (index, process) in ordered.enumerated() {
+                // Assumed: ten seconds from one process to the next.
+                hold(
+                    .down, [process.node], 1, from: begin, to: end.map { $0 + .seconds(10) * index })
+            }
+        }
+    }
+
+    private func killOne(
+        _ kind: Scenario.Fault.Kind, _ nodes: [String], at begin: Instant, for span: Duration?
+    ) {
+        world.at(begin) { [unowned self] in
+            let live = nodes.filter { world.node($0)?.isUp == true }
+            guard !live.isEmpty else { return }
+            var victim = live[0]
+            if kind == .outOfMemory {
+                for node in live where hosts.taskCount(node) > hosts.taskCount(victim) { victim = node }
+            } else {
+                victim = live[faultRandom.index(below: live.count)]
+            }
+            hold(.down, [victim], 1, from: begin, to: span.map { begin + $0 })
+        }
+    }
+
+    private func flap(
+        _ nodes: [String], _ hosts: [String], turn: Duration, from begin: Instant, to end: Instant?
+    ) {
+        let half = begin + turn / 2
+        let up = end.map { min($0, half) } ?? half
+        hold(.cutOff, nodes, 1, from: begin, to: up)
+        hold(.deadCard, hosts, 1, from: begin, to: up)
+        let next = begin + turn
+        guard end.map({ next < $0 }) ?? true else { return }
+        world.at(next) { [unowned self] in flap(nodes, hosts, turn: turn, from: next, to: end) }
+    }
+
+    // MARK: Targets
 
     private func targets(_ target: Scenario.Fault.Target) -> [ClusterPlan.Process] {
         switch target {
@@ -72,56 +204,17 @@ extension SimulatedCluster {
         }
     }
 
-    private func schedule(_ fault: FaultSchedule.Fault, _ at: Instant) throws {
-        try world.apply(FaultSchedule([.init(at: at, fault)]))
+    /// The nodes whose links to the miner are meant: all for the miner itself.
+    private func linkNames(_ nodes: [String]) -> [String] {
+        nodes == [Self.minerNode] ? [Self.chainNode] + plan.processes.map(\.node) : nodes
     }
 
-    private func kill(_ nodes: [String], _ begin: Instant, _ end: Instant?) throws {
-        let workers = Set(plan.processes.filter { nodes.contains($0.node) }.map(\.name))
-        world.at(begin) { [metrics] in metrics.losses.died(workers, at: begin) }
-        for node in nodes {
-            try schedule(.kill(node: node), begin)
-            if let end { try schedule(.restart(node: node), end) }
+    /// The hosts of processes, in order.
+    private func hosts(of processes: [ClusterPlan.Process]) -> [String] {
+        var names: [String] = []
+        for process in processes where names.last != process.host && !names.contains(process.host) {
+            names.append(process.host)
         }
-    }
-
-    /// Calls `body` with `false` at the beginning and with `true` at the end, if there is one.
-    private func change(_ begin: Instant, _ end: Instant?, _ body: @escaping (_ isOver: Bool) -> Void) {
-        world.at(begin) { body(false) }
-        if let end { world.at(end) { body(true) } }
-    }
-
-    private func slowNetwork(
-        _ fault: Scenario.Fault, _ processes: [ClusterPlan.Process], _ hosts: [String], _ begin: Instant,
-        _ end: Instant?
-    ) throws {
-        let usual = LinkModel(
-            latency: scenario.links.latency, bytesPerSecond: max(1, scenario.links.bandwidth.bytesPerSecond))
-        let slow = LinkModel(
-            latency: usual.latency * fault.factor, bytesPerSecond: max(1, usual.bytesPerSecond / fault.factor)
-        )
-        let names = nodeNames(fault.target, processes)
-        for name in names {
-            let other = name == Self.minerNode ? Self.chainNode : Self.minerNode
-            for (from, to) in [(name, other), (other, name)] {
-                try schedule(.degrade(from: from, to: to, model: slow), begin)
-                if let end { try schedule(.degrade(from: from, to: to, model: usual), end) }
-            }
-        }
-        for host in hosts {
-            change(begin, end) { [stores] isOver in
-                stores.slowNetwork(of: host, by: isOver ? 1 : fault.factor)
-            }
-        }
-    }
-
-    private func loseDisks(_ hosts: [ClusterPlan.SealingHost], _ begin: Instant, _ end: Instant?) {
-        let index = world.ref(
-            at: Address(node: Self.minerNode, name: MinerAssembly.storageName), as: StorageMessage.self)
-        for host in hosts {
-            change(begin, end) { isOver in
-                index.tell(isOver ? .attach(host.store) : .lose(store: host.store.name))
-            }
-        }
+        return names
     }
 }

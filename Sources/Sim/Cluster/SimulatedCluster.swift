@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-private import Chain
+package import Chain
 package import Kernel
 package import Scheduler
 private import Sealing
@@ -32,6 +32,8 @@ package final class SimulatedCluster {
         package var link: ExternalPolicyLink?
         /// What is taken over from a recorded run.
         package var recorded: RecordedConditions?
+        /// For tests of the fault search alone.
+        package var bug: SeededBug?
 
         package init(
             seed: UInt64 = 1, policy: String? = nil, traceDetail: TraceDetail = .route,
@@ -63,6 +65,11 @@ package final class SimulatedCluster {
     package let sectorStore = MemorySectorStore(forgetsProving: true)
     let draws: TaskDraws
     let stores: ModelStores
+    let hosts = ModelHosts()
+    let chainStore = MemoryChainStore()
+    let chainConditions: ChainConditions
+    var faultBook = FaultBook()
+    var faultRandom: RandomStream
     let metrics: ClusterMetrics
 
     /// Builds the cluster at time zero.
@@ -98,12 +105,15 @@ package final class SimulatedCluster {
                     bytesPerSecond: max(1, scenario.links.bandwidth.bytesPerSecond)),
                 lossDetection: options.recorded?.lossDetection ?? SimulatedWorld.Options().lossDetection,
                 encodesNetworkMessages: options.encodesNetworkMessages))
+        chainConditions = ChainConditions(store: chainStore)
+        faultRandom = world.random(named: "faults of the scenario")
+        metrics.forget = { [hosts] in hosts.forget($0) }
         stores = ModelStores(scenario: scenario, plan: plan, clock: ModelClock(world))
         try bootChain()
         try bootMiner()
         for process in plan.processes { try bootWorker(process) }
         applyLinks()
-        if options.appliesFaults { try applyScenarioFaults() }
+        if options.appliesFaults { applyScenarioFaults() }
         scheduleDeals()
         for pledge in options.recorded?.pledges ?? [] { self.pledge(pledge.count, at: .zero + pledge.at) }
     }
@@ -164,7 +174,7 @@ package final class SimulatedCluster {
     private func bootChain() throws {
         let parameters = plan.network
         let beacon = DevnetBeacon(network: parameters.name, seed: options.seed)
-        let store = MemoryChainStore()
+        let (store, conditions, bug) = (chainStore, chainConditions, options.bug)
         // The chain is older than the run, so that tickets have their full lookback from the start.
         let age = parameters.epochDuration.inSeconds * Double(parameters.sealLookback + 1)
         let genesis = Instant(seconds: -age)
@@ -181,7 +191,8 @@ package final class SimulatedCluster {
             try node.spawn(MinerAssembly.chainName, options: .init(mailboxCountMax: 1_000_000)) { home in
                 try ChainNode(
                     home: home, parameters: parameters, beacon: beacon, verifier: ModelProofVerifier(),
-                    store: store, genesis: genesis, adopted: adopted)
+                    store: store, genesis: genesis, adopted: adopted, conditions: conditions,
+                    bug: bug)
             }
         }
     }
@@ -205,7 +216,10 @@ package final class SimulatedCluster {
             packing: ClusterPlan.packing(scenario))
         managerOptions.alwaysKeepsUnsealed = scenario.miner.alwaysKeepUnsealedCopy
         let (manager, batching) = (managerOptions, ClusterPlan.batching(scenario.miner))
-        let finalizesEarly = scenario.miner.finalizeEarly
+        var limits = SectorStateMachine.Limits(
+            network: plan.network, finalizesEarly: scenario.miner.finalizeEarly)
+        limits.bug = options.bug
+        let sectorLimits = limits
         try world.addNode(Self.minerNode) { node in
             metrics.minerBooted(at: clock.now)
             let assembly = MinerAssembly(
@@ -216,8 +230,7 @@ package final class SimulatedCluster {
                 policy: policy, policyContext: policyContext,
                 chain: node.ref(
                     at: Address(node: Self.chainNode, name: MinerAssembly.chainName), as: ChainMessage.self),
-                store: store, limits: .init(network: plan.network, finalizesEarly: finalizesEarly),
-                sealingBytes: sealingBytes,
+                store: store, limits: sectorLimits, sealingBytes: sealingBytes,
                 lifetimeEpochs: 540 * 2880,
                 askAgainAfter: epoch * 40, observer: metrics, batching: batching,
                 // Modelled sectors always read: only those that missed a deadline are looked at again.
@@ -232,37 +245,41 @@ package final class SimulatedCluster {
         let info = WorkerInfo(
             name: process.name, host: process.host, store: store?.name ?? "", slots: process.slots,
             hostInfo: plan.hostInfos[process.host], canFetch: process.canFetch)
-        let (draws, stores, clock) = (draws, stores, ModelClock(world))
-        var latest: ModelTaskRunner?
+        let bug = options.bug
+        let (draws, stores, hosts, clock) = (draws, stores, hosts, ModelClock(world))
         try world.addNode(process.node) { node in
-            latest?.retire()
-            let runner = ModelTaskRunner(host: process.host, draws: draws, stores: stores, clock: clock)
-            latest = runner
+            let runner = ModelTaskRunner(
+                node: process.node, host: process.host, draws: draws, stores: stores, hosts: hosts,
+                clock: clock)
+            hosts.began(runner)
             let scheduler = node.ref(
                 at: Address(node: Self.minerNode, name: MinerAssembly.schedulerName),
                 as: SchedulerMessage.self)
             try node.spawn("worker") { home in
                 WorkerActor(
-                    home: home, info: info, store: store, runner: runner, scheduler: scheduler)
+                    home: home, info: info, store: store, runner: runner, scheduler: scheduler,
+                    bug: bug)
             }
         }
     }
 
     private func applyLinks() {
-        guard let miner = world.node(Self.minerNode), let chain = world.node(Self.chainNode) else { return }
-        for link in scenario.links.exceptions {
-            let model = LinkModel(
-                latency: link.latency, bytesPerSecond: max(1, link.bandwidth.bytesPerSecond))
-            let ends = [link.from, link.to]
-            guard ends.contains("miner") else { continue }
-            let other = link.from == "miner" ? link.to : link.from
-            let nodes =
-                other == "chain"
-                ? [chain] : plan.processes.filter { $0.group == other }.compactMap { world.node($0.node) }
-            for node in nodes {
-                world.setLink(from: node, to: miner, model)
-                world.setLink(from: miner, to: node, model)
-            }
+        guard let miner = world.node(Self.minerNode) else { return }
+        for name in [Self.chainNode] + plan.processes.map(\.node) {
+            guard let exception = linkException(name), let node = world.node(name) else { continue }
+            world.setLink(from: node, to: miner, exception)
+            world.setLink(from: miner, to: node, exception)
+        }
+    }
+
+    /// How a node's link to the miner differs from all others; `nil` where it does not.
+    func linkException(_ node: String) -> LinkModel? {
+        let name = node == Self.chainNode ? "chain" : plan.processes.first { $0.node == node }?.group
+        let link = scenario.links.exceptions.last {
+            $0.from == "miner" && $0.to == name || $0.to == "miner" && $0.from == name
+        }
+        return link.map {
+            LinkModel(latency: $0.latency, bytesPerSecond: max(1, $0.bandwidth.bytesPerSecond))
         }
     }
 }

@@ -255,11 +255,11 @@ extension RecordedRun {
                         let process = processName(of: position, among: own)
                         faults.append(
                             .init(
-                                at: loss.at - origin, kind: .workerKilled,
+                                .workerKilled, at: loss.at - origin,
                                 target: .worker(
                                     group: group.name, index: index, worker: process.name,
                                     instance: process.instance),
-                                duration: loss.backAt.map { max(.milliseconds(1), $0 - loss.at) }, factor: 1))
+                                duration: loss.backAt.map { max(.milliseconds(1), $0 - loss.at) }))
                     }
                 }
             }

@@ -274,68 +274,6 @@ extension Scenario {
         }
     }
 
-    private func checkFaults(_ findings: inout [Finding]) {
-        for (index, fault) in faults.enumerated() {
-            guard let message = problem(of: fault.target) ?? mismatch(of: fault) else { continue }
-            findings.append(Finding(path: "faults[\(index)].target", message: message))
-        }
-    }
-
-    private func problem(of target: Fault.Target) -> String? {
-        let groups = hosts.map(\.name)
-        let name: String
-        switch target {
-        case .chain, .miner, .store: return nil
-        case .group(let group): name = group
-        case .host(let group, _): name = group
-        case .worker(let group, _, _, _): name = group
-        }
-        guard let host = hosts.first(where: { $0.name == name }) else {
-            let known = ["chain", "miner"] + groups + stores.map(\.name)
-            return "no host group or store is called \"\(Quantity.shown(name))\""
-                + Suggestion.hint(for: name, among: known)
-        }
-        switch target {
-        case .host(_, let index), .worker(_, let index, _, _):
-            guard (0..<host.count).contains(index) else {
-                return "\(name) has no host \(index), only 0 to \(host.count - 1)"
-            }
-        default: break
-        }
-        guard case .worker(_, _, let worker, let instance) = target else { return nil }
-        guard let workers = host.workers.first(where: { $0.name == worker }) else {
-            return "\(name) has no worker group \"\(Quantity.shown(worker))\""
-                + Suggestion.hint(for: worker, among: host.workers.map(\.name))
-        }
-        guard (0..<workers.count).contains(instance) else {
-            return "\(worker) has no process \(instance), only 0 to \(workers.count - 1)"
-        }
-        return nil
-    }
-
-    private func mismatch(of fault: Fault) -> String? {
-        let kind = fault.kind.rawValue
-        switch (fault.kind, fault.target) {
-        case (.storeDown, .store), (.storeSlow, .store), (.chainDown, .chain),
-            (.minerKilled, .miner),
-            (.workerKilled, .worker), (.partition, .group), (.partition, .host),
-            (.partition, .store),
-            (.partition, .chain), (.networkSlow, .group), (.networkSlow, .host),
-            (.networkSlow, .store):
-            return nil
-        case (.storeDown, _), (.storeSlow, _): return "\(kind) needs a store as its target"
-        case (.chainDown, _): return "\(kind) needs the target chain"
-        case (.minerKilled, _): return "\(kind) needs the target miner"
-        case (.workerKilled, _): return "\(kind) needs a process such as p1/0/P1/0 as its target"
-        case (.partition, _), (.networkSlow, _):
-            return "\(kind) needs hosts or a store as its target"
-        case (.hostDown, .group), (.hostDown, .host), (.gpuLost, .group), (.gpuLost, .host),
-            (.diskLost, .group), (.diskLost, .host), (.diskSlow, .group), (.diskSlow, .host):
-            return nil
-        default: return "\(kind) needs a host such as p1/0 as its target"
-        }
-    }
-
     private func checkDeals(_ findings: inout [Finding]) {
         for (index, deal) in workload.deals.enumerated() {
             let bytes = deal.pieceSize.bytes

@@ -12,7 +12,6 @@ extension Scenario.Keys {
     static let store = ["name", "kind", "capacity", "read", "write"]
     static let links = ["latency", "bandwidth", "exceptions"]
     static let link = ["from", "to", "latency", "bandwidth"]
-    static let fault = ["at", "kind", "target", "duration", "factor"]
 }
 
 extension Scenario.HostGroup {
@@ -188,57 +187,5 @@ extension Scenario.Links {
             )
         }
         return links
-    }
-}
-
-extension Scenario.Fault {
-    static func decode(_ cursor: ConfigCursor) -> Scenario.Fault? {
-        guard let fields = cursor.fields(Scenario.Keys.fault) else { return nil }
-        let at = fields.required("at", "when it happens, from the start")?.duration()
-        let kind =
-            fields.required("kind", "what happens")?.choice("kind", of: Scenario.names()) as Kind?
-        let target = fields.required("target", "whom it hits").flatMap { Target.decode($0) }
-        let duration = fields["duration"]?.duration(atLeast: .milliseconds(1))
-        let slows = kind.map { [.diskSlow, .networkSlow, .storeSlow].contains($0) } ?? true
-        if let factor = fields["factor"], !slows {
-            factor.report("only diskSlow, networkSlow and storeSlow have a factor")
-        }
-        let factor = fields["factor"]?.number(atLeast: 1, atMost: 1_000_000)
-        guard let at, let kind, let target else { return nil }
-        return Scenario.Fault(
-            at: at,
-            kind: kind,
-            target: target,
-            duration: duration,
-            factor: slows ? factor ?? Scenario.Defaults.faultFactor : 1
-        )
-    }
-}
-
-extension Scenario.Fault.Target {
-    /// Reads `chain`, `miner`, a name, `group/host` or `group/host/worker/instance`.
-    ///
-    /// A lone name is read as a group; the check of the whole scenario turns it into a store where it is one.
-    static func decode(_ cursor: ConfigCursor) -> Scenario.Fault.Target? {
-        guard let text = cursor.scalar("a target such as p1/3") else { return nil }
-        let parts = text.split(separator: "/", maxSplits: 4, omittingEmptySubsequences: false)
-            .map(String.init)
-        switch parts.count {
-        case 1 where text == "chain": return .chain
-        case 1 where text == "miner": return .miner
-        case 1 where !text.isEmpty: return .group(text)
-        case 2:
-            if let index = Int(parts[1]) { return .host(group: parts[0], index: index) }
-        case 4:
-            if let index = Int(parts[1]), let instance = Int(parts[3]) {
-                return .worker(group: parts[0], index: index, worker: parts[2], instance: instance)
-            }
-        default: break
-        }
-        cursor.report(
-            "\(cursor.node.kindName) is not a target; write chain, miner, a store, a host group, "
-                + "group/0 for a host or group/0/worker/0 for a process"
-        )
-        return nil
     }
 }

@@ -6,17 +6,35 @@ extension Scenario {
     /// - Parameters:
     ///   - path: the file's path; errors name it as it is given.
     ///   - overrides: values that take the place of the file's, in order.
+    ///   - faultsPath: a file with nothing but `faults`, which take the place of the scenario's own.
     ///   - limits: what the files may ask for.
     /// - Returns: a scenario that has passed every check.
     /// - Throws: ``ScenarioError``; `.unreadable` when a file cannot be read or is larger than the limit.
     package static func load(
         path: String,
         overrides: [ScenarioOverride] = [],
+        faultsPath: String? = nil,
         limits: ScenarioLimits = ScenarioLimits()
     ) throws(ScenarioError) -> Scenario {
         var includes = ScenarioIncludes(limits: limits)
-        return try decode(
-            try includes.root(path: path), fileName: path, overrides: overrides, limits: limits)
+        var root = try includes.root(path: path)
+        if let faultsPath {
+            try setFaults(of: &root, to: try includes.root(path: faultsPath), faultsPath)
+        }
+        return try decode(root, fileName: path, overrides: overrides, limits: limits)
+    }
+
+    private static func setFaults(
+        of root: inout ConfigNode, to node: ConfigNode, _ path: String
+    ) throws(ScenarioError) {
+        guard case .mapping(let given) = node.content, given.count == 1, given[0].key == "faults" else {
+            throw .one(
+                .invalid, file: path, node.mark, path: "faults",
+                "a file of faults holds a list under the key faults, and nothing else")
+        }
+        guard case .mapping(var entries) = root.content else { return }
+        entries.removeAll { $0.key == "faults" }
+        root.content = .mapping(entries + given)
     }
 
     /// Reads a scenario from YAML text and checks it. A text has no folder, so it cannot include files.

@@ -37,7 +37,7 @@ extension Scenario {
 
 extension ScenarioDocument {
     /// Collects the entries of an object.
-    fileprivate struct Builder {
+    struct Builder {
         var entries: [Entry] = []
 
         mutating func add(_ key: String, _ value: ScenarioDocument) {
@@ -52,7 +52,7 @@ extension ScenarioDocument {
         mutating func add(_ key: String, _ value: String) { add(key, .text(value)) }
     }
 
-    fileprivate static func object(_ build: (inout Builder) -> Void) -> ScenarioDocument {
+    static func object(_ build: (inout Builder) -> Void) -> ScenarioDocument {
         var builder = Builder()
         build(&builder)
         return .object(builder.entries)
@@ -309,20 +309,6 @@ extension Scenario.Miner {
             object.add("minCommitBatch", minCommitBatch)
             object.add("maxCommitBatch", maxCommitBatch)
             object.add("commitBatchWait", commitBatchWait)
-        }
-    }
-}
-
-extension Scenario.Fault {
-    fileprivate var normalized: ScenarioDocument {
-        .object { object in
-            object.add("at", at)
-            object.add("kind", kind.rawValue)
-            object.add("target", target.description)
-            if let duration { object.add("duration", duration) }
-            if [.diskSlow, .networkSlow, .storeSlow].contains(kind) {
-                object.add("factor", .number(factor))
-            }
         }
     }
 }

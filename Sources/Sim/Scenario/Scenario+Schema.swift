@@ -26,7 +26,7 @@ extension Scenario {
                 "workload": workloadSchema,
                 "miner": minerSchema,
                 "policy": Schema.name,
-                "faults": Schema.list(faultSchema),
+                "faults": Schema.list(Fault.schema),
                 "costs": costsSchema,
                 "report": Schema.object(
                     Keys.report,
@@ -262,20 +262,6 @@ extension Scenario {
         }
         for key in Keys.miner where values[key] == nil { values[key] = Schema.flag }
         return Schema.object(Keys.miner, values)
-    }
-
-    private static var faultSchema: ScenarioDocument {
-        Schema.object(
-            Keys.fault,
-            required: ["at", "kind", "target"],
-            [
-                "at": Schema.duration, "kind": Schema.words(Fault.Kind.allCases.map(\.rawValue)),
-                "target": Schema.text.described(
-                    "chain, miner, a store, a host group, group/0 or group/0/worker/0"
-                ),
-                "duration": Schema.duration, "factor": Schema.number(1, 1_000_000),
-            ]
-        )
     }
 
     private static var costsSchema: ScenarioDocument {

@@ -73,8 +73,6 @@ extension Scenario {
         /// The time that a deal lasts unless the file says otherwise.
         package static let dealLasts = Duration.seconds(518 * 86_400)
 
-        package static let faultFactor = 10.0
-
         package static let currency = "USD"
         package static let depreciation = Duration.seconds(3 * 365 * 86_400)
 

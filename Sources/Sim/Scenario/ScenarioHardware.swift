@@ -143,46 +143,4 @@ extension Scenario {
         package var latency: Duration
         package var bandwidth: Bandwidth
     }
-
-    /// Something that breaks at a set time.
-    package struct Fault: Sendable, Hashable {
-        package enum Kind: String, Sendable, Hashable, CaseIterable {
-            case workerKilled, hostDown, gpuLost, diskLost, diskSlow, partition, networkSlow
-            case storeDown, storeSlow, chainDown, minerKilled
-        }
-
-        package enum Target: Sendable, Hashable {
-            /// All hosts of a group.
-            case group(String)
-            case host(group: String, index: Int)
-            /// One process: `worker` is the worker group's name, `instance` counts from 0.
-            case worker(group: String, index: Int, worker: String, instance: Int)
-            case store(String)
-            case chain
-            case miner
-        }
-
-        /// When, from the start of the run.
-        package var at: Duration
-        package var kind: Kind
-        package var target: Target
-        /// How long; nil for good.
-        package var duration: Duration?
-        /// How many times slower, for the kinds that slow down; 1 otherwise.
-        package var factor: Double
-    }
-}
-
-extension Scenario.Fault.Target: CustomStringConvertible {
-    package var description: String {
-        switch self {
-        case .group(let name): name
-        case .host(let group, let index): "\(group)/\(index)"
-        case .worker(let group, let index, let worker, let instance):
-            "\(group)/\(index)/\(worker)/\(instance)"
-        case .store(let name): name
-        case .chain: "chain"
-        case .miner: "miner"
-        }
-    }
 }
