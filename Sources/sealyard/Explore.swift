@@ -9,10 +9,10 @@ struct Explore: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Search seeds and faults for a case that breaks an invariant, and shrink it.",
         discussion: """
-            Each seed draws faults of every kind, all of which end. Then every sector must have ended, none for a \
-            fault of infrastructure, nothing may have landed on the chain twice, all room and slots must be given \
-            back, and every worker must be there again. A failing case is shrunk and printed with the line that \
-            replays it; the exit status is 1 then.
+            Each seed draws faults of every kind, all of which end. Then every sector must have ended, none \
+            for a fault of infrastructure, nothing may have landed on the chain twice, all room and slots \
+            must be given back, and every worker must be there again. A failing case is shrunk and printed \
+            with the line that replays it; the exit status is 1 then.
             """)
 
     @Argument(

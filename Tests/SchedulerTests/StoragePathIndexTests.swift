@@ -139,7 +139,8 @@ struct StoragePathIndexTests {
         index.tell(.reserveMove(key(1), to: "blue", replyTo: owner))
         settle()
         let refused = heard.events.contains { event in
-            if case .refused(_, "blue", let refusal) = event { refusal.code == .storeClosed } else { false }
+            guard case .moveRefused(_, "blue", let refusal) = event else { return false }
+            return refusal.code == .storeClosed
         }
         #expect(refused)
     }

@@ -22,8 +22,11 @@ private struct FaultRun {
     var failedCount = 0
 
     init(_ faults: [Scenario.Fault], seed: UInt64 = 1) throws {
+        var scenario = try Clusters.devnet(sectorCount: 12)
+        // Messages go out at once, so that the chain's faults meet some.
+        scenario.miner.batchPreCommits = false
         let cluster = try SimulatedCluster(
-            Clusters.devnet(sectorCount: 12),
+            scenario,
             options: .init(seed: seed, encodesNetworkMessages: true, checksInvariants: true))
         for fault in faults { cluster.apply(fault) }
         cluster.run(until: Instant(seconds: 300))

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
+// A build of the whole module finds `stat` in this module's headers, one of a single file in Glibc's.
+private import CoreFoundation
+private import Glibc
 
 /// A file that is read and written at places of the caller's choice; every error names it and the byte.
 struct DiskFile: ~Copyable {

@@ -353,7 +353,7 @@ package actor ClusterScheduler: Component {
 
     /// Takes over a call that an earlier incarnation of this scheduler assigned and the worker still runs.
     func adopt(_ call: CallID, of name: String, _ now: Instant) {
-        guard let worker = workers[name], callOf[call.task] == nil,
+        guard let worker = workers[name], callOf[call.task] == nil, worker.calls[call] == nil,
             view.workers[worker.index].busyCounts[call.task.type.stage]
                 < view.workers[worker.index].slotCounts[call.task.type.stage]
         else { return }

@@ -66,7 +66,7 @@ package actor WorkerActor: Component {
             // A welcome that is late or came twice knows nothing of what was assigned since.
             guard !isWelcome, join == JoinID(incarnation: incarnation, number: joinCount) else { return }
             isWelcome = true
-            // What came since the registration is not meant: a link may let an assignment overtake the welcome.
+            // What came since the registration is not meant: an assignment may overtake the welcome.
             let wanted = Set(known)
             for call in announced where !wanted.contains(call) { abort(call) }
             announced = []

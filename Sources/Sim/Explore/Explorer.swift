@@ -46,8 +46,8 @@ package struct Explorer: Sendable {
 
     /// Tries seeds in order; the first that fail are the answer, whatever the number of threads.
     ///
-    /// - Parameter shrinkStops: asked while failures are shrunk, which goes on after `control` has stopped the
-    ///   search.
+    /// - Parameter shrinkStops: asked while failures are shrunk, which goes on after `control` has stopped
+    ///   the search.
     /// - Throws: what a trial throws that cannot be run at all; ``StudyError`` with `invalid`.
     package func search(
         from first: UInt64, count: Int, control: StudyControl = StudyControl(),
