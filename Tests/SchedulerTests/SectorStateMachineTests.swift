@@ -198,6 +198,23 @@ struct SectorStateMachineTests {
     }
 
     @Test(
+        "a store lost while the pre-commitment may be on its way is sealed anew with the old ticket",
+        arguments: [false, true])
+    func storeLostInBetween(isSent: Bool) throws {
+        var machine = machine(at: .submitPreCommitBatch)
+        if isSent { _ = machine.handle(.messageSent("message")) }
+        let commitment = try #require(machine.record.sealedCommitment)
+        _ = machine.handle(.storeLost(store: "s1"))
+        #expect(machine.record.state == .packing)
+        #expect(machine.record.ticket == Self.ticket)
+        // Lost again before the new replica is there, it still is the one that the message names.
+        _ = machine.handle(.reserved(store: "s2", host: "h2"))
+        _ = machine.handle(.storeLost(store: "s2"))
+        #expect(machine.record.ticket == Self.ticket)
+        #expect(machine.record.sealedCommitment == commitment)
+    }
+
+    @Test(
         "a store lost after the pre-commitment is sealed anew with the old ticket, straight to the proof"
     )
     func storeLostLate() {

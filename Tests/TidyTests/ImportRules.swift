@@ -16,7 +16,7 @@ enum ImportRules {
         "Synchronization", "Glibc", "Musl", "Darwin", "DequeModule", "OrderedCollections", "HeapModule",
         "Logging",
     ]
-    private static let foundation = ["Foundation", "FoundationEssentials"]
+    private static let foundation = ["Foundation", "FoundationEssentials", "CoreFoundation"]
     private static let network = ["NIO*", "JWTKit", "Crypto", "X509", "SwiftASN1"]
     private static let machine = ["CHwloc", "CNuma", "CSQLite"]
     private static let tests = ["Testing", "FoundationNetworking"] + foundation

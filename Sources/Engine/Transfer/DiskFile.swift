@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A build of the whole module finds `stat` in this module's headers, one of a single file in Glibc's.
+// A build of the whole module finds the members of `stat` in CoreFoundation, one of a single file in Glibc.
 private import CoreFoundation
 private import Glibc
 

@@ -173,7 +173,9 @@ extension SectorStateMachine {
         record.awaitsTicket = false
         record.proofBytes = record.provenEpoch == nil ? nil : record.proofBytes
         record.lastError = reason
-        if record.preCommitEpoch == nil { forgetTicket() }
+        // Once there was a CommR its pre-commitment may be on its way, also in a batch: only the same
+        // ticket gives that CommR again.
+        if record.preCommitEpoch == nil, record.sealedCommitment == nil { forgetTicket() }
         return cancels + [.releaseStore] + (record.state == .waitDeals ? [] : [.reserve])
     }
 

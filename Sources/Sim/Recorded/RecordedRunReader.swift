@@ -16,6 +16,8 @@ package struct RecordedRunReader: Sendable {
     private var callIndices: [CallID: Int] = [:]
     private var sectorIndices: [SectorKey: Int] = [:]
     private var grants: [TaskID: Instant] = [:]
+    /// Sealing stores by their names, as the storage index told of them first.
+    private var stores: [String: StoreInfo] = [:]
 
     /// - Parameter node: the miner's node.
     package init(node: String) {
@@ -55,7 +57,13 @@ package struct RecordedRunReader: Sendable {
     }
 
     /// What was read.
-    package var result: RecordedRun { run }
+    package var result: RecordedRun {
+        var result = run
+        for index in result.workers.indices where result.workers[index].store == nil {
+            result.workers[index].store = stores[result.workers[index].info.store]
+        }
+        return result
+    }
 
     private mutating func heard(_ message: SchedulerMessage, _ now: Instant) {
         switch message {
@@ -87,6 +95,8 @@ package struct RecordedRunReader: Sendable {
             run.sectors.append(.init(key: key, begunAt: now))
         case .withdraw(let key):
             if let index = sectorIndices[key] { run.sectors[index].endedAt = now }
+        case .storage(.changed(let state)), .storage(.placed(_, let state)):
+            if stores[state.info.name] == nil { stores[state.info.name] = state.info }
         case .submit(let request, _, _):
             // A sector that gave its room back and works again has not ended.
             if let index = sectorIndices[request.id.sector] { run.sectors[index].endedAt = nil }
