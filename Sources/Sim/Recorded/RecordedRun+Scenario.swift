@@ -122,12 +122,15 @@ extension RecordedRun {
         Scenario.TaskKind.sealing.compactMap { kind in
             guard let type = TaskType.sealing.first(where: { $0.kind == kind }) else { return nil }
             let seconds = workSeconds(type)
-            let ended = calls.filter { $0.id.task.type == type && $0.endedAt != nil }
+            let failed = calls.filter { $0.id.task.type == type && $0.isComputeFailure }.count
+            let ended = seconds.count + failed
+            // As many digits as a scenario's text has.
+            let rate = ended == 0 ? 0 : (Double(failed) / Double(ended) * 1e6).rounded() / 1e6
             let shape: DurationModel.Shape =
                 seconds.isEmpty ? .constant(.zero) : .empirical(Self.thinned(seconds))
             return Scenario.TaskModel(
                 kind: kind, duration: DurationModel(shape), transfer: ByteCount(bytes: 0),
-                failureRate: ended.isEmpty ? 0 : Double(ended.count - seconds.count) / Double(ended.count),
+                failureRate: rate,
                 provenance: .measured, source: "\(seconds.count) calls of the journal")
         }
     }

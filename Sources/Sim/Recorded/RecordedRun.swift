@@ -33,6 +33,8 @@ package struct RecordedRun: Sendable {
         package var takenAt: Instant?
         package var endedAt: Instant?
         package var isDone = false
+        /// The work itself went wrong; a lost worker or files out of reach say nothing of it.
+        package var isComputeFailure = false
     }
 
     /// One sector's way through sealing.

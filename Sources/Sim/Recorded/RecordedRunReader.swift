@@ -115,6 +115,9 @@ package struct RecordedRunReader: Sendable {
         guard let index = callIndices[call], run.calls[index].endedAt == nil else { return }
         run.calls[index].endedAt = now
         run.calls[index].isDone = result.isDone
+        if case .failed(let failure) = result {
+            run.calls[index].isComputeFailure = failure.cause == .computeFailed
+        }
     }
 }
 
