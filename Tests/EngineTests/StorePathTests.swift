@@ -24,6 +24,16 @@ struct StorePathTests {
         try Data(text.utf8).write(to: URL(filePath: "\(root)/sectorstore.json"))
     }
 
+    @Test("a file of settings that is far too large is refused by its size, before it is read")
+    func tooLarge() throws {
+        try with { root in
+            try write("{}" + String(repeating: " ", count: 1 << 20), in: root)
+            #expect {
+                _ = try StoreFile(in: root)
+            } throws: { "\($0)".contains("1048578 bytes") }
+        }
+    }
+
     @Test("the file of a path says what operators know, and what is left out has the usual value")
     func read() throws {
         try with { root in

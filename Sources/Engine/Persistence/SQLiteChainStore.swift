@@ -13,32 +13,21 @@ package final class SQLiteChainStore: ChainStore {
     ///
     /// - Throws: ``EngineError`` with `databaseFailed`.
     package init(path: String, nowWallNanoseconds now: Int64) throws(EngineError) {
-        var configuration = Configuration()
-        configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA journal_mode = WAL")
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
-        do {
-            let queue = try DatabaseQueue(path: path, configuration: configuration)
-            database = queue
-            genesisWallNanoseconds = try queue.write { database in
-                try database.execute(
-                    sql: """
-                        CREATE TABLE IF NOT EXISTS entry (
-                            sequence INTEGER PRIMARY KEY, bytes BLOB NOT NULL
-                        ) STRICT;
-                        CREATE TABLE IF NOT EXISTS genesis (
-                            id INTEGER PRIMARY KEY CHECK (id = 1), wallNanoseconds INTEGER NOT NULL
-                        ) STRICT
-                        """)
-                try database.execute(
-                    sql: "INSERT INTO genesis (id, wallNanoseconds) VALUES (1, ?) ON CONFLICT DO NOTHING",
-                    arguments: [now])
-                return try Int64.fetchOne(database, sql: "SELECT wallNanoseconds FROM genesis") ?? now
-            }
-        } catch {
-            throw EngineError(
-                code: .databaseFailed, message: "the chain database \(path) cannot be used: \(error)")
+        (database, genesisWallNanoseconds) = try DurableDatabase.open(path, named: "the chain database") {
+            database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE IF NOT EXISTS entry (
+                        sequence INTEGER PRIMARY KEY, bytes BLOB NOT NULL
+                    ) STRICT;
+                    CREATE TABLE IF NOT EXISTS genesis (
+                        id INTEGER PRIMARY KEY CHECK (id = 1), wallNanoseconds INTEGER NOT NULL
+                    ) STRICT
+                    """)
+            try database.execute(
+                sql: "INSERT INTO genesis (id, wallNanoseconds) VALUES (1, ?) ON CONFLICT DO NOTHING",
+                arguments: [now])
+            return try Int64.fetchOne(database, sql: "SELECT wallNanoseconds FROM genesis") ?? now
         }
     }
 

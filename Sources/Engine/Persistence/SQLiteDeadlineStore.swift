@@ -27,25 +27,14 @@ package final class SQLiteDeadlineStore: PoStObserver {
     package init(path: String, countMax: Int = 10_000, log: Logger) throws(EngineError) {
         self.log = log
         self.countMax = countMax
-        var configuration = Configuration()
-        configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA journal_mode = WAL")
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
-        do {
-            database = try DatabaseQueue(path: path, configuration: configuration)
-            try database.write { database in
-                try database.execute(
-                    sql: """
-                        CREATE TABLE IF NOT EXISTS deadline (
-                            open INTEGER PRIMARY KEY, isMissed INTEGER NOT NULL, closed BLOB NOT NULL
-                        ) STRICT
-                        """)
-            }
-        } catch {
-            throw EngineError(
-                code: .databaseFailed, message: "the database of deadlines \(path) cannot be used: \(error)")
-        }
+        database = try DurableDatabase.open(path, named: "the database of deadlines") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE IF NOT EXISTS deadline (
+                        open INTEGER PRIMARY KEY, isMissed INTEGER NOT NULL, closed BLOB NOT NULL
+                    ) STRICT
+                    """)
+        }.queue
     }
 
     package func deadlineClosed(_ report: DeadlineReport, at now: Instant) {

@@ -13,25 +13,14 @@ package final class SQLiteResultStore: ResultStore {
     ///
     /// - Throws: ``EngineError`` with `databaseFailed`.
     package init(path: String) throws(EngineError) {
-        var configuration = Configuration()
-        configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA journal_mode = WAL")
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
-        do {
-            database = try DatabaseQueue(path: path, configuration: configuration)
-            try database.write { database in
-                try database.execute(
-                    sql: """
-                        CREATE TABLE IF NOT EXISTS result (
-                            id INTEGER PRIMARY KEY, call BLOB NOT NULL UNIQUE, finished BLOB NOT NULL
-                        ) STRICT
-                        """)
-            }
-        } catch {
-            throw EngineError(
-                code: .databaseFailed, message: "the database of results \(path) cannot be used: \(error)")
-        }
+        database = try DurableDatabase.open(path, named: "the database of results") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE IF NOT EXISTS result (
+                        id INTEGER PRIMARY KEY, call BLOB NOT NULL UNIQUE, finished BLOB NOT NULL
+                    ) STRICT
+                    """)
+        }.queue
     }
 
     package func load() throws -> [FinishedCall] {

@@ -17,35 +17,24 @@ package final class SQLiteSectorStore: SectorStore {
     ///
     /// - Throws: ``EngineError`` with `databaseFailed`.
     package init(path: String) throws(EngineError) {
-        var configuration = Configuration()
-        configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA journal_mode = WAL")
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
-        do {
-            database = try DatabaseQueue(path: path, configuration: configuration)
-            try database.write { database in
-                try database.execute(
-                    sql: """
-                        CREATE TABLE IF NOT EXISTS sector (
-                            miner INTEGER NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
-                            record BLOB NOT NULL, PRIMARY KEY (miner, number)
-                        ) STRICT, WITHOUT ROWID
-                        """)
-                try database.execute(
-                    sql: """
-                        CREATE TABLE IF NOT EXISTS sector_log (
-                            id INTEGER PRIMARY KEY, miner INTEGER NOT NULL, number INTEGER NOT NULL,
-                            entry BLOB NOT NULL
-                        ) STRICT
-                        """)
-                try database.execute(
-                    sql: "CREATE INDEX IF NOT EXISTS sector_log_of ON sector_log (miner, number, id)")
-            }
-        } catch {
-            throw EngineError(
-                code: .databaseFailed, message: "the sector database \(path) cannot be used: \(error)")
-        }
+        database = try DurableDatabase.open(path, named: "the sector database") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE IF NOT EXISTS sector (
+                        miner INTEGER NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
+                        record BLOB NOT NULL, PRIMARY KEY (miner, number)
+                    ) STRICT, WITHOUT ROWID
+                    """)
+            try database.execute(
+                sql: """
+                    CREATE TABLE IF NOT EXISTS sector_log (
+                        id INTEGER PRIMARY KEY, miner INTEGER NOT NULL, number INTEGER NOT NULL,
+                        entry BLOB NOT NULL
+                    ) STRICT
+                    """)
+            try database.execute(
+                sql: "CREATE INDEX IF NOT EXISTS sector_log_of ON sector_log (miner, number, id)")
+        }.queue
     }
 
     package func save(_ record: SectorRecord) throws { try save(record, entry: nil) }

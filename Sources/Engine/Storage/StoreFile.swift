@@ -32,13 +32,13 @@ package struct StoreFile: Sendable, Hashable {
         let path = "\(root)/\(Self.name)"
         let value: Any
         do {
-            guard try DiskFile.facts(path) != nil else {
+            guard let bytes = try DiskFile.settings(path) else {
                 throw EngineError(
                     code: .fileFailed,
                     message: "\(path) is not there: \(root) is no store, or its disk is not mounted; "
                         + "'storage attach --init' makes it one")
             }
-            value = try JSONSerialization.jsonObject(with: try Data(contentsOf: URL(fileURLWithPath: path)))
+            value = try JSONSerialization.jsonObject(with: Data(bytes))
         } catch let error as EngineError {
             throw error
         } catch {
@@ -133,7 +133,7 @@ package struct StoreFile: Sendable, Hashable {
         let temporary = "\(path).\(file.id)"
         do {
             try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-            try file.json().write(to: URL(fileURLWithPath: temporary))
+            try DiskFile.make(temporary, [UInt8](try file.json()))
             defer {
                 do { try FileManager.default.removeItem(atPath: temporary) } catch {
                     // It was the second name of the file, or its write has failed, which is told.

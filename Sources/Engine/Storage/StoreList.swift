@@ -24,10 +24,9 @@ package struct StoreList: Sendable {
     ///
     /// - Throws: ``EngineError`` with `fileFailed`.
     package func read() throws(EngineError) -> [String] {
-        guard try DiskFile.facts(path) != nil else { return [] }
+        guard let bytes = try DiskFile.settings(path) else { return [] }
         do {
-            let data = try Data(contentsOf: URL(fileURLWithPath: path))
-            return try JSONDecoder().decode(Document.self, from: data).paths.map(\.path)
+            return try JSONDecoder().decode(Document.self, from: Data(bytes)).paths.map(\.path)
         } catch {
             throw EngineError(
                 code: .fileFailed,
@@ -42,8 +41,10 @@ package struct StoreList: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
-            try encoder.encode(Document(paths: paths.map { .init(path: $0) }))
-                .write(to: URL(fileURLWithPath: path), options: .atomic)
+            let bytes = [UInt8](try encoder.encode(Document(paths: paths.map { .init(path: $0) })))
+            try DiskFile.make("\(path).new", bytes)
+            try DiskFile.rename("\(path).new", to: path)
+            try DiskFile.synchronizeDirectory((path as NSString).deletingLastPathComponent)
         } catch {
             throw EngineError(code: .fileFailed, message: "\(path) cannot be written: \(error)")
         }

@@ -107,11 +107,31 @@ struct DiskFile: ~Copyable {
     }
 
     private static func modified(_ info: stat) -> Int64 {
-        #if canImport(Glibc)
         Int64(info.st_mtim.tv_sec) * 1_000_000_000 + Int64(info.st_mtim.tv_nsec)
-        #else
-        Int64(info.st_mtimespec.tv_sec) * 1_000_000_000 + Int64(info.st_mtimespec.tv_nsec)
-        #endif
+    }
+
+    /// The most bytes of a file of settings.
+    private static let settingsBytesMax: UInt64 = 1 << 20
+
+    /// A file of settings, which is small; `nil` where it is missing.
+    static func settings(_ path: String) throws(EngineError) -> [UInt8]? {
+        guard try facts(path) != nil else { return nil }
+        let file = try DiskFile(reading: path)
+        let bytes = try file.facts().bytes
+        guard bytes <= settingsBytesMax else {
+            throw EngineError(
+                code: .fileFailed,
+                message: "\(path) has \(bytes) bytes; a file of settings has at most \(settingsBytesMax)")
+        }
+        return try file.read(at: 0, count: Int(bytes))
+    }
+
+    /// Writes a whole file; when it returns the bytes are on the disk.
+    static func make(_ path: String, _ bytes: [UInt8]) throws(EngineError) {
+        let file = try DiskFile(writing: path)
+        try file.setLength(0)
+        try file.write(bytes, at: 0)
+        try file.synchronize()
     }
 
     /// Brings a directory's entries to the disk.
@@ -123,12 +143,9 @@ struct DiskFile: ~Copyable {
     }
 
     static func rename(_ source: String, to target: String) throws(EngineError) {
-        #if canImport(Glibc)
-        let status = Glibc.rename(source, target)
-        #else
-        let status = Darwin.rename(source, target)
-        #endif
-        guard status == 0 else { throw failure("\(source) cannot be renamed to \(target)") }
+        guard Glibc.rename(source, target) == 0 else {
+            throw failure("\(source) cannot be renamed to \(target)")
+        }
     }
 
     static func failure(_ what: String, _ number: Int32 = errno) -> EngineError {
