@@ -102,6 +102,30 @@ struct FetchTests {
         }
     }
 
+    @Test("while the only host with a sector's files is away its tasks wait, and are not tried over and over")
+    func sourceAway() async throws {
+        try await with(try await RoleCluster(lease: "120s")) { cluster in
+            try await cluster.startWorker("w1", slots: ["AP=1", "PC1=1", "PC2=1"])
+            try await cluster.startWorker(
+                "w2", slots: ["C1=1", "FIN=1"], ["--long-term", cluster.folder.path("store")])
+            _ = try cluster.text("sectors", "pledge", "--count", "1")
+            try await cluster.until("the sector waits for its seed") {
+                try cluster.states() == ["WaitSeed"]
+            }
+            await cluster.killWorker("w1")
+            try await cluster.until("Commit1 waits for the files") {
+                try cluster.text("sealing", "sched-diag").contains("which is out of reach for now")
+            }
+            try await Task.sleep(for: .seconds(3))
+            #expect(try tries("C1", cluster) == [1])
+            try await cluster.startWorker("w1", slots: ["AP=1", "PC1=1", "PC2=1"])
+            try await cluster.until("the sector proves") { try cluster.states() == ["Proving"] }
+            try check(1, in: "store", cluster)
+            #expect(try tries("PC1", cluster) == [1], "nothing was sealed twice")
+            #expect(try tries("C1", cluster) == [1])
+        }
+    }
+
     /// How often a kind of task was begun for each sector.
     private func tries(_ task: String, _ cluster: RoleCluster) throws -> [Int?] {
         try cluster.json([[String: Any]].self, "sectors", "list").map { sector in

@@ -4,102 +4,22 @@ import Kernel
 import Scheduler
 import Testing
 
-/// A runner that fetches in ten seconds and works for a hundred; Commit2 fails where it is told to.
-// Safety: used by one simulated world and its thread.
-private final class FetchingRunner: TaskRunner, @unchecked Sendable {
-    let world: SimulatedWorld
-    var failsCommit2 = false
-    var started: [(task: TaskID, worker: String, fetch: Assignment.Fetch?)] = []
-    var aborted: [CallID] = []
-    private var stopped: Set<CallID> = []
-
-    init(world: SimulatedWorld) { self.world = world }
-
-    func start(_ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>) {
-        start(call, Assignment(request), on: worker, reportTo: reportTo)
-    }
-
-    func start(_ call: CallID, _ assignment: Assignment, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>)
-    {
-        started.append((call.task, worker.name, assignment.fetch))
-        let begin = assignment.fetch == nil ? world.now : world.now + .seconds(10)
-        if assignment.fetch != nil { world.at(begin) { [self] in say(.fetched(call), call, reportTo) } }
-        let isFailure = failsCommit2 && call.task.type == .commit2
-        let result: TaskResult =
-            isFailure
-            ? .failed(TaskFailure(cause: .computeFailed, message: "bad luck"))
-            : .done(call.task.type == .commit2 ? .commit2(form: .modelled, proof: []) : .finalize(store: "x"))
-        world.at(begin + .seconds(100)) { [self] in say(.finished(call, result), call, reportTo) }
-    }
-
-    private func say(_ message: WorkerMessage, _ call: CallID, _ worker: Ref<WorkerMessage>) {
-        if !stopped.contains(call) { worker.tell(message) }
-    }
-
-    func abort(_ call: CallID) {
-        stopped.insert(call)
-        aborted.append(call)
-    }
-}
-
-// Safety: written by one simulated world and read by the thread that runs it.
-private final class Heard: @unchecked Sendable {
-    var tasks: [TaskEvent] = []
-    var storage: [StorageEvent] = []
-
-    var failures: [TaskFailure] {
-        tasks.compactMap { if case .finished(_, .failed(let failure)) = $0 { failure } else { nil } }
-    }
-
-    var doneCount: Int {
-        tasks.reduce(0) { if case .finished(_, .done) = $1 { $0 + 1 } else { $0 } }
-    }
-}
-
-extension TaskEvent {
-    fileprivate var isGrant: Bool { if case .granted = self { true } else { false } }
-}
-
-private actor TaskOwner: Component {
-    nonisolated let home: Home
-    private let heard: Heard
-
-    init(home: Home, heard: Heard) {
-        self.home = home
-        self.heard = heard
-    }
-
-    func receive(_ message: TaskEvent, _ context: Context<TaskEvent>) { heard.tasks.append(message) }
-}
-
-private actor RoomOwner: Component {
-    nonisolated let home: Home
-    private let heard: Heard
-
-    init(home: Home, heard: Heard) {
-        self.home = home
-        self.heard = heard
-    }
-
-    func receive(_ message: StorageEvent, _ context: Context<StorageEvent>) { heard.storage.append(message) }
-}
-
 @Suite("Operators, moves and admission")
 struct ClusterControlTests {
-    private let world = SimulatedWorld(options: .init(seed: 5, lossDetection: .seconds(5)))
-    private let heard = Heard()
-    private let runner: FetchingRunner
+    let world = SimulatedWorld(options: .init(seed: 5, lossDetection: .seconds(5)))
+    let heard = ControlHeard()
+    let runner: FetchingRunner
 
     init() { runner = FetchingRunner(world: world) }
 
-    private struct Cluster {
+    struct Cluster {
         var scheduler: Ref<SchedulerMessage>
         var storage: Ref<StorageMessage>
         var tasks: Ref<TaskEvent>
         var rooms: Ref<StorageEvent>
     }
 
-    private func boot() throws -> Cluster {
+    func boot() throws -> Cluster {
         let heard = heard
         let node = try world.addNode("miner")
         let storage = try node.spawn("storage") { StorageIndex(home: $0) }
@@ -116,7 +36,7 @@ struct ClusterControlTests {
             rooms: try node.spawn("rooms") { RoomOwner(home: $0, heard: heard) })
     }
 
-    private func addWorker(
+    func addWorker(
         _ name: String, host: String, slots: [TaskType], canFetch: Bool = false, capacity: UInt64 = 10_000
     ) throws {
         let runner = runner
@@ -135,7 +55,7 @@ struct ClusterControlTests {
         }
     }
 
-    private func request(
+    func request(
         _ number: UInt64, _ work: TaskWork, deadline: Instant? = nil, priority: Int = 0
     ) -> TaskRequest {
         TaskRequest(
@@ -143,9 +63,9 @@ struct ClusterControlTests {
             work: work, deadline: deadline, priority: priority)
     }
 
-    private func run(_ seconds: Int) { world.run(until: world.now + .seconds(seconds)) }
+    func run(_ seconds: Int) { world.run(until: world.now + .seconds(seconds)) }
 
-    private func diagnosis(_ cluster: Cluster) throws -> SchedulerDiagnosis {
+    func diagnosis(_ cluster: Cluster) throws -> SchedulerDiagnosis {
         let event: TaskEvent = try world.ask(cluster.scheduler) { .diagnose(replyTo: $0) }
         guard case .diagnosis(let diagnosis) = event else {
             throw KernelError(code: .undeliverable, message: "no diagnosis")
@@ -153,7 +73,7 @@ struct ClusterControlTests {
         return diagnosis
     }
 
-    private func stores(_ cluster: Cluster) throws -> [StoreState] {
+    func stores(_ cluster: Cluster) throws -> [StoreState] {
         let event: StorageEvent = try world.ask(cluster.storage) { .list(replyTo: $0) }
         guard case .stores(let states) = event else { return [] }
         return states
@@ -215,7 +135,7 @@ struct ClusterControlTests {
     @Test("Commit2 is tried three times; then the failure says that and what was last")
     func commit2Tries() throws {
         let cluster = try boot()
-        runner.failsCommit2 = true
+        runner.failures[.commit2] = TaskFailure(cause: .computeFailed, message: "bad luck")
         try addWorker("w1", host: "h1", slots: [.commit2])
         for attempt in 1...3 {
             let id = TaskID(sector: SectorKey(miner: 1000, number: 1), type: .commit2, attempt: attempt)

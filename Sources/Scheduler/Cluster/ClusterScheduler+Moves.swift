@@ -119,7 +119,9 @@ extension ClusterScheduler {
             view.noteTransfer(from: prefetch.move.from, to: prefetch.move.to, by: -1)
             noteFiles(of: sector, at: name, in: prefetch.move.store)
             guard let task = view.remove(call.task), let host = workers[name]?.info.host else { return }
-            view.add(task.request, host: host, since: task.since, sequence: task.sequence)
+            view.add(
+                task.request, host: host, store: prefetch.move.store, since: task.since,
+                sequence: task.sequence)
             return
         }
         guard callOf[call.task]?.call == call, var move = workers[name]?.calls[call]?.move,

@@ -32,7 +32,7 @@ extension ClusterScheduler {
         }
         let name = info.name
         context.watch(ref) { .workerGone(name: name, session: session, $0) }
-        for done in finished { report(name, done.call, done.result, context.now) }
+        for done in finished { report(name, done.call, done.result, context) }
         for call in running { adopt(call, of: name, context.now) }
         let known = running.filter { callOf[$0.task]?.call == $0 }
         for call in known { taken(call, context) }
@@ -149,6 +149,24 @@ extension ClusterScheduler {
         endCall(call, of: name, failed, now)
         let owner = owners.removeValue(forKey: call.task)
         if options.bug != .schedulerKeepsLossesSecret { owner?.tell(.finished(call.task, failed)) }
+    }
+
+    // MARK: Setbacks
+
+    /// A worker says how a call ended. What failed for want of something around it, a store out of reach or a
+    /// link that is down, says nothing about the work and is not counted against it; but trying again at once
+    /// would fail again at once.
+    func noteSetback(_ id: TaskID, _ result: TaskResult, _ context: Context<SchedulerMessage>) {
+        switch result {
+        case .done:
+            if !view.setbacks.isEmpty { view.setbacks[id.sector] = nil }
+        case .failed(let failure) where failure.cause == .infrastructureLost:
+            let count = (view.setbacks[id.sector]?.count ?? 0) + 1
+            let setback = Setback(count: count, until: context.now + Setback.pause(count, id.type))
+            view.setbacks[id.sector] = setback
+            context.schedule(at: setback.until, .paceDue)
+        case .failed: break
+        }
     }
 
     // MARK: Assignments under way

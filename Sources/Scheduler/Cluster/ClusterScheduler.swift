@@ -174,7 +174,7 @@ package actor ClusterScheduler: Component {
         case .workerGone(let name, let session, let reason): gone(name, session, reason, context)
         case .leaseExpired(let name, let session): expire(name, session, context)
         case .fetched(let name, let call): fetched(name, call, context.now)
-        case .report(let name, let call, let result): report(name, call, result, context.now)
+        case .report(let name, let call, let result): report(name, call, result, context)
         case .storage(let event): return heard(event, context)
         case .paceDue: paceTimer = nil
         case .graceOver: break
@@ -220,7 +220,9 @@ package actor ClusterScheduler: Component {
             view.heldMoves[request.id.sector] = .distantFuture
         }
         view.add(
-            request, host: request.work.type.needsFiles ? place : nil, since: context.now, sequence: sequence)
+            request, host: request.work.type.needsFiles ? place : nil, store: known?.store,
+            since: context.now,
+            sequence: sequence)
         options.observer?.taskQueued(request.id, at: context.now)
     }
 
@@ -292,9 +294,13 @@ package actor ClusterScheduler: Component {
         owner?.tell(.finished(id, failed))
     }
 
-    func report(_ name: String, _ call: CallID, _ result: TaskResult, _ now: Instant) {
+    func report(
+        _ name: String, _ call: CallID, _ result: TaskResult, _ context: Context<SchedulerMessage>
+    ) {
+        let now = context.now
         workers[name]?.ref.tell(.confirmed(call))
         if case .done = result, call.task.type.needsFiles { noteFiles(of: call.task.sector, at: name) }
+        noteSetback(call.task, result, context)
         if prefetchEnded(call) { return }
         if callOf[call.task] == nil { return reportOfEarlier(call, result, now) }
         guard callOf[call.task]?.call == call else { return }
@@ -321,7 +327,10 @@ package actor ClusterScheduler: Component {
                     + failure.message))
     }
 
-    func forgetFailures(of sector: SectorKey) { failures[sector] = nil }
+    func forgetFailures(of sector: SectorKey) {
+        failures[sector] = nil
+        view.setbacks[sector] = nil
+    }
 
     func endCall(_ call: CallID, of name: String, _ result: TaskResult?, _ now: Instant) {
         guard let worker = workers[name], let running = worker.calls[call] else { return }

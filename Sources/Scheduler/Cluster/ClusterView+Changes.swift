@@ -7,7 +7,7 @@ extension ClusterView {
     // MARK: Tasks and wishes
 
     func add(
-        _ request: TaskRequest, host: String?, since: Instant, sequence: UInt64
+        _ request: TaskRequest, host: String?, store: String? = nil, since: Instant, sequence: UInt64
     ) {
         needs.learn(proof: request.proof, resources)
         let index = host.map { noteHost($0) }
@@ -16,7 +16,8 @@ extension ClusterView {
             ? 0 : fileBytes(request.id.type, sectorBytes: ResourceTable.sectorBytes(ofProof: request.proof))
         queue.add(
             WaitingTask(
-                request: request, host: host, hostIndex: index, moveBytes: bytes, since: since,
+                request: request, host: host, hostIndex: index,
+                store: index == nil ? nil : store.map { storeNumber($0) }, moveBytes: bytes, since: since,
                 sequence: sequence))
     }
 
@@ -142,7 +143,22 @@ extension ClusterView {
 
     // MARK: Stores
 
+    /// A number for a store's name that stays, whatever becomes of the store.
+    func storeNumber(_ name: String) -> Int {
+        if let known = storeNumbers[name] { return known }
+        storeNumbers[name] = storeNumbers.count
+        return storeNumbers.count - 1
+    }
+
+    private func noteReach(_ name: String, isOnline: Bool) {
+        // Told with every change of a store: mostly nothing was and is out of reach.
+        if isOnline, offlineStores.isEmpty { return }
+        let number = storeNumber(name)
+        if isOnline { offlineStores.remove(number) } else { offlineStores.insert(number) }
+    }
+
     func setStore(_ state: StoreState) {
+        noteReach(state.info.name, isOnline: state.isOnline)
         if let index = storeIndex(state.info.name) {
             stores[index].state = state
             return
@@ -154,6 +170,7 @@ extension ClusterView {
     }
 
     func removeStore(_ name: String) {
+        noteReach(name, isOnline: true)
         guard let index = storeIndex(name) else { return }
         hosts[stores[index].hostIndex].storeCount -= 1
         stores.remove(at: index)

@@ -14,6 +14,7 @@ extension ClusterView {
         if pacings[type.stage] != nil, let next = paceDelay(type, on: host, at: now) {
             return Refusal(.pace, hosts[host].name, until: next)
         }
+        if let refusal = mayTry(task, at: now) { return refusal }
         if let from = task.hostIndex, from != host, let held = heldMoves[task.id.sector], held > now {
             return Refusal(.filesElsewhere, task.host ?? "", until: held)
         }
@@ -25,6 +26,18 @@ extension ClusterView {
             return Refusal(.maxConcurrent, workers[index].info.name, needed: Double(need.maxConcurrent))
         }
         return ledger.check(need, stage: type.stage, host: host, worker: workers[index].info)
+    }
+
+    /// The part of ``canStart(_:on:at:)`` that holds for every worker: files in reach, no setback just now.
+    func mayTry(_ task: WaitingTask, at now: Instant) -> Refusal? {
+        if !offlineStores.isEmpty, let store = task.store, offlineStores.contains(store) {
+            let name = storeNumbers.first { $0.value == store }?.key ?? task.host ?? ""
+            return Refusal(.filesOutOfReach, name)
+        }
+        if !setbacks.isEmpty, let setback = setbacks[task.id.sector], setback.until > now {
+            return Refusal(.setback, needed: Double(setback.count), until: setback.until)
+        }
+        return nil
     }
 
     /// The part of ``canStart(_:on:at:)`` that depends on the kind alone.
@@ -41,6 +54,9 @@ extension ClusterView {
     /// Says why a task's files may not be moved to a worker's store now; `nil` where they may.
     package func canFetch(_ task: WaitingTask, to worker: Int) -> Refusal? {
         guard let from = task.hostIndex, from != workers[worker].hostIndex else { return nil }
+        if let store = task.store, offlineStores.contains(store) {
+            return Refusal(.filesOutOfReach, task.host ?? "")
+        }
         return canMove(task, from, to: workers[worker])
     }
 

@@ -126,6 +126,11 @@ package final class ClusterView: @unchecked Sendable {
     var openIndices: [[Int]] = Array(repeating: [], count: TaskType.count)
     /// Sectors that may not be moved before then: the storage index does not know them yet, or had no room.
     var heldMoves: [SectorKey: Instant] = [:]
+    /// Sectors whose last call failed for want of something around it, and when they may try again.
+    var setbacks: [SectorKey: Setback] = [:]
+    /// Stores out of reach now, by their numbers: what lies there can be neither used nor moved.
+    var offlineStores: Set<Int> = []
+    var storeNumbers: [String: Int] = [:]
     /// Tasks whose files are being moved ahead of them.
     package internal(set) var movesAhead: Set<TaskID> = []
     var pacings: [Pacing?] = Array(repeating: nil, count: TaskType.count)

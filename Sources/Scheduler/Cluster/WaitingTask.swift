@@ -9,6 +9,8 @@ package struct WaitingTask: Sendable, Hashable {
     package let host: String?
     /// The same as an index of ``ClusterView/hosts``.
     package let hostIndex: Int?
+    /// The store that holds them, as a number of ``ClusterView/storeNumber(_:)``; `nil` where not known.
+    let store: Int?
     /// Bytes to move where it runs elsewhere.
     package let moveBytes: UInt64
     /// When it was submitted.
@@ -19,6 +21,19 @@ package struct WaitingTask: Sendable, Hashable {
     package var id: TaskID { request.id }
     var urgency: Urgency {
         Urgency(deadline: request.deadline, priority: request.priority, sequence: sequence)
+    }
+}
+
+/// Tries in a row that failed for want of something around the task.
+struct Setback {
+    let count: Int
+    /// When the next may begin.
+    let until: Instant
+
+    /// A second, and twice as long with each further try up to a minute; a proof of spacetime never waits
+    /// longer than a second, since its deadline does not wait either.
+    static func pause(_ count: Int, _ type: TaskType) -> Duration {
+        type.isPoSt ? .seconds(1) : .seconds(min(60, 1 << min(max(count, 1) - 1, 6)))
     }
 }
 

@@ -30,6 +30,10 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         case maxConcurrent
         /// The files are elsewhere and the worker cannot fetch.
         case filesElsewhere
+        /// The files are on a store that is out of reach for now.
+        case filesOutOfReach
+        /// The last try failed for want of something around it: the next is at ``Refusal/until``.
+        case setback
         /// The files are elsewhere, and the store of this worker has no room for them.
         case noRoom
         /// As many sectors as allowed are on their way to or from the host.
@@ -89,6 +93,10 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         case .gpu: "needs \(needed) GPU and no GPU of \(limit) has more than \(free) free"
         case .maxConcurrent: "runs the most at once that its settings allow (\(Int(needed)))"
         case .filesElsewhere: "its files are on \(limit) and the worker does not fetch"
+        case .filesOutOfReach: "its files are on \(limit), which is out of reach for now"
+        case .setback:
+            "\(Int(needed)) tries in a row failed for want of something around the task; the next begins at "
+                + "\(until?.seconds ?? 0) s"
         case .noRoom: "its files are elsewhere, need \(bytes(needed)), and \(limit) has \(bytes(free)) left"
         case .link: "as many transfers as \(limit) may have at once (\(Int(needed))) are under way"
         case .storeMissing: "the store \(limit) is not there or out of reach"
