@@ -146,6 +146,7 @@ extension ClusterScheduler {
         }
         _ = view.removeWish(sector)
         view.notePending(store, bytes: wish.bytes, isOver: false)
+        if let known = view.store(store) { view.entryBook.admitted(sector, to: known.hostIndex, at: now) }
         rooms.admitting[sector] = .init(wish: wish, store: store)
         storage.tell(.reserve(sector, bytes: wish.bytes, at: store, owner: owner, replyTo: storageReplies))
         note(.admitted, sector, nil, store, reason, nil, now)
@@ -155,6 +156,7 @@ extension ClusterScheduler {
     /// A sector wants no room any more; what it has is free.
     func withdraw(_ sector: SectorKey) {
         _ = view.removeWish(sector)
+        view.entryBook.left(sector)
         rooms.admitting[sector]?.isWithdrawn = true
         rooms.admitting[sector]?.next = nil
         rooms.forget(sector)
@@ -176,6 +178,7 @@ extension ClusterScheduler {
             return true
         case .refused(let sector, let store, let refusal):
             if let answered = answered(sector, store) {
+                view.entryBook.left(sector)
                 if !answered.isWithdrawn { view.add(answered.wish) }
                 rooms.refusals[sector] = refusal
             }

@@ -338,6 +338,7 @@ package actor ClusterScheduler: Component {
         untaken[call] = nil
         endMove(of: running, sector: call.task.sector, at: name, isDone: result?.isDone ?? false)
         view.vacate(worker.index, call.task)
+        if call.task.type == .addPiece { view.entryBook.pieceEnded(call.task.sector, at: now) }
         let isReleased = view.ledger.release(call.number)
         precondition(isReleased, "\(call) held no lease")
         if case .done = result, running.assignment?.fetch == nil, running.assignment != nil {

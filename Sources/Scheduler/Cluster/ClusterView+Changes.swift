@@ -11,6 +11,7 @@ extension ClusterView {
     ) {
         needs.learn(proof: request.proof, resources)
         let index = host.map { noteHost($0) }
+        entryBook.asked(for: request.id.type, of: request.id.sector, on: index)
         let bytes =
             index == nil
             ? 0 : fileBytes(request.id.type, sectorBytes: ResourceTable.sectorBytes(ofProof: request.proof))

@@ -128,6 +128,7 @@ package final class ClusterView: @unchecked Sendable {
     var heldMoves: [SectorKey: Instant] = [:]
     /// Sectors whose last call failed for want of something around it, and when they may try again.
     var setbacks: [SectorKey: Setback] = [:]
+    var entryBook = EntryBook()
     /// Stores out of reach now, by their numbers: what lies there can be neither used nor moved.
     var offlineStores: Set<Int> = []
     var storeNumbers: [String: Int] = [:]

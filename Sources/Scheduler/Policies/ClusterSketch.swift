@@ -171,6 +171,7 @@ package struct ClusterSketch: Sendable {
     package mutating func finish(_ id: TaskID) {
         guard let known = callOf.removeValue(forKey: id) else { return }
         view.vacate(known.worker, id)
+        if id.type == .addPiece { view.entryBook.pieceEnded(id.sector, at: now) }
         _ = view.ledger.release(known.call)
         ends.append((id, now))
         guard followsPipeline else { return }
@@ -260,6 +261,9 @@ package struct ClusterSketch: Sendable {
             }
             _ = view.removeWish(sector)
             view.notePending(store, bytes: wish.bytes, isOver: false)
+            if let known = view.store(store) {
+                view.entryBook.admitted(sector, to: known.hostIndex, at: now)
+            }
             admitted.append((sector.number, store))
             guard followsPipeline, durations[.addPiece] != nil else { return true }
             submit(

@@ -49,7 +49,7 @@ package struct CurioPollPolicy: SchedulingPolicy {
                 continue
             }
             due[host] = now + CurioPolls.afterAcceptance
-            return [nodes.take(claim, host, now)]
+            return [claim]
         }
         return []
     }
@@ -87,7 +87,7 @@ package struct CurioEventPolicy: SchedulingPolicy {
             let time = due ?? now + Self.bundling
             due = time
             // It goes on at once while there is more: the scheduler asks again.
-            return time <= now ? [nodes.take(claim, host, now)] : []
+            return time <= now ? [claim] : []
         }
         due = nil
         return []
@@ -96,16 +96,9 @@ package struct CurioEventPolicy: SchedulingPolicy {
 
 /// What is common to the nodes of both.
 private struct CurioNodes: Sendable {
-    struct Claim {
-        let decision: Decision
-        /// A sector is taken in, which will be labelled here.
-        var takesIn = false
-    }
-
     private let order: [TaskType]
     private let queueMax: Int
     private var workersOf: [[Int]] = []
-    private var recent = RecentAdmissions()
 
     init(_ context: PolicyContext, order: [TaskType]) {
         self.order = order
@@ -119,14 +112,8 @@ private struct CurioNodes: Sendable {
         }
     }
 
-    /// A node looks, and takes.
-    mutating func take(_ claim: Claim, _ host: Int, _ now: Instant) -> Decision {
-        if claim.takesIn { recent.add(host, at: now) }
-        return claim.decision
-    }
-
     /// What a node takes if it looks now.
-    mutating func claim(_ host: Int, _ view: ClusterView, _ now: Instant) -> Claim? {
+    mutating func claim(_ host: Int, _ view: ClusterView, _ now: Instant) -> Decision? {
         guard !workersOf[host].isEmpty else { return nil }
         var node = CurioNode(view.hosts[host].info)
         for type in TaskType.allCases where view.hosts[host].busyCounts[type.stage] > 0 {
@@ -141,8 +128,7 @@ private struct CurioNodes: Sendable {
                 view.workers[$0].freeCount(type) > 0 && view.canStart(task, on: $0, at: now) == nil
             }
             if let worker {
-                return Claim(
-                    decision: .assign(task.id, worker: worker, because: PlacementReason("claimed")))
+                return .assign(task.id, worker: worker, because: PlacementReason("claimed"))
             }
         }
         return nil
@@ -158,21 +144,18 @@ private struct CurioNodes: Sendable {
     /// A sector for a node that will have room to label it.
     private mutating func takeIn(
         _ host: Int, _ node: CurioNode?, _ view: ClusterView, _ now: Instant
-    ) -> Claim? {
+    ) -> Decision? {
         guard view.admissionCount > 0 else { return nil }
         let pieceSlots = view.hosts[host].slotCounts[TaskType.addPiece.stage]
         guard pieceSlots > 0 else { return nil }
-        let ahead = recent.unlabelledCount(host, view, now)
+        let ahead = view.unlabelledCount(host, at: now)
         if !labelsMore(than: ahead, host, node, view) {
             // The queue: as many pieces are written ahead as at once, so that labelling need not wait.
             guard queueMax <= 0 || view.waitingCount(.preCommit1) <= queueMax,
                 labelsMore(than: ahead - pieceSlots, host, node, view)
             else { return nil }
         }
-        guard let decision = view.bestAllocAdmissions("claimed", { $0.hostIndex == host }).first else {
-            return nil
-        }
-        return Claim(decision: decision, takesIn: true)
+        return view.bestAllocAdmissions("claimed", { $0.hostIndex == host }).first
     }
 
     /// Tells whether a node has room for more than `count` SDR besides what it runs.

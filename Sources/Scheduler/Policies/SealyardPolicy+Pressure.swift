@@ -148,7 +148,7 @@ extension SealyardPolicy {
             let slots = view.hosts[host].slotCounts[TaskType.preCommit1.stage]
             let takesPieces = view.hosts[host].slotCounts[TaskType.addPiece.stage] > 0
             guard takesPieces, view.canAdmit(wish, at: index) == nil else { continue }
-            let ahead = recent.unlabelledCount(host, view, now)
+            let ahead = view.unlabelledCount(host, at: now)
             let free = max(0, slots - view.hosts[host].busyCounts[TaskType.preCommit1.stage])
             // A little more than fits, so that a slot that becomes free finds a sector.
             guard ahead < free + 1 + min(slots, 1 << 10) / 8 else {
@@ -160,7 +160,6 @@ extension SealyardPolicy {
             if best.map({ (wait, load) < ($0.wait, $0.load) }) ?? true { best = (index, wait, load) }
         }
         guard let best else { return }
-        recent.add(view.stores[best.store].hostIndex, at: now)
         decisions.append(
             .admit(
                 wish.sector, store: view.stores[best.store].info.name,
@@ -169,8 +168,8 @@ extension SealyardPolicy {
 
     /// Asks to be woken when the oldest sector let in lately is counted no more.
     private mutating func lookAgain(_ host: Int, _ view: ClusterView) {
-        guard let oldest = recent.oldest(host) else { return }
-        let next = oldest + .nanoseconds(Int64(RecentAdmissions.patience(view) * 1e9) + 1)
+        guard let oldest = view.entryBook.oldest(host) else { return }
+        let next = oldest + .nanoseconds(Int64(view.entryPatience * 1e9) + 1)
         wakeAt = wakeAt.map { min($0, next) } ?? next
     }
 }

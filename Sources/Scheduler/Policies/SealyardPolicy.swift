@@ -40,7 +40,6 @@ package struct SealyardPolicy: SchedulingPolicy {
     let tuning = Tuning()
     /// By host, when PreCommit1 was started last.
     var lastStart: [Instant?] = []
-    var recent = RecentAdmissions()
     var wakeAt: Instant?
     /// What was found of each host lately, and under no index of the whole cluster.
     var paces: [Int: Pace] = [:]

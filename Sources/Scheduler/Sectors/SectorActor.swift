@@ -260,7 +260,9 @@ package actor SectorActor: Component {
             services.scheduler.tell(
                 .admit(
                     key, bytes: services.sealingBytes,
-                    isDeal: record.hasDeals, deadline: dealStart(record), replyTo: storageAdapter(context)))
+                    isDeal: record.hasDeals, deadline: due(record),
+                    // What has been worked on is finished before anything new is begun.
+                    priority: record.attempts.contains { $0 > 0 } ? 1 : 0, replyTo: storageAdapter(context)))
         // By way of the scheduler, so that a new request for room never overtakes it.
         case .releaseStore: services.scheduler.tell(.withdraw(key))
         case .submit(let request):
@@ -296,10 +298,14 @@ package actor SectorActor: Component {
         }
     }
 
-    /// When the first of the sector's deals starts, the one that is being written among them.
-    private func dealStart(_ record: SectorRecord) -> Instant? {
-        let starts = record.pieces.map(\.startEpoch) + [record.pendingPiece?.startEpoch].compactMap(\.self)
-        guard let clock, let first = starts.min() else { return nil }
+    /// When the sector must be done with what comes next: before its first deal starts, the one that is being
+    /// written among them, or before its ticket or its pre-commitment expires.
+    private func due(_ record: SectorRecord) -> Instant? {
+        let deadline = record.deadline(services.limits.network).flatMap {
+            $0.kind == .expiration ? nil : $0.epoch
+        }
+        let epochs = record.pieces.map(\.startEpoch) + [record.pendingPiece?.startEpoch, deadline]
+        guard let clock, let first = epochs.compactMap(\.self).min() else { return nil }
         return clock.instant(of: first)
     }
 
