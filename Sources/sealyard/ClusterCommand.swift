@@ -32,6 +32,7 @@ struct ClusterUp: AsyncParsableCommand {
     @Option(help: "Kill a worker with -9 this long after the start, such as 3s.") var killWorkerAt:
         DurationArgument?
     @Option(help: "Which worker is killed.") var killWorker = 1
+    @Option(help: StretchArgument.help) var stretch: [StretchArgument] = []
     @Option(help: "Real time of one epoch.") var epoch = DurationArgument(milliseconds: 300)
     @Option(help: "Give up after this long.") var timeout = DurationArgument(seconds: 180)
     @Option(
@@ -64,7 +65,7 @@ struct ClusterUp: AsyncParsableCommand {
         defer { if isTemporary { removeTree(directory) } }
         let options = LocalCluster.Options(
             program: CommandLine.executablePath, directory: directory, workerCount: workers, sectorSize: size,
-            epoch: epoch.value)
+            epoch: epoch.value, workerArguments: stretch.flatMap { ["--stretch", $0.text] })
         let run = ClusterRun(command: self, payload: payload)
         let task = Task { try await run.perform(options) }
         let watcher = Task {

@@ -180,6 +180,7 @@ struct WorkerCommand: AsyncParsableCommand {
         var batchPreCommit1 = 1
         @Option(help: "Time that the first PreCommit1 task of a batch waits for others.")
         var batchWait = DurationArgument(seconds: 2)
+        @Option(help: StretchArgument.help) var stretch: [StretchArgument] = []
         @OptionGroup var sealing: SealingArguments
 
         func validate() throws {
@@ -212,6 +213,7 @@ struct WorkerCommand: AsyncParsableCommand {
             options.readCount = parallelReads
             options.sealing = try sealing.options()
             options.hasher = try sealing.hasher()
+            options.stretches = stretch.map(\.value)
             options.batching = .init(countMax: batchPreCommit1, wait: batchWait.value)
             let worker = try await WorkerDaemon(options, log: daemonLog(name))
             try await daemon.serve(worker.node) { worker.shutDown() }

@@ -21,10 +21,12 @@ package final class LocalCluster: Sendable {
         package var miner: UInt64
         /// Sectors that one worker holds at once.
         package var sealingCountMax: Int
+        /// What `worker run` is told besides.
+        package var workerArguments: [String]
 
         package init(
             program: String, directory: String, workerCount: Int, sectorSize: SectorSize, epoch: Duration,
-            miner: UInt64 = 1000, sealingCountMax: Int = 8
+            miner: UInt64 = 1000, sealingCountMax: Int = 8, workerArguments: [String] = []
         ) {
             self.program = program
             self.directory = directory
@@ -33,6 +35,7 @@ package final class LocalCluster: Sendable {
             self.epoch = epoch
             self.miner = miner
             self.sealingCountMax = sealingCountMax
+            self.workerArguments = workerArguments
         }
     }
 
@@ -102,7 +105,7 @@ package final class LocalCluster: Sendable {
                             "worker", "run", "--name", name, "--data", "\(directory)/\(name)", "--miner",
                             "127.0.0.1:\(minerPort)", "--long-term", "\(directory)/store", "--max-sealing",
                             "\(options.sealingCountMax)",
-                        ]))
+                        ] + options.workerArguments))
             }
             self.workers = workers
             node = try await DaemonNode(

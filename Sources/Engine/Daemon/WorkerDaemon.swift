@@ -32,6 +32,8 @@ package struct WorkerDaemon: Sendable {
         package var batching = NativeTaskRunner.Batching()
         /// Sectors of a partition that are read at once.
         package var readCount = NativeTaskRunner.Proving.usualReadCount
+        /// Kinds of task that take at least a given time, for a rehearsal.
+        package var stretches: [StretchedTaskRunner.Stretch] = []
 
         package init(
             node: DaemonOptions, miner: Endpoint, minerName: String, sealingDirectory: String,
@@ -75,10 +77,13 @@ package struct WorkerDaemon: Sendable {
         let transfers = SectorTransfers(
             stores: stores, world: world, transport: node.transport, index: index, pool: disks,
             options: options.transfers)
-        let runner = NativeTaskRunner(
+        let native = NativeTaskRunner(
             stores: stores, transfers: transfers, pool: pool,
             proving: .init(pool: provingPool, readCount: options.readCount), options: options.sealing,
             hasher: options.hasher, batching: options.batching, log: log)
+        let runner: any TaskRunner =
+            options.stretches.isEmpty
+            ? native : StretchedTaskRunner(native, world: world, stretches: options.stretches)
         let shelf = FileShelf(stores: stores, pool: disks)
         try world.spawn(FileServer.name) { FileServer(home: $0, shelf: shelf, puller: transfers) }
         let keeper = StoreKeeper.Options(
