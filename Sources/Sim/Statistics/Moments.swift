@@ -61,6 +61,9 @@ package struct Interval: Sendable, Hashable {
 
     /// Tells whether a value lies within; one observation alone covers only itself.
     package func covers(_ value: Double) -> Bool { (value - mean).magnitude <= (halfWidth ?? 0) }
+
+    /// It leaves zero out: a difference that chance does not explain.
+    package var isSignificant: Bool { halfWidth != nil && !covers(0) }
 }
 
 /// Means of equal batches of a long run: nearly independent where batches are long beside the run's memory.

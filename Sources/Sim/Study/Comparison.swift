@@ -15,7 +15,7 @@ package struct Comparison: Sendable, Hashable {
         /// Of the pairs: this scenario's figure less the first's.
         package var difference: Interval
         /// Whether zero lies outside of the interval.
-        package var isSignificant: Bool { difference.halfWidth != nil && !difference.covers(0) }
+        package var isSignificant: Bool { difference.isSignificant }
     }
 
     package var names: [String]

@@ -1,40 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A mean over seeds with its 95 % confidence interval.
-package struct TournamentEstimate: Sendable, Hashable {
-    package var mean: Double
-    /// Half the width of the interval; `nil` for fewer than two values.
-    package var halfWidth: Double?
-    package var count: Int
-
-    /// - Returns: `nil` for no values.
-    package init?(_ values: [Double]) {
-        guard !values.isEmpty else { return nil }
-        count = values.count
-        let mean = values.reduce(0, +) / Double(values.count)
-        self.mean = mean
-        guard values.count > 1 else { return }
-        let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)
-        halfWidth = Self.quantile(values.count - 1) * (variance / Double(values.count)).squareRoot()
-    }
-
-    /// The interval leaves zero out: a difference that chance does not explain.
-    package var isSignificant: Bool { halfWidth.map { mean.magnitude > $0 } ?? false }
-
-    /// Student's t at 97.5 % by degrees of freedom.
-    static func quantile(_ degrees: Int) -> Double {
-        let table = [
-            12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145,
-            2.131,
-            2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045,
-            2.042,
-        ]
-        if degrees <= table.count { return table[max(1, degrees) - 1] }
-        // Between 30 and infinity the quantile goes as one over the degrees.
-        return 1.960 + (2.042 - 1.960) * 30 / Double(degrees)
-    }
-}
-
 /// All that a tournament measured.
 package struct TournamentResult: Sendable, Hashable {
     /// A policy in the ranking.
@@ -47,7 +12,7 @@ package struct TournamentResult: Sendable, Hashable {
         /// Scenarios in which it sealed significantly more and significantly less than the reference.
         package var winCount: Int
         package var lossCount: Int
-        /// Scenarios in which it sealed most, or not significantly less than who did; and significantly less.
+        /// Scenarios in which it sealed most or is level with who did; and those in which it is behind.
         package var levelCount: Int
         package var behindCount: Int
     }
@@ -56,7 +21,7 @@ package struct TournamentResult: Sendable, Hashable {
     package enum Standing: String, Sendable, Hashable {
         /// Its mean is the highest.
         case best
-        /// The interval of the differences, seed by seed, holds zero.
+        /// No policy is ahead of it by more than chance explains.
         case level
         case behind
     }
@@ -95,25 +60,25 @@ package struct TournamentResult: Sendable, Hashable {
     }
 
     /// The mean of a figure over the seeds that have it.
-    package func estimate(_ metric: TournamentMetric, scenario: Int, policy: Int) -> TournamentEstimate? {
-        TournamentEstimate(values(metric, scenario, policy).compactMap { $0 })
+    package func estimate(_ metric: TournamentMetric, scenario: Int, policy: Int) -> Interval? {
+        Interval.ofMean(values(metric, scenario, policy).compactMap { $0 })
     }
 
     /// The mean of the differences from the reference, seed by seed.
-    package func difference(_ metric: TournamentMetric, scenario: Int, policy: Int) -> TournamentEstimate? {
+    package func difference(_ metric: TournamentMetric, scenario: Int, policy: Int) -> Interval? {
         guard let other = policies.firstIndex(of: reference), other != policy else { return nil }
         return difference(metric, scenario, policy, other)
     }
 
     private func difference(
-        _ metric: TournamentMetric, _ scenario: Int, _ policy: Int, _ other: Int
-    ) -> TournamentEstimate? {
+        _ metric: TournamentMetric, _ scenario: Int, _ policy: Int, _ other: Int, confidence: Double = 0.95
+    ) -> Interval? {
         let pairs = zip(values(metric, scenario, policy), values(metric, scenario, other))
-        return TournamentEstimate(
+        return Interval.ofMean(
             pairs.compactMap { own, theirs in
                 guard let own, let theirs else { return nil }
                 return own - theirs
-            })
+            }, confidence: confidence)
     }
 
     /// The policy with the highest mean of sectors a day in a scenario, the first of equals.
@@ -128,18 +93,33 @@ package struct TournamentResult: Sendable, Hashable {
         return best?.policy
     }
 
-    /// The mean of the differences in sectors a day from the policy that seals most, seed by seed.
-    package func differenceToBest(scenario: Int, policy: Int) -> TournamentEstimate? {
-        best(scenario).flatMap { $0 == policy ? nil : difference(.sectorsPerDay, scenario, policy, $0) }
+    /// Each of a policy's comparisons with the others has this confidence, so that all of them together have
+    /// 95 % (Bonferroni): whom to compare with is chosen by the same runs.
+    private var confidenceOfOne: Double { 1 - 0.05 / Double(max(1, policies.count - 1)) }
+
+    /// The mean of the differences in sectors a day from another policy, seed by seed, with an interval that
+    /// holds for all comparisons of one policy at once.
+    private func differenceAmongAll(_ scenario: Int, _ policy: Int, _ other: Int) -> Interval? {
+        difference(.sectorsPerDay, scenario, policy, other, confidence: confidenceOfOne)
+    }
+
+    /// The same from the policy that seals most.
+    package func differenceToBest(scenario: Int, policy: Int) -> Interval? {
+        best(scenario).flatMap { $0 == policy ? nil : differenceAmongAll(scenario, policy, $0) }
     }
 
     /// How a policy stands in a scenario; `nil` where too few seeds say it.
     package func standing(scenario: Int, policy: Int) -> Standing? {
         if best(scenario) == policy { return .best }
-        guard let difference = differenceToBest(scenario: scenario, policy: policy),
-            difference.halfWidth != nil
+        guard let toBest = differenceToBest(scenario: scenario, policy: policy), toBest.halfWidth != nil
         else { return nil }
-        return difference.isSignificant ? .behind : .level
+        let isBehind = policies.indices.contains { other in
+            guard other != policy, let difference = differenceAmongAll(scenario, policy, other) else {
+                return false
+            }
+            return difference.isSignificant && difference.mean < 0
+        }
+        return isBehind ? .behind : .level
     }
 
     /// Best first: by throughput, then latency, then name.
@@ -147,7 +127,7 @@ package struct TournamentResult: Sendable, Hashable {
         guard let other = policies.firstIndex(of: reference) else { return [] }
         let ranks = policies.indices.map { policy -> Rank in
             func ratio(_ metric: TournamentMetric) -> Double? {
-                TournamentEstimate(
+                Interval.ofMean(
                     scenarios.indices.compactMap { scenario in
                         guard let base = estimate(metric, scenario: scenario, policy: other)?.mean, base > 0,
                             let own = estimate(metric, scenario: scenario, policy: policy)?.mean
