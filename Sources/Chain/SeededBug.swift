@@ -21,6 +21,8 @@ package enum SeededBug: String, Sendable, Hashable, CaseIterable {
     case schedulerWelcomesWithNothing
     /// The slot of a task that is cancelled stays taken.
     case schedulerKeepsCancelledCalls
+    /// What a call that failed held of its host stays taken.
+    case schedulerKeepsLeases
     /// Owners do not hear that their tasks were lost with a worker.
     case schedulerKeepsLossesSecret
     /// A sector that leaves does not give its room back.

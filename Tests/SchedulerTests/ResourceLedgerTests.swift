@@ -55,7 +55,7 @@ struct ResourceLedgerTests {
             return
         }
         #expect(refusal.code == .gpu)
-        books.ledger.checkConservation()
+        #expect(books.ledger.brokenAccount() == nil)
     }
 
     @Test("what a kind shares is counted once, and memory is refused by what is short")
@@ -90,7 +90,7 @@ struct ResourceLedgerTests {
         }
         #expect(refusal.code == .numaMemory)
         #expect(try books.take(4, need, worker: worker(numaNode: 0)).get().coreGroup == "ccx0")
-        books.ledger.checkConservation()
+        #expect(books.ledger.brokenAccount() == nil)
     }
 
     /// Random starts and ends on one host: never more than there is, and nothing left at the end.
@@ -120,12 +120,12 @@ struct ResourceLedgerTests {
                 #expect(books.release(call))
                 #expect(!books.release(call))
             }
-            books.ledger.checkConservation()
+            #expect(books.ledger.brokenAccount() == nil)
             #expect(books.ledger.leaseCount == held.count)
         }
         #expect(grantedCount > 20)
         for call in held { #expect(books.release(call)) }
-        books.ledger.checkConservation()
+        #expect(books.ledger.brokenAccount() == nil)
         let account = books.ledger.account(0)
         #expect(account?.memoryFree == 300 << 30 && account?.coreCountFree == 40)
         #expect(account?.gpuFreeCount == 3 && account?.coreGroupFreeCount == 5)

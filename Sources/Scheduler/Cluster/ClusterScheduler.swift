@@ -146,7 +146,9 @@ package actor ClusterScheduler: Component {
     package func receive(_ message: SchedulerMessage, _ context: Context<SchedulerMessage>) {
         if handle(message, context) { place(context) }
         reportQuiet()
-        if options.checksInvariants { view.checkInvariants() }
+        guard options.checksInvariants, let broken = view.brokenInvariant() else { return }
+        guard let observer = options.observer else { preconditionFailure(broken) }
+        observer.accountsBroken(broken)
     }
 
     /// Takes a message; `false` where it changes nothing that placing looks at.
@@ -339,8 +341,10 @@ package actor ClusterScheduler: Component {
         endMove(of: running, sector: call.task.sector, at: name, isDone: result?.isDone ?? false)
         view.vacate(worker.index, call.task)
         if call.task.type == .addPiece { view.entryBook.pieceEnded(call.task.sector, at: now) }
-        let isReleased = view.ledger.release(call.number)
-        precondition(isReleased, "\(call) held no lease")
+        if options.bug != .schedulerKeepsLeases || result?.isDone == true {
+            let isReleased = view.ledger.release(call.number)
+            precondition(isReleased, "\(call) held no lease")
+        }
         if case .done = result, running.assignment?.fetch == nil, running.assignment != nil {
             view.profiles.add(call.task.type, worker: worker.index, now - running.since)
         }

@@ -217,33 +217,32 @@ extension ClusterView {
         }
     }
 
-    /// Traps where the accounts do not add up; called after each event in tests and simulation.
-    package func checkInvariants() {
-        ledger.checkConservation()
+    /// Says where the accounts do not add up; asked after each event in tests and simulation.
+    package func brokenInvariant() -> String? {
+        if let broken = ledger.brokenAccount() { return broken }
         for type in TaskType.allCases {
             let free = workers.reduce(0) { $0 + $1.freeCount(type) }
-            precondition(
-                free == freeTotals[type.stage],
-                "\(type.short): \(free) slots are free, \(freeTotals[type.stage]) counted")
-            precondition(
-                openIndices[type.stage] == workers.filter { $0.freeCount(type) > 0 }.map(\.index),
-                "\(type.short): the list of workers with free slots is wrong")
-            for worker in workers where worker.isAvailable {
-                precondition(
-                    worker.busyCounts[type.stage] >= 0
-                        && worker.busyCounts[type.stage] <= worker.slotCounts[type.stage],
-                    "\(worker.info.name) runs \(worker.busyCounts[type.stage]) \(type.short) tasks "
-                        + "in \(worker.slotCounts[type.stage]) slots")
+            guard free == freeTotals[type.stage] else {
+                return "\(type.short): \(free) slots are free, \(freeTotals[type.stage]) counted"
             }
-            precondition(
-                busyTotals[type.stage] == workers.reduce(0) { $0 + $1.busyCounts[type.stage] },
-                "\(type.short): the number of running tasks is wrong")
+            guard openIndices[type.stage] == workers.filter({ $0.freeCount(type) > 0 }).map(\.index) else {
+                return "\(type.short): the list of workers with free slots is wrong"
+            }
+            for worker in workers where worker.isAvailable {
+                let (busy, slots) = (worker.busyCounts[type.stage], worker.slotCounts[type.stage])
+                guard (0...max(0, slots)).contains(busy) else {
+                    return "\(worker.info.name) runs \(busy) \(type.short) tasks in \(slots) slots"
+                }
+            }
+            guard busyTotals[type.stage] == workers.reduce(0, { $0 + $1.busyCounts[type.stage] }) else {
+                return "\(type.short): the number of running tasks is wrong"
+            }
         }
-        for host in hosts {
-            precondition(host.transferInCount >= 0 && host.transferOutCount >= 0, "\(host.name): transfers")
+        for host in hosts where host.transferInCount < 0 || host.transferOutCount < 0 {
+            return "\(host.name): fewer transfers than none"
         }
         let running = workers.reduce(0) { $0 + $1.running.count }
-        precondition(
-            ledger.leaseCount == running, "\(running) tasks run and \(ledger.leaseCount) leases are held")
+        return ledger.leaseCount == running
+            ? nil : "\(running) tasks run and \(ledger.leaseCount) leases are held"
     }
 }

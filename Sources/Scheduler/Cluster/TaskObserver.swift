@@ -18,8 +18,13 @@ package protocol TaskObserver: Sendable {
 
     /// The policy decided, and this came of it.
     func decisionMade(_ record: PlacementRecord)
+
+    /// The scheduler's accounts do not add up, and why: asked for by ``ClusterScheduler/Options`` only. Traps
+    /// unless it is taken note of.
+    func accountsBroken(_ reason: String)
 }
 
 extension TaskObserver {
     package func decisionMade(_ record: PlacementRecord) {}
+    package func accountsBroken(_ reason: String) { preconditionFailure(reason) }
 }

@@ -211,7 +211,7 @@ package struct ClusterSketch: Sendable {
         while true {
             var appliedCount = 0
             for decision in policy.decide(view, at: now) where apply(decision) { appliedCount += 1 }
-            view.checkInvariants()
+            if let broken = view.brokenInvariant() { preconditionFailure(broken) }
             if appliedCount == 0 { break }
             roundCount += 1
             precondition(roundCount < Self.roundCountMax, "the policy never has enough")

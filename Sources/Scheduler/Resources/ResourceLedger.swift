@@ -260,9 +260,9 @@ package struct ResourceLedger: Sendable {
 
     // MARK: Conservation
 
-    /// Traps where an account differs from the sum of its leases, or is overdrawn by other than what ran
-    /// already.
-    package func checkConservation() {
+    /// Says where an account differs from the sum of its leases, or is overdrawn by other than what ran
+    /// already; `nil` where all are right.
+    package func brokenAccount() -> String? {
         var sums = accounts.map { $0.map { Account($0.info) } }
         for id in leases.keys.sorted() {
             guard let lease = leases[id], var sum = sums.indices.contains(lease.host) ? sums[lease.host] : nil
@@ -272,33 +272,39 @@ package struct ResourceLedger: Sendable {
             sum.coreCountUsed += lease.grant.coreCount
             for share in lease.gpuShares { sum.gpuUsed[share.index] += share.units }
             if let group = lease.groupIndex {
-                precondition(sum.groupHolders[group] == nil, "a core group of \(sum.info.name) is held twice")
+                if sum.groupHolders[group] != nil { return "a core group of \(sum.info.name) is held twice" }
                 sum.groupHolders[group] = id
             }
             sum.kindCounts[lease.stage] += 1
             if lease.isForced { sum.forcedCount += 1 }
             sums[lease.host] = sum
         }
-        for (account, sum) in zip(accounts, sums) {
-            guard let account, let sum else { continue }
-            let name = account.info.name
-            precondition(
-                account.minMemoryUsed == sum.minMemoryUsed && account.maxMemoryUsed == sum.maxMemoryUsed
-                    && account.coreCountUsed == sum.coreCountUsed && account.kindCounts == sum.kindCounts
-                    && account.groupHolders == sum.groupHolders && account.forcedCount == sum.forcedCount,
-                "the account of \(name) is not the sum of its leases")
-            for (used, counted) in zip(account.gpuUsed, sum.gpuUsed) {
-                precondition(
-                    (used - counted).magnitude < 1e-6, "a GPU of \(name) is not the sum of its leases")
-                precondition(used < 1 + 1e-6, "a GPU of \(name) is given more than once")
-            }
-            guard account.forcedCount == 0 else { continue }
-            precondition(
-                account.minMemoryUsed + account.baseMemoryUsed + account.info.memoryUsedBytes
-                    <= Swift.max(account.info.memoryBytes, account.info.memoryUsedBytes)
-                    && account.coreCountUsed <= account.info.logicalCoreCount,
-                "\(name) is overdrawn")
+        for case (let account?, let sum?) in zip(accounts, sums) {
+            if let broken = account.difference(from: sum) { return broken }
         }
+        return nil
+    }
+}
+
+extension ResourceLedger.Account {
+    /// Says where it is not the sum of its leases, or overdrawn.
+    fileprivate func difference(from sum: Self) -> String? {
+        guard
+            minMemoryUsed == sum.minMemoryUsed && maxMemoryUsed == sum.maxMemoryUsed
+                && coreCountUsed == sum.coreCountUsed && kindCounts == sum.kindCounts
+                && groupHolders == sum.groupHolders && forcedCount == sum.forcedCount
+        else { return "the account of \(info.name) is not the sum of its leases" }
+        for (used, counted) in zip(gpuUsed, sum.gpuUsed) {
+            guard (used - counted).magnitude < 1e-6 else {
+                return "a GPU of \(info.name) is not the sum of its leases"
+            }
+            guard used < 1 + 1e-6 else { return "a GPU of \(info.name) is given more than once" }
+        }
+        guard forcedCount == 0 else { return nil }
+        let isCovered =
+            minMemoryUsed + baseMemoryUsed + info.memoryUsedBytes
+            <= Swift.max(info.memoryBytes, info.memoryUsedBytes) && coreCountUsed <= info.logicalCoreCount
+        return isCovered ? nil : "\(info.name) is overdrawn"
     }
 }
 

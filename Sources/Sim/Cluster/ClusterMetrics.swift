@@ -51,6 +51,10 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     private(set) var digest: (high: UInt64, low: UInt64) = (0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b)
     /// Records what a picture of the run needs; `nil` where nobody wants one.
     var recorder: RunRecorder?
+    /// Broken accounts of the scheduler are noted, in place of a trap.
+    var notesBrokenAccounts = false
+    /// The first of them.
+    private(set) var brokenAccount: String?
     /// Told of each sector that needs no more tasks.
     var forget: ((SectorKey) -> Void)?
     private var sectors: [UInt64: Sector] = [:]
@@ -69,6 +73,11 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
 
     /// Sectors under way.
     var sealingCount: Int { sectors.count }
+
+    func accountsBroken(_ reason: String) {
+        precondition(notesBrokenAccounts, reason)
+        brokenAccount = brokenAccount ?? reason
+    }
 
     /// A miner starts, perhaps anew: what its scheduler knew before is forgotten.
     func minerBooted(at now: Instant) {

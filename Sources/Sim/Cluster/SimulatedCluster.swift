@@ -26,6 +26,8 @@ package final class SimulatedCluster {
         package var encodesNetworkMessages: Bool
         /// The scheduler's accounts are checked after every message.
         package var checksInvariants: Bool
+        /// What these checks find is noted for the audit, in place of a trap.
+        package var notesBrokenAccounts = false
         /// The faults of the scenario happen.
         package var appliesFaults: Bool
         /// The program that decides, for the policy `external`.
@@ -97,6 +99,7 @@ package final class SimulatedCluster {
         }
         draws = TaskDraws(scenario: scenario, seed: options.seed)
         metrics = ClusterMetrics(warmUp: .zero + Self.warmUp(of: scenario))
+        metrics.notesBrokenAccounts = options.notesBrokenAccounts
         world = SimulatedWorld(
             options: .init(
                 seed: options.seed, tieBreak: options.tieBreak, traceDetail: options.traceDetail,

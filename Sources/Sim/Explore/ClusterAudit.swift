@@ -58,6 +58,7 @@ package struct ClusterAudit {
         lookAtFailures(left.filter { $0.state == .failedUnrecoverable }, failed)
         let broken = cluster.world.statistics.failures
         if broken > 0 { find("no component fails", "\(broken) failed") }
+        if let broken = cluster.metrics.brokenAccount { find("the scheduler's accounts add up", broken) }
         if let call = cluster.hosts.doubleStarts.first { find("no worker starts a call twice", "\(call)") }
         lookAtChain(proven)
         lookAtStores(isOver: unfinished.isEmpty)

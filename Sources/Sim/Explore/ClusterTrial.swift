@@ -84,6 +84,7 @@ package struct ClusterTrial: Sendable {
         var options = SimulatedCluster.Options(
             seed: one.seed, policy: policy, traceDetail: traceDetail, encodesNetworkMessages: true,
             checksInvariants: true)
+        options.notesBrokenAccounts = true
         options.bug = bug
         let cluster = try SimulatedCluster(scenario, options: options)
         for fault in one.faults { cluster.apply(fault) }
