@@ -4,9 +4,12 @@ import Testing
 
 @Suite("The transport's benchmark", .serialized, .timeLimit(.minutes(3)))
 struct BenchmarkTests {
-    @Test("every figure is measured", arguments: [64, 1_000]) func runs(payloadBytes: Int) async throws {
+    // A thousand of the longest are more bytes than an outbound queue takes: the mirror's answers were
+    // refused, and the benchmark waited for them.
+    @Test("every figure is measured", arguments: [(64, 20_000), (1_000, 20_000), (60_000, 1_000)])
+    func runs(payloadBytes: Int, count: Int) async throws {
         var options = TransportBenchmark.Options()
-        options.messageCount = 20_000
+        options.messageCount = count
         options.roundTripCount = 200
         options.payloadBytes = payloadBytes
         let result = try await TransportBenchmark.run(options)

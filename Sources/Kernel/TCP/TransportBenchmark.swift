@@ -108,8 +108,11 @@ package enum TransportBenchmark {
             nioEchoRoundTripMicrosecondsP50: nio.p50, nioEchoRoundTripMicrosecondsP99: nio.p99)
     }
 
-    /// Messages under way at once: fewer than a mailbox or an outbound queue holds, so that none is refused.
-    private static let windowCount = 20_000
+    /// Messages under way at once: half of what a mailbox or an outbound queue holds, by count or bytes, so
+    /// that none is refused. A component that answers has no way to wait for room.
+    static func windowCount(payloadBytes: Int) -> Int {
+        min(20_000, TransportLimits().outboundBytesMax / 2 / (payloadBytes + 128))
+    }
 
     /// Sends `count` messages to `target`, a window at a time; messages a second until the last one reached
     /// `end`.
@@ -121,7 +124,7 @@ package enum TransportBenchmark {
         var last = begin
         var leftCount = count
         while leftCount > 0 {
-            let window = min(windowCount, leftCount)
+            let window = min(Self.windowCount(payloadBytes: body.bytes.count), leftCount)
             leftCount -= window
             end.tell(.expect(window))
             try await send(window, body, to: target)
