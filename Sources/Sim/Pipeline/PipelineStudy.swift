@@ -12,7 +12,8 @@ private import Kernel
 /// interval at Commit1. Both ends pass, but are not counted.
 package struct PipelineStudy: Sendable {
     /// Ten mean stays in the slowest station: what it lacks at the start has shrunk to e^−10 of it.
-    package static let warmUpCount = Int(10 * (PipelineModel.meanSeconds.max() ?? 0) / PipelineModel.gapSeconds)
+    package static let warmUpCount = Int(
+        10 * (PipelineModel.meanSeconds.max() ?? 0) / PipelineModel.gapSeconds)
     /// Sectors that go on arriving until nearly all counted ones have left.
     package static let coolDownCount = warmUpCount / 2
     /// What one block may hold, in sectors.
@@ -31,13 +32,15 @@ package struct PipelineStudy: Sendable {
         try Replications.check(replications)
         guard replications >= 2, countedSectors >= 1, confidence > 0, confidence < 1 else {
             throw StudyError(
-                .invalid, "an interval needs 2 replications or more of 1 sector or more, and a confidence "
+                .invalid,
+                "an interval needs 2 replications or more of 1 sector or more, and a confidence "
                     + "between 0 and 1")
         }
         let all = countedSectors.addingReportingOverflow(Self.warmUpCount + Self.coolDownCount)
         guard !all.overflow, all.partialValue <= Self.sectorCountMax / replications else {
             throw StudyError(
-                .tooLarge, "a block has at most \(Self.sectorCountMax) sectors; count fewer in each replication")
+                .tooLarge,
+                "a block has at most \(Self.sectorCountMax) sectors; count fewer in each replication")
         }
         self.replications = replications
         self.countedSectors = countedSectors
@@ -112,10 +115,11 @@ package struct PipelineStudy: Sendable {
             ])
         }
         let all = blocks.filter(\.coversAll).count
-        let lines = StudyText.table(rows)
-        return
-            (["\(replications) replications of \(countedSectors) counted sectors, seeds from \(first.firstSeed)"]
-            + lines + ["all five in \(all) of \(blocks.count) blocks"]).joined(separator: "\n")
+        let head =
+            "\(replications) replications of \(countedSectors) counted sectors, seeds from "
+            + "\(first.firstSeed)"
+        let foot = "all five in \(all) of \(blocks.count) blocks"
+        return ([head] + StudyText.table(rows) + [foot]).joined(separator: "\n")
     }
 
     package func document(_ blocks: [Block]) -> ScenarioDocument {
