@@ -51,13 +51,17 @@ struct CandidateSpace: Sendable {
     }
 }
 
-/// Regret by formula over the corners at which each stage is as slow or as fast as it may be: what a TiB costs
-/// with a cluster, throughput above the target worth nothing, less what it costs with the best for that corner.
+/// Regret by formula over the corners at which each stage is as slow or as fast as it may be: what a TiB
+/// costs with a cluster, throughput above the target worth nothing, less what it costs with the best for that
+/// corner. Candidates are those within the bounds that reach the target with durations as the file says.
 struct CandidateRegret {
     private let space: CandidateSpace
     private let target: Double
     private let daily: Double
     private let sums: [HostBound]
+    /// As the file says.
+    private let usual: ClusterScreen.Form
+    private let leastRate: Double
     private let forms: [ClusterScreen.Form]
     private let screen: ClusterScreen
     private var bests: [Double]
@@ -71,7 +75,9 @@ struct CandidateRegret {
         self.space = space
         self.sums = sums
         target = options.target
+        leastRate = options.target * (1 + options.margin)
         daily = 24 * screen.tebibytesPerSector
+        usual = screen.form(screen.unitFactors)
         let stages = screen.resources.indices.filter { screen.resources[$0].stage != nil }
         forms = (0..<1 << stages.count).map { corner in
             var factors = screen.unitFactors
@@ -81,12 +87,14 @@ struct CandidateRegret {
             return screen.form(factors)
         }
         var bests = Array(repeating: Double.infinity, count: forms.count)
-        let (forms, target, daily) = (forms, target, daily)
+        let (forms, usual, target, leastRate, daily) = (forms, usual, target, leastRate, daily)
         var seen = 0
         space.each { counts in
             seen += 1
             if seen % 4096 == 0, control.shouldStop() { return false }
-            guard sums.allSatisfy({ $0.value(counts) <= $0.limit }) else { return true }
+            guard usual.sectorsPerHour(counts) * daily >= leastRate,
+                sums.allSatisfy({ $0.value(counts) <= $0.limit })
+            else { return true }
             let cost = space.cost(counts)
             // Nobody does better than the whole target at this cost.
             let least = cost / target
@@ -110,7 +118,8 @@ struct CandidateRegret {
         space.each { counts in
             seen += 1
             if seen % 4096 == 0, control.shouldStop() { return false }
-            guard sums.allSatisfy({ $0.value(counts) <= $0.limit }),
+            guard usual.sectorsPerHour(counts) * daily >= leastRate,
+                sums.allSatisfy({ $0.value(counts) <= $0.limit }),
                 let regret = regret(counts, space.cost(counts), atMost: best?.regret ?? .infinity)
             else { return true }
             if best.map({ regret < $0.regret }) ?? true { best = (counts, regret) }
@@ -119,7 +128,7 @@ struct CandidateRegret {
         guard let best, !control.shouldStop() else { return nil }
         var candidate = Optimizer.Candidate(
             counts: best.counts, costPerDay: space.cost(best.counts),
-            screened: screen.form(screen.unitFactors).sectorsPerHour(best.counts) * daily,
+            screened: usual.sectorsPerHour(best.counts) * daily,
             taken: sums.map { $0.value(best.counts) })
         candidate.regret = best.regret
         return candidate

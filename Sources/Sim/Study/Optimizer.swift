@@ -77,7 +77,7 @@ package struct Optimizer: Sendable {
         package var feasibleCount: Int
         /// Simulated candidates, cheapest first.
         package var simulated: [Candidate]
-        /// The one of all candidates within the bounds with the least regret.
+        /// The one with the least regret of all that reach the target within the bounds, by formula.
         package var leastRegret: Candidate?
         /// Of the first that reaches the target, else of the first.
         package var tornado: [Sensitivity]
@@ -134,8 +134,8 @@ package struct Optimizer: Sendable {
         }
     }
 
-    /// - Throws: ``StudyError`` with `unreachable`, which says what binds, where no candidate's formula reaches
-    ///   the target within the bounds.
+    /// - Throws: ``StudyError`` with `unreachable`, which says what binds, where no candidate's formula
+    ///   reaches the target within the bounds.
     package func run(control: StudyControl = StudyControl()) throws -> Result {
         var chosen: [Candidate] = []
         var feasibleCount = 0

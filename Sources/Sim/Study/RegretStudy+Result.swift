@@ -92,7 +92,8 @@ extension RegretStudy.Result {
                 study.candidates[row.candidate], row.expected.map { StudyText.figure($0.mean) } ?? "∞",
                 row.expected?.halfWidth.map { StudyText.figure($0) } ?? "–",
                 row.worst.isFinite ? StudyText.figure(row.worst) : "∞",
-                "\(wins) of \(study.worlds.count)", study.worlds[row.worstWorld].name,
+                "\(wins) of \(study.worlds.count)",
+                row.worst > 0 ? study.worlds[row.worstWorld].name : "–",
             ])
         }
         lines += StudyText.table(table)

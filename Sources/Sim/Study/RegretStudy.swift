@@ -184,8 +184,8 @@ package struct RegretStudy: Sendable {
         counts.reduce([[]]) { rows, count in rows.flatMap { row in (0..<count).map { row + [$0] } } }
     }
 
-    /// - Throws: ``StudyError`` with `unreachable` where no run outlasts its warm-up; ``KernelError`` where no
-    ///   thread starts.
+    /// - Throws: ``StudyError`` with `unreachable` where no run outlasts its warm-up; ``KernelError`` where
+    ///   no thread starts.
     package func run(control: StudyControl = StudyControl()) throws -> Result {
         let (cases, width, seed) = (cases, cases.count, options.seed)
         // All runs of a replication together, candidate by candidate: an interrupted study has whole ones,

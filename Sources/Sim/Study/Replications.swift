@@ -121,7 +121,10 @@ enum StudyText {
     }
 
     /// The same with a plus where it is one.
-    static func signed(_ value: Double) -> String { (value > 0 ? "+" : "") + figure(value) }
+    static func signed(_ value: Double) -> String {
+        let text = figure(value)
+        return value > 0 && text != "0" ? "+" + text : text
+    }
 
     static func table(_ rows: [[String]]) -> [String] {
         guard let first = rows.first else { return [] }

@@ -79,7 +79,7 @@ package struct ScenarioVariation: Sendable, Hashable {
 
     package var changeText: String {
         switch change {
-        case .share(let share): (share < 0 ? "" : "+") + StudyText.figure(share * 100) + "%"
+        case .share(let share): StudyText.signed(share * 100) + "%"
         case .value(let text): text
         }
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 private import Kernel
 
-/// How much each input of a scenario moves the result by itself: every one at its low and at its high end, all
-/// others as the file says, all runs under common seeds.
+/// How much each input of a scenario moves the result by itself: every one at its low and at its high end,
+/// all others as the file says, all runs under common seeds.
 package struct Tornado: Sendable {
     package static let inputCountMax = 1_000
     package static let runCountMax = 100_000
@@ -131,8 +131,8 @@ package struct Tornado: Sendable {
 
     package var runCount: Int { cases.count * options.replications }
 
-    /// - Throws: ``StudyError`` with `unreachable` where no run outlasts its warm-up; ``KernelError`` where no
-    ///   thread starts.
+    /// - Throws: ``StudyError`` with `unreachable` where no run outlasts its warm-up; ``KernelError`` where
+    ///   no thread starts.
     package func run(control: StudyControl = StudyControl()) throws -> Result {
         let (cases, width, seed) = (cases, cases.count, options.seed)
         // All runs of a replication together, so that an interrupted study has whole ones.

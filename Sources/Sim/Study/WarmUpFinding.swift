@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where the start of a scenario's runs no longer shows in their throughput, beside what the figures leave out.
+/// Where the start of a scenario's runs no longer shows in their throughput, beside what figures leave out.
 ///
 /// The sectors proven in each piece of the run are averaged over the first replications (P. D. Welch, "The
 /// statistical analysis of simulation results", 1983), and MSER-5 cuts the mean series. The finding corrects
