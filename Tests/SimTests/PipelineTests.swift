@@ -26,7 +26,7 @@ struct PipelineTests {
 
     /// Seeds 1 to 30: the first block there is, not a chosen one. Over a hundred blocks
     /// (`sealyard bench simulation --replications 30 --sectors 20000 --blocks 100`) each interval covers
-    /// about as often as it says, PreCommit1's a little less often: one sector in forty waits there, but long.
+    /// about as often as it says, PreCommit1's less often: one sector in forty waits there, but long.
     @Test("intervals of thirty replications cover Erlang C at all five stations, and are narrow")
     func erlangC() throws {
         let study = try PipelineStudy(replications: 30, countedSectors: 20_000)

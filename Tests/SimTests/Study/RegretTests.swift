@@ -38,8 +38,8 @@ struct RegretTests {
         2 * count * 24 * 60 / minutes * 2048 / 0x1p40
     }
 
-    /// A host costs 1 a day, and what is sealed above the rate of four hosts is worth nothing. Slow, six hosts
-    /// are just enough, and fast, four: by hand, the regrets are those of costs by capped rates.
+    /// A host costs 1 a day, and what is sealed above the rate of four hosts is worth nothing. Slow, six
+    /// hosts are just enough, and fast four: regrets are those of costs by capped rates.
     @Test("regrets in two worlds are those of the formula, and weights decide the expected one")
     func byHand() throws {
         let target = Self.rate(4, 10)

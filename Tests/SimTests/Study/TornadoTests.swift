@@ -30,7 +30,7 @@ struct TornadoTests {
     }
 
     @Test(
-        "hosts and PreCommit1 move a cluster that PreCommit1 holds back, in known directions; prices move cost"
+        "hosts and PreCommit1 move a cluster that PreCommit1 holds back, in known directions; prices the cost"
     )
     func bottleneck() throws {
         let tornado = try Tornado(
