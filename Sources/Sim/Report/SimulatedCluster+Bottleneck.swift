@@ -40,6 +40,7 @@ extension SimulatedCluster {
                     "\(Self.figure(rate / 1e9)) GB/s ÷ \(Self.figure(Double(bytes) / 1e9)) GB",
                     rate * 3600 / Double(bytes)))
         }
+        limits += sharedHardwareLimits().map { limit($0.name, $0.formula, $0.perHour) }
         return limits.enumerated()
             .sorted { ($0.element.sectorsPerHour, $0.offset) < ($1.element.sectorsPerHour, $1.offset) }
             .map(\.element)
@@ -53,6 +54,13 @@ extension SimulatedCluster {
         }
         let busiest = report.stages.filter { $0.utilization != nil }
             .max { ($0.utilization ?? 0) < ($1.utilization ?? 0) }
+        // Slots that wait for memory or disks are taken as well: these come first.
+        if let held = report.limits.first(where: {
+            Self.sharedLimits.contains($0.name) && $0.sectorsPerHour <= lowest.sectorsPerHour * 1.001
+        }), reached >= Self.saturation {
+            let how = busiest.map { "; \($0.name): \(utilizationText($0))" } ?? ""
+            return named(held, report, throughput(of: measured, held) + how)
+        }
         if let busiest, let utilization = busiest.utilization, utilization >= Self.saturation,
             let limit = report.limits.first(where: { $0.name == busiest.name })
         {

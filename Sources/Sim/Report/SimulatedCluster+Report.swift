@@ -36,6 +36,7 @@ extension SimulatedCluster {
             }
         }
         report.stages = TaskType.sealing.map { stage($0, seconds, now) }
+        report.hardwareUses = hardwareUses()
         report.limits = limits(report)
         report.bottleneck = bottleneck(report)
         report.windowPoSt = metrics.windowPoSt
@@ -71,7 +72,7 @@ extension SimulatedCluster {
             p95Seconds: tally.durations.quantile(0.95),
             utilization: slotSeconds > 0 ? tally.busy.integral(until: now) / slotSeconds : nil,
             queueMean: seconds.map { tally.queue.integral(until: now) / $0 }, queueMax: tally.queue.max,
-            capacityPerHour: capacity(type, slots))
+            capacityPerHour: capacity(type, slots), sharesWithOthers: sharesWithOthers(type))
     }
 
     /// Sectors an hour by formula: the mean of the model, the move to the store included, and tries
@@ -81,7 +82,7 @@ extension SimulatedCluster {
         var mean = model.duration.meanSeconds
         if type == .finalize { mean += Double(model.transfer.bytes) / slowestWay }
         guard mean > 0 else { return nil }
-        return Double(slots) * 3600 / mean * (1 - model.failureRate)
+        return effectiveSlots(type, slots) * 3600 / mean * (1 - model.failureRate)
     }
 
     /// Bytes a second from a sealing host to a long-term store that nobody else uses.
@@ -113,10 +114,12 @@ extension SimulatedCluster {
             list.append(
                 .init(what: "dataTemplate", reason: "AddPiece takes the duration that the file gives it"))
         }
-        list.append(
-            .init(
-                what: "contention",
-                reason: "tasks of one host share no memory bandwidth; durations are those of the file"))
+        if !shared.isModelled {
+            list.append(
+                .init(
+                    what: "contention",
+                    reason: "tasks of one host share no memory bandwidth; durations are those of the file"))
+        }
         return list
     }
 
