@@ -11,8 +11,9 @@ extension SimulatedCluster {
     func limits(_ report: SimulationReport) -> [SimulationReport.Limit] {
         guard !scenario.workload.provesOnly else { return [] }
         var limits: [SimulationReport.Limit] = []
-        for stage in report.stages {
-            guard let perHour = stage.capacityPerHour else { continue }
+        let hardware = sharedHardwareLimits()
+        for (stage, type) in zip(report.stages, TaskType.sealing) {
+            guard let perHour = stageLimit(stage, type, hardware.map(\.perHour).min()) else { continue }
             let mean = Double(stage.slots) * 3600 / perHour
             limits.append(limit(stage.name, "\(stage.slots) slots × \(Self.span(mean))", perHour))
         }
@@ -40,7 +41,7 @@ extension SimulatedCluster {
                     "\(Self.figure(rate / 1e9)) GB/s ÷ \(Self.figure(Double(bytes) / 1e9)) GB",
                     rate * 3600 / Double(bytes)))
         }
-        limits += sharedHardwareLimits().map { limit($0.name, $0.formula, $0.perHour) }
+        limits += hardware.map { limit($0.name, $0.formula, $0.perHour) }
         return limits.enumerated()
             .sorted { ($0.element.sectorsPerHour, $0.offset) < ($1.element.sectorsPerHour, $1.offset) }
             .map(\.element)

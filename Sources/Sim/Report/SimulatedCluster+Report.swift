@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 private import Kernel
-private import Scheduler
+internal import Scheduler
 
 extension SimulatedCluster {
     /// What the run found up to now.
@@ -77,12 +77,15 @@ extension SimulatedCluster {
 
     /// Sectors an hour by formula: the mean of the model, the move to the store included, and tries
     /// that fail.
-    private func capacity(_ type: TaskType, _ slots: Int) -> Double? {
+    ///
+    /// - Parameter alone: as if memory and disks had no end.
+    func capacity(_ type: TaskType, _ slots: Int, alone: Bool = false) -> Double? {
         guard slots > 0, let model = scenario.task(type.kind) else { return nil }
         var mean = model.duration.meanSeconds
         if type == .finalize { mean += Double(model.transfer.bytes) / slowestWay }
         guard mean > 0 else { return nil }
-        return effectiveSlots(type, slots) * 3600 / mean * (1 - model.failureRate)
+        let count = alone ? Double(slots) : effectiveSlots(type, slots)
+        return count * 3600 / mean * (1 - model.failureRate)
     }
 
     /// Bytes a second from a sealing host to a long-term store that nobody else uses.

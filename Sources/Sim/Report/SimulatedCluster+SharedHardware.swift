@@ -7,6 +7,17 @@ extension SimulatedCluster {
     /// The limits that are no stage's.
     static let sharedLimits = ["memory bandwidth", "disk reads", "disk writes", "disk requests"]
 
+    /// What a stage's slots allow; what its memory and disks allow is a limit of its own, unless some of the
+    /// slots lack them while others have too much.
+    func stageLimit(
+        _ stage: SimulationReport.Stage, _ type: TaskType, _ hardware: Double?
+    ) -> Double? {
+        guard let perHour = stage.capacityPerHour, let hardware,
+            let alone = capacity(type, stage.slots, alone: true)
+        else { return stage.capacityPerHour }
+        return perHour < 0.999 * min(alone, hardware) ? perHour : alone
+    }
+
     /// Slots that work at full speed when all of a kind are taken and no other kind uses what they share.
     func effectiveSlots(_ type: TaskType, _ slots: Int) -> Double {
         guard shared.isModelled, let seconds = scenario.task(type.kind)?.duration.meanSeconds, seconds > 0

@@ -198,6 +198,15 @@ extension Scenario {
         package var backplane: Bandwidth?
         /// To the other switches, in each direction; nil for no limit.
         package var uplink: Bandwidth?
+
+        package init(
+            name: String, members: [String], backplane: Bandwidth? = nil, uplink: Bandwidth? = nil
+        ) {
+            self.name = name
+            self.members = members
+            self.backplane = backplane
+            self.uplink = uplink
+        }
     }
 
     /// The link between two host groups, stores or the chain (`chain`), in both directions.
