@@ -75,7 +75,8 @@ private struct Flows {
             for index in capacities.indices {
                 let pull = taken(index, open) { _ in 1 }
                 guard pull > 0 else { continue }
-                step = min(step, max(0, capacities[index] - taken(index, Set(places)) { rates[$0] ?? 0 }) / pull)
+                let used = taken(index, Set(places)) { rates[$0] ?? 0 }
+                step = min(step, max(0, capacities[index] - used) / pull)
             }
             for place in open.sorted() { step = min(step, (flows[place]?.limit ?? 0) - (rates[place] ?? 0)) }
             for place in open { rates[place, default: 0] += step }
@@ -85,7 +86,8 @@ private struct Flows {
             }
             open = open.filter { place in
                 guard let flow = flows[place] else { return false }
-                return (rates[place] ?? 0) < flow.limit - 1e-9 && !flow.uses.contains { full.contains($0.resource) }
+                return (rates[place] ?? 0) < flow.limit - 1e-9
+                    && !flow.uses.contains { full.contains($0.resource) }
             }
         }
         return rates
@@ -98,7 +100,9 @@ struct FairSharesTests {
     // compared with water that rises step by step, and checked for what makes an allocation max-min fair:
     // nothing is above its capacity, and each flow is at its limit or has a full resource on which no other is
     // faster.
-    @Test("rates are those of rising water, within capacity, and each flow has its bottleneck", arguments: 0..<40)
+    @Test(
+        "rates are those of rising water, within capacity, and each flow has its bottleneck",
+        arguments: 0..<40)
     func property(_ round: Int) throws {
         let seed = SeededGenerator.seed(standard: 900 + UInt64(round))
         var generator = SeededGenerator(seed: seed)

@@ -38,7 +38,7 @@ struct ScenarioHardwareTests {
           pledge: {every: 4m, packingMax: 4}
         """
 
-    @Test("what is said of memory, disks, stores and switches is read, and reads back from its normalized form")
+    @Test("what is said of shared hardware is read, and reads back from its normalized form")
     func reading() throws {
         let scenario = try Scenario.parse(text: Self.sound, fileName: "shared.yaml")
         let host = try #require(scenario.hosts.first)
@@ -84,19 +84,24 @@ struct ScenarioHardwareTests {
         Mistake("iops: 500000", "iops: many", "13:", "not a whole number"),
         Mistake("memory: bound", "memory: node1", "15:", "unknown memory"),
         Mistake("cores: l3", "cores: l2", "15:", "unknown cores"),
-        Mistake("group: host}\nstores", "group: host, memory: bound}\nstores", "16:", "huge pages serve PreCommit1"),
-        Mistake("group: host}\nstores", "group: host, cores: l3}\nstores", "16:", "is for workers with PreCommit1"),
+        Mistake("[AP, P2, C2]", "[AP, P2, C2], memory: bound", "16:", "huge pages serve PreCommit1"),
+        Mistake("[AP, P2, C2]", "[AP, P2, C2], cores: l3", "16:", "is for workers with PreCommit1"),
         Mistake("numaNodes: 2", "numaNodes: 8", "10:", "2 sizes for 8 NUMA nodes"),
         Mistake("latency: 40ms", "latency: 40", "19:", "no unit"),
         Mistake("requestSize: 8MiB, ", "", "19:", "say how much one request carries"),
         Mistake("streams: 8", "streams: 0", "19:", "out of range"),
         Mistake("members: [w]", "members: [v]", "22:", "no host group or store is called \"v\""),
         Mistake("members: [w]", "members: [w, w]", "22:", "hangs on a switch already"),
-        Mistake("members: [w], backplane: 400Gbps, uplink: 100Gbps", "members: [far]", "22:", "limits nothing"),
+        Mistake(", backplane: 400Gbps, uplink: 100Gbps", "", "22:", "limits nothing"),
+        Mistake(", iops: 500000", "", "26:", "of hosts with PreCommit2 slots says its iops"),
+        Mistake(", requestSize: 1MiB", "", "13:", "no task gives its requestSize"),
         Mistake("memoryTraffic: 1TB", "memoryTraffic: computed", "26:", "no memoryTraffic by formula"),
         Mistake("memoryTraffic: 1TB", "memoryTraffic: 1Tbps", "26:", "unknown unit"),
-        Mistake("Commit2: 10m", "Commit2: {duration: 10m, requestSize: 4KiB}", "28:", "reads and writes nothing"),
-        Mistake("    memoryBandwidth: 50GB/s\n", "", "24:", "no host with PreCommit1 slots says its memoryBandwidth"),
+        Mistake(
+            "Commit2: 10m", "Commit2: {duration: 10m, requestSize: 4KiB}", "28:", "reads and writes nothing"),
+        Mistake(
+            "    memoryBandwidth: 50GB/s\n", "", "24:",
+            "no host with PreCommit1 slots says its memoryBandwidth"),
     ]
 
     @Test("each mistake is named with its line", arguments: mistakes)

@@ -9,7 +9,9 @@ struct SealingAmountTests {
 
     // Goal: the formula of how far back a node looks agrees with the graph itself. Method: parents of nodes all
     // over the 32 GiB graph, counted by distance.
-    @Test("sampled parents lie beyond a cache as often in the graph as by formula", arguments: [12, 16, 20, 24])
+    @Test(
+        "sampled parents lie beyond a cache as often in the graph as by formula",
+        arguments: [12, 16, 20, 24])
     func distances(_ exponent: Int) throws {
         let graph = try StackedGraph(RegisteredSealProof.forSize(.gib32).parameters)
         let window = UInt64(1) << UInt64(exponent)

@@ -216,7 +216,9 @@ package struct ClusterPlan: Sendable {
             name: name,
             logicalCoreCount: max(group.cpu.coreCount * group.cpu.threadsPerCore, least.coreCount),
             coreGroups: coreGroups(group, nodes),
-            numaNodes: nodeMemory(group).enumerated().map { .init(index: $0.offset, memoryBytes: $0.element) },
+            numaNodes: nodeMemory(group).enumerated().map {
+                .init(index: $0.offset, memoryBytes: $0.element)
+            },
             memoryBytes: memory,
             gpus: models.enumerated().map { .init(id: String($0.offset), name: $0.element) },
             nicBytesPerSecond: UInt64(max(0, group.nic.bytesPerSecond)))

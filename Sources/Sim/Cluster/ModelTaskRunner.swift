@@ -125,6 +125,11 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         transfers = [:]
     }
 
+    /// The process is dead, and may be started again later: nobody waits for what it shared any more.
+    func stopSharing() {
+        for call in sortedWorks where works[call]?.flows.isEmpty == false { drop(call) }
+    }
+
     func start(_ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>) {
         start(call, Assignment(request), on: worker, reportTo: reportTo)
     }

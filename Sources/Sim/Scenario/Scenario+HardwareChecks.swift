@@ -93,11 +93,27 @@ extension Scenario {
                         path: "\(path).\(key)",
                         message: "no host with \(task.kind.rawValue) slots has a disk for sealing"))
             }
-            if task.requestSize != nil, task.reads == nil, task.writes == nil {
+            guard task.requestSize != nil else { continue }
+            if task.reads == nil, task.writes == nil {
                 findings.append(
                     Finding(
                         path: "\(path).requestSize",
                         message: "the task reads and writes nothing; give its reads or writes"))
+            } else if !users.contains(where: \.countsRequests) {
+                findings.append(
+                    Finding(
+                        path: "\(path).requestSize",
+                        message: "no disk for sealing of hosts with \(task.kind.rawValue) slots says its iops"
+                    ))
+            }
+        }
+        guard !tasks.contains(where: { $0.requestSize != nil }) else { return }
+        for (index, host) in hosts.enumerated() {
+            for (place, disk) in host.disks.enumerated() where disk.iops != nil {
+                findings.append(
+                    Finding(
+                        path: "hosts[\(index)].disks[\(place)].iops",
+                        message: "no task gives its requestSize, so that nothing would be counted"))
             }
         }
     }
@@ -109,7 +125,9 @@ extension Scenario {
             if needs, store.requestSize == nil {
                 let key = store.latency != nil ? "latency" : "requestsPerSecond"
                 findings.append(
-                    Finding(path: "\(path).\(key)", message: "say how much one request carries, in requestSize"))
+                    Finding(
+                        path: "\(path).\(key)",
+                        message: "say how much one request carries, in requestSize"))
             }
             if !needs, store.requestSize != nil {
                 findings.append(
@@ -173,6 +191,9 @@ extension Scenario {
 }
 
 extension Scenario.HostGroup {
+    /// Its sealing disks have a limit on requests.
+    var countsRequests: Bool { disks.contains { $0.sealing && $0.iops != nil } }
+
     /// The third-level cache that each of so many tasks has; `nil` where the file says nothing of it.
     ///
     /// One task keeps to one cache; where there are more tasks than caches, they have equal parts.

@@ -89,7 +89,11 @@ package enum SealingAmounts {
                 let high = min(number, top)
                 let low = max(2, (high / 2).rounded(.down))
                 let limit = distance * 5
-                if low >= limit { beyond += 1 } else if high > limit { beyond += (high - limit) / (high - low) }
+                if low >= limit {
+                    beyond += 1
+                } else if high > limit {
+                    beyond += (high - limit) / (high - low)
+                }
             }
             if buckets > 0 { sum += beyond / buckets }
         }
