@@ -58,7 +58,8 @@ private struct Flows {
             ? 0 : Double(Int.random(in: 1...400, using: &generator)) / 4
     }
 
-    /// The rates by another way: water rises by the smallest step that fills something, for all flows at once.
+    /// The rates by another way: water rises by the smallest step that fills something, for all flows at
+    /// once.
     func byWater() -> [Int: Double] {
         var rates: [Int: Double] = [:]
         var open = Set(places)
@@ -98,8 +99,8 @@ private struct Flows {
 struct FairSharesTests {
     // Goal: after any change the rates are those of the definition. Method: random systems, random changes;
     // compared with water that rises step by step, and checked for what makes an allocation max-min fair:
-    // nothing is above its capacity, and each flow is at its limit or has a full resource on which no other is
-    // faster.
+    // nothing is above its capacity, and each flow is at its limit or has a full resource on which no other
+    // is faster.
     @Test(
         "rates are those of rising water, within capacity, and each flow has its bottleneck",
         arguments: 0..<40)

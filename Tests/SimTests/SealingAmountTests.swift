@@ -7,8 +7,8 @@ import Testing
 struct SealingAmountTests {
     private let size = ByteCount(bytes: 32 << 30)
 
-    // Goal: the formula of how far back a node looks agrees with the graph itself. Method: parents of nodes all
-    // over the 32 GiB graph, counted by distance.
+    // Goal: the formula of how far back a node looks agrees with the graph itself. Method: parents of nodes
+    // all over the 32 GiB graph, counted by distance.
     @Test(
         "sampled parents lie beyond a cache as often in the graph as by formula",
         arguments: [12, 16, 20, 24])
@@ -39,8 +39,8 @@ struct SealingAmountTests {
 
     @Test("13 parents read at random are 832 bytes of lines a label, as computed for the specification")
     func lines() {
-        // Specification notes, "Computed bounds (32 GiB)": 832 bytes of lines a label, 8.9e11 a layer, and 56 of
-        // parent numbers.
+        // Specification notes, "Computed bounds (32 GiB)": 832 bytes of lines a label, 8.9e11 a layer, and 56
+        // of parent numbers.
         let label = SealingAmounts.labelBytes(isFirstLayer: false, 0x1p30, nil)
         #expect(label == 832 + 56 + 96)
         #expect(abs((label - 56 - 96) * 0x1p30 / 8.9e11 - 1) < 0.01)
@@ -52,7 +52,8 @@ struct SealingAmountTests {
 
     @Test("layers, columns and trees have their published sizes")
     func sizes() {
-        // supranational/supra_seal, README: eleven layers of 352 GiB, tree C 36.6 GB, tree R 73.1 MB (both 2^30).
+        // supranational/supra_seal, README: eleven layers of 352 GiB, tree C 36.6 GB, tree R 73.1 MB (both
+        // 2^30).
         let layers = SealingAmounts.bytes(.writes, of: .preCommit1, sectorSize: size)
         #expect(layers == 352 * 0x1p30)
         #expect(SealingAmounts.bytes(.reads, of: .preCommit2, sectorSize: size) == layers)

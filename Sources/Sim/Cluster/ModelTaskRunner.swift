@@ -77,6 +77,8 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     private let clock: ModelClock
     private var running: Set<CallID> = []
     private var works: [CallID: Work] = [:]
+    /// Of those in ``works`` that share something.
+    private var sharings: [CallID: Sharing] = [:]
     private var transfers: [CallID: ModelStores.Transfer] = [:]
     private var isRetired = false
 
@@ -89,12 +91,16 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         var since: Instant
         /// Counts the changes of the pace, so that an alarm of an older pace is known.
         var version = 0
-        /// The computing is a flow as well, and takes as long as that.
-        var computesInFlow = false
-        /// What it shares with other tasks, with the rate at the usual pace.
-        var flows: [(flow: FairTransfers.Flow, in: FairTransfers, rate: Double)] = []
+    }
+
+    /// What a task shares with others.
+    private struct Sharing {
+        /// It is computing in no flow, and that goes on: an alarm will end it.
+        var awaitsAlarm: Bool
         /// Flows, and the computing where it is none, that are not done.
-        var openCount = 1
+        var openCount: Int
+        /// With the rate at the usual pace.
+        var flows: [(flow: FairTransfers.Flow, in: FairTransfers, rate: Double)] = []
     }
 
     init(
@@ -127,7 +133,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
 
     /// The process is dead, and may be started again later: nobody waits for what it shared any more.
     func stopSharing() {
-        for call in sortedWorks where works[call]?.flows.isEmpty == false { drop(call) }
+        for call in sortedWorks where sharings[call] != nil { drop(call) }
     }
 
     func start(_ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>) {
@@ -187,9 +193,8 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
 
     /// Begins what a task shares with others.
     private func share(_ call: CallID, _ parts: [SharedHardware.Part], _ duration: Duration) {
-        let computesInFlow = parts.contains(where: \.isComputing)
-        works[call]?.computesInFlow = computesInFlow
-        works[call]?.openCount = parts.count + (computesInFlow ? 0 : 1)
+        let awaitsAlarm = !parts.contains(where: \.isComputing)
+        sharings[call] = Sharing(awaitsAlarm: awaitsAlarm, openCount: parts.count + (awaitsAlarm ? 1 : 0))
         let pace = hosts.pace(node, on: host)
         for part in parts {
             let rate = duration > .zero ? part.amount / duration.inSeconds : .infinity
@@ -197,36 +202,44 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
             let flow = part.transfers.begin(part.amount, part.uses, limit: limit) { [self] _ in
                 partDone(call)
             }
-            works[call]?.flows.append((flow, part.transfers, rate))
+            sharings[call]?.flows.append((flow, part.transfers, rate))
         }
     }
 
     private func partDone(_ call: CallID) {
-        guard let work = works[call] else { return }
-        works[call]?.openCount -= 1
-        guard work.openCount == 1 else { return }
+        guard let work = works[call], let sharing = sharings[call] else { return }
+        sharings[call]?.openCount -= 1
+        guard sharing.openCount == 1 else { return }
+        sharings[call] = nil
         works[call] = nil
         computed(call, work.request, work.reportTo)
     }
 
     /// Forgets what a call computes, and stops what it shares.
     private func drop(_ call: CallID) {
-        guard let work = works.removeValue(forKey: call) else { return }
-        for (flow, transfers, _) in work.flows { transfers.cancel(flow) }
+        works[call] = nil
+        guard !sharings.isEmpty, let sharing = sharings.removeValue(forKey: call) else { return }
+        for (flow, transfers, _) in sharing.flows { transfers.cancel(flow) }
     }
 
     private func arm(_ call: CallID) {
-        guard let work = works[call], !work.computesInFlow else { return }
+        guard let work = works[call] else { return }
+        if !sharings.isEmpty, sharings[call]?.awaitsAlarm == false { return }
         let pace = hosts.pace(node, on: host)
         guard pace > 0 else { return }
         let needed = pace == 1 ? work.left : Int64((Double(work.left) / pace).rounded(.up))
         let version = work.version
         clock.at(clock.now + .nanoseconds(needed)) { [self] in
             guard let work = works[call], work.version == version else { return }
-            // An alarm rings once, whatever of the task goes on.
-            works[call]?.version += 1
-            works[call]?.computesInFlow = true
-            partDone(call)
+            if !sharings.isEmpty, sharings[call] != nil {
+                // An alarm rings once, whatever of the task goes on.
+                works[call]?.version += 1
+                sharings[call]?.awaitsAlarm = false
+                partDone(call)
+                return
+            }
+            works[call] = nil
+            computed(call, work.request, work.reportTo)
         }
     }
 
@@ -248,7 +261,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         let pace = hosts.pace(node, on: host)
         for call in sortedWorks {
             arm(call)
-            for (flow, transfers, rate) in works[call]?.flows ?? [] {
+            for (flow, transfers, rate) in sharings[call]?.flows ?? [] {
                 transfers.setLimit(flow, pace > 0 ? rate * pace : 0)
             }
         }

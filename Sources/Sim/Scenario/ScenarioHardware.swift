@@ -13,8 +13,8 @@ extension Scenario {
         package var hugepages: ByteCount
         /// Huge pages of each NUMA node; empty where they are spread evenly.
         package var hugepagesByNode: [ByteCount] = []
-        /// What the memory of one NUMA node sustains, reads and writes together; `nil` where tasks do not slow
-        /// each other there.
+        /// What the memory of one NUMA node sustains, reads and writes together; `nil` where tasks do not
+        /// slow each other there.
         package var memoryBandwidth: Bandwidth?
         package var gpus: [GPU]
         package var disks: [Disk]

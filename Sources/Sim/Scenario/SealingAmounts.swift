@@ -70,8 +70,8 @@ package enum SealingAmounts {
         return (lines + missing) * 64 + 152
     }
 
-    /// The share of a node's sampled parents that lie further back than `distance` nodes, in the mean over all
-    /// nodes.
+    /// The share of a node's sampled parents that lie further back than `distance` nodes, in the mean over
+    /// all nodes.
     ///
     /// By the sampling of the specification: one of five copies of the node looks back by a distance that is
     /// even between 2^(b-1) and 2^b, for a b from 1 to the binary logarithm of its number.
