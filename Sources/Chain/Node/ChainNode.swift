@@ -42,6 +42,11 @@ package actor ChainNode: Component {
     private var highest: Int64 = 0
     private var waits = WaitList()
     private var alarm: Alarm?
+    /// The epoch from which on the store is shown the state again.
+    private var noteDue: Int64 = 0
+
+    /// Epochs after which nothing is taken back.
+    private static let finality: Int64 = 900
 
     /// The one timer: when the earliest wait is over.
     private struct Alarm {
@@ -172,6 +177,11 @@ package actor ChainNode: Component {
             // Whoever sent it, and however early a timer fired: only the clock counts, and the timer is
             // set anew.
             disarm(context)
+        }
+        if head >= noteDue, let store {
+            let kept = max(Self.finality, state.parameters.messageConfidence)
+            store.note(state, head: head, epochsKept: kept)
+            noteDue = head + kept
         }
         wake(head, context)
     }
@@ -413,6 +423,7 @@ package actor ChainNode: Component {
         } catch {
             throw ChainError(.storeFailed, "the chain's store could not be read or begun: \(error)")
         }
+        if let base = store.base { state = base }
         for (index, bytes) in stored.enumerated() {
             do throws(ChainError) {
                 let entry = try ChainEntry(stored: bytes)

@@ -29,7 +29,9 @@ extension ChainState {
         for id in provingMiners {
             guard var table = miners[id]?.proving else { continue }
             for (epoch, numbers) in table.advance(to: head) {
-                for number in numbers.numbers { miners[id]?.sectors[number]?.terminatedEpoch = epoch }
+                for number in numbers.numbers {
+                    miners[id]?.sectors.change(number) { $0.terminatedEpoch = epoch }
+                }
             }
             if let end = table.nextEnd { nextDeadlineEnd = min(nextDeadlineEnd, end) }
             miners[id]?.proving = table
@@ -69,7 +71,9 @@ extension ChainState {
         guard let deadline = miners[key.miner]?.proving?.deadline(forNewSectorAt: epoch),
             let partition = miners[key.miner]?.proving?.add(key.number, to: deadline)
         else { throw ChainError(.corruptStore, "sector \(key) has no place in any deadline") }
-        miners[key.miner]?.sectors[key.number]?.place = SectorPlace(deadline: deadline, partition: partition)
+        miners[key.miner]?.sectors.change(key.number) {
+            $0.place = SectorPlace(deadline: deadline, partition: partition)
+        }
         if let end = miners[key.miner]?.proving?.nextEnd { nextDeadlineEnd = min(nextDeadlineEnd, end) }
     }
 
@@ -212,7 +216,7 @@ extension ChainState {
         let randomness = beacon.draw(
             .windowPoStChallenge, epoch: challenge,
             miner: try address(of: SectorKey(miner: message.miner, number: 0)))
-        let sectors = miners[message.miner]?.sectors ?? [:]
+        let sectors = miners[message.miner]?.sectors ?? SectorTable()
         let claim = WindowPoStClaim(
             miner: message.miner, partition: "\(message.name), partition \(sent.index)",
             randomness: randomness)

@@ -135,8 +135,12 @@ struct ProvingTable: Sendable {
             deadlines[deadline].append(Partition())
         }
         let partition = deadlines[deadline].count - 1
-        let live = deadlines[deadline][partition].live
-        deadlines[deadline][partition].live = live.union(SectorNumbers(numbers))
+        if numbers.count == 1 {
+            deadlines[deadline][partition].live.insert(numbers.lowerBound)
+        } else {
+            let live = deadlines[deadline][partition].live
+            deadlines[deadline][partition].live = live.union(SectorNumbers(numbers))
+        }
         deadlines[deadline][partition].liveCount += numbers.count
         deadlines[deadline][partition].totalCount += numbers.count
         liveCounts[deadline] += numbers.count
