@@ -98,7 +98,10 @@ struct ProvingTable: Sendable {
     /// partitions few and full, as the network's own rule has it; `nil` where all are full.
     func deadline(forNewSectorAt epoch: Int64) -> Int? {
         var best: Int?
-        for index in deadlines.indices where period.times(index, notElapsedAt: epoch).isMutable(at: epoch) {
+        // Those that are open or next may not be changed.
+        let open = period.current(at: epoch).index
+        let next = (open + 1) % deadlines.count
+        for index in deadlines.indices where index != open && index != next {
             if let found = best, !comes(index, before: found) { continue }
             best = index
         }

@@ -19,7 +19,7 @@ package struct OldestLocalPolicy: SchedulingPolicy {
         for type in TaskType.downstreamFirst where view.waitingCount(type) > 0 && view.freeSlotCount(type) > 0
         {
             // One task a slot and round: the scheduler asks again while decisions come.
-            var best: (task: WaitingTask, worker: Int)?
+            var best: (id: TaskID, worker: Int)?
             var bestUrgency: Urgency?
             for index in view.openWorkers(type) {
                 let host = view.workers[index].hostIndex
@@ -28,10 +28,10 @@ package struct OldestLocalPolicy: SchedulingPolicy {
                     isBetter(urgency, index, bestUrgency, best?.worker, type, view),
                     let task = view.first(type, on: host), view.canStart(task, on: index, at: now) == nil
                 else { continue }
-                best = (task, index)
+                best = (task.id, index)
                 bestUrgency = urgency
             }
-            if let best { decisions.append(.assign(best.task.id, worker: best.worker, because: reason)) }
+            if let best { decisions.append(.assign(best.id, worker: best.worker, because: reason)) }
         }
         return decisions
     }
