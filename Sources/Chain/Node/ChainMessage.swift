@@ -105,11 +105,18 @@ package struct SectorKey: Sendable, Hashable, Codable, Comparable, CustomStringC
         self.number = number
     }
 
-    /// Hashes both numbers as one word: sectors are looked up with every message about them.
+    // Inlinable, since sectors are looked up with every message about them, in every module.
+    @inlinable
+    package static func == (lhs: SectorKey, rhs: SectorKey) -> Bool {
+        lhs.number == rhs.number && lhs.miner == rhs.miner
+    }
+
+    /// Hashes both numbers as one word.
+    @inlinable
     package func hash(into hasher: inout Hasher) { hasher.combine(hashWord) }
 
     /// Differs for the sectors of one miner.
-    package var hashWord: UInt64 { number ^ miner &* 0x9e37_79b9_7f4a_7c15 }
+    @inlinable package var hashWord: UInt64 { number ^ miner &* 0x9e37_79b9_7f4a_7c15 }
 
     /// As people write it: `f01000-42`.
     package var description: String { "f0\(miner)-\(number)" }

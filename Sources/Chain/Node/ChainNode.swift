@@ -273,8 +273,7 @@ package actor ChainNode: Component {
         _ key: SectorKey, _ replyTo: Ref<ChainEvent>, _ head: Int64, _ context: Context<ChainMessage>
     ) {
         do throws(ChainRefusal) {
-            let seed = try state.seed(for: key, head: head)
-            let told = seed.epoch + state.parameters.seedConfidence
+            let told = try state.seedEpoch(of: key, head: head) + state.parameters.seedConfidence
             hold(.init(key: key, kind: .seed), until: told, replyTo, head, context)
         } catch {
             refuse(replyTo, key, error, context)

@@ -52,10 +52,15 @@ extension ClusterView {
     /// room keeps the rest waiting, so that none starves.
     package func leastLoadedAdmissions() -> [Decision] {
         guard let wish = firstAdmission else { return [] }
+        // Asked at every event while nothing has changed for it.
+        if let known = withoutRoom, known.sequence == wish.sequence, known.storeRevision == storeRevision {
+            return []
+        }
         var best: Int?
         for index in stores.indices where canAdmit(wish, at: index) == nil {
             if best.map({ stores[index].load < stores[$0].load }) ?? true { best = index }
         }
+        if best == nil { withoutRoom = (wish.sequence, storeRevision) }
         // One at a time: the next sees the room that this one takes.
         return best.map {
             [.admit(wish.sector, store: stores[$0].info.name, because: PlacementReason("least-loaded"))]

@@ -74,6 +74,9 @@ package struct CallID: Sendable, Hashable, Codable, CustomStringConvertible {
         self.number = number
     }
 
+    /// The number alone tells calls apart.
+    package func hash(into hasher: inout Hasher) { hasher.combine(number) }
+
     package var description: String { "\(task) call \(number)" }
 }
 
