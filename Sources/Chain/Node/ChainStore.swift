@@ -40,8 +40,8 @@ extension ChainStore {
 
 /// A store in memory, which survives its node but not the process: for simulated clusters and tests.
 ///
-/// Bytes are formed when it is read, and entries that are final give way to the state that they led to: a
-/// simulated year appends millions of entries and reads few.
+/// Bytes are formed when it is read, and entries that are final may give way to the state that they led to:
+/// a simulated year appends millions of entries and reads few.
 package final class MemoryChainStore: ChainStore {
     private enum Kept {
         case bytes([UInt8])
@@ -73,8 +73,12 @@ package final class MemoryChainStore: ChainStore {
     }
 
     private let content = Mutex(Content())
+    private let dropsFinal: Bool
 
-    package init() {}
+    /// Makes an empty store.
+    ///
+    /// - Parameter dropsFinal: final entries are dropped; otherwise all are kept, to be looked at.
+    package init(dropsFinal: Bool = false) { self.dropsFinal = dropsFinal }
 
     /// The number of entries that are kept.
     package var count: Int { content.withLock { $0.entries.count + ($0.genesis == nil ? 0 : 1) } }
@@ -97,6 +101,7 @@ package final class MemoryChainStore: ChainStore {
     package func append(entries: [ChainEntry]) { content.withLock { $0.append(entries.map(Kept.entry)) } }
 
     package func note(_ state: ChainState, head: Int64, epochsKept: Int64) {
+        guard dropsFinal else { return }
         content.withLock { content in
             if let next = content.next {
                 guard head - next.head >= epochsKept else { return }
@@ -116,7 +121,8 @@ package final class MemoryChainStore: ChainStore {
             // What is accepted at a head lands with the next epoch.
             if let base = content.base, epoch <= base.head {
                 throw ChainError(
-                    .corruptStore, "what landed up to epoch \(base.head + 1) is final; epoch \(epoch) is past")
+                    .corruptStore,
+                    "what landed up to epoch \(base.head + 1) is final; the chain cannot go back to \(epoch)")
             }
             let count = content.entries.count
             while let last = content.entries.last {

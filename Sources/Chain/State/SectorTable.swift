@@ -3,8 +3,8 @@ private import Sealing
 
 /// A miner's sectors by number, ascending: packed rows of ``rowBytes`` bytes, in chunks by number.
 ///
-/// Nothing of a proven sector may be forgotten (it is proven again every day, updated, ended), so this is what
-/// a chain grows by. A copy shares all chunks; a change copies the one that it touches.
+/// Nothing of a proven sector may be forgotten (it is proven again every day, updated, ended), so this is
+/// what a chain grows by. A copy shares all chunks; a change copies the one that it touches.
 struct SectorTable: Sendable {
     /// Numbers of one chunk.
     private static let chunkSpan: UInt64 = 256
