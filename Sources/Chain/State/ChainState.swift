@@ -171,7 +171,7 @@ package struct ChainState: Sendable {
         guard let table = miners[miner] else { return [] }
         var records: [ChainSectorRecord] = []
         let most = min(limit, limits.listCountMax)
-        table.sectors.forEach { number, sector in
+        table.sectors.visit { number, sector in
             guard records.count < most else { return false }
             let state = state(of: sector, head: head)
             guard state != .unknown else { return true }
@@ -194,7 +194,7 @@ package struct ChainState: Sendable {
         var (sectorTotal, provenTotal) = (0, 0)
         for (id, miner) in miners.sorted(by: { $0.key < $1.key }) {
             var previous: UInt64?
-            miner.sectors.forEach { number, sector in
+            miner.sectors.visit { number, sector in
                 if let lower = previous, lower >= number {
                     wrong.append("miner \(id): number \(number) follows \(lower)")
                 }

@@ -57,7 +57,7 @@ struct SectorTable: Sendable {
     }
 
     /// Shows all sectors in order of number, until told to stop by `false`.
-    func forEach(_ body: (UInt64, ChainState.Sector) -> Bool) {
+    func visit(_ body: (UInt64, ChainState.Sector) -> Bool) {
         for chunk in chunks {
             for row in chunk.rows where !body(row.number, row.sector) { return }
         }
