@@ -51,6 +51,7 @@ struct ClusterUp: AsyncParsableCommand {
             throw ValidationError(
                 "--kill-worker-at needs a second worker to take over; use --workers 2 or more")
         }
+        try StretchArgument.check(stretch)
         guard epoch.value >= .milliseconds(10) else { throw ValidationError("--epoch takes 10ms or more") }
     }
 

@@ -184,6 +184,7 @@ struct WorkerCommand: AsyncParsableCommand {
         @OptionGroup var sealing: SealingArguments
 
         func validate() throws {
+            try StretchArgument.check(stretch)
             guard (1...SealPipeline.batchCountMax).contains(batchPreCommit1) else {
                 throw ValidationError("--batch-precommit1 takes 1 to \(SealPipeline.batchCountMax)")
             }

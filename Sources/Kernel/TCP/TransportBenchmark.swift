@@ -108,8 +108,8 @@ package enum TransportBenchmark {
             nioEchoRoundTripMicrosecondsP50: nio.p50, nioEchoRoundTripMicrosecondsP99: nio.p99)
     }
 
-    /// Messages under way at once: half of what a mailbox or an outbound queue holds, by count or bytes, so
-    /// that none is refused. A component that answers has no way to wait for room.
+    /// Messages under way at once: fewer than a mailbox holds, and half of the bytes that an outbound queue
+    /// takes, so that none is refused. A component that answers has no way to wait for room.
     static func windowCount(payloadBytes: Int) -> Int {
         min(20_000, TransportLimits().outboundBytesMax / 2 / (payloadBytes + 128))
     }

@@ -223,8 +223,7 @@ package actor ClusterScheduler: Component {
         }
         view.add(
             request, host: request.work.type.needsFiles ? place : nil, store: known?.store,
-            since: context.now,
-            sequence: sequence)
+            since: context.now, sequence: sequence)
         options.observer?.taskQueued(request.id, at: context.now)
     }
 

@@ -147,8 +147,9 @@ extension ClusterView {
     /// A number for a store's name that stays, whatever becomes of the store.
     func storeNumber(_ name: String) -> Int {
         if let known = storeNumbers[name] { return known }
-        storeNumbers[name] = storeNumbers.count
-        return storeNumbers.count - 1
+        storeNumbers[name] = storeNames.count
+        storeNames.append(name)
+        return storeNames.count - 1
     }
 
     private func noteReach(_ name: String, isOnline: Bool) {

@@ -30,14 +30,19 @@ extension ClusterView {
 
     /// The part of ``canStart(_:on:at:)`` that holds for every worker: files in reach, no setback just now.
     func mayTry(_ task: WaitingTask, at now: Instant) -> Refusal? {
-        if !offlineStores.isEmpty, let store = task.store, offlineStores.contains(store) {
-            let name = storeNumbers.first { $0.value == store }?.key ?? task.host ?? ""
-            return Refusal(.filesOutOfReach, name)
-        }
+        if let refusal = reach(task) { return refusal }
         if !setbacks.isEmpty, let setback = setbacks[task.id.sector], setback.until > now {
             return Refusal(.setback, needed: Double(setback.count), until: setback.until)
         }
         return nil
+    }
+
+    /// Says that a task's files are on a store out of reach; `nil` where they are not.
+    private func reach(_ task: WaitingTask) -> Refusal? {
+        guard let store = task.store, !offlineStores.isEmpty, offlineStores.contains(store) else {
+            return nil
+        }
+        return Refusal(.filesOutOfReach, storeNames[store])
     }
 
     /// The part of ``canStart(_:on:at:)`` that depends on the kind alone.
@@ -54,10 +59,7 @@ extension ClusterView {
     /// Says why a task's files may not be moved to a worker's store now; `nil` where they may.
     package func canFetch(_ task: WaitingTask, to worker: Int) -> Refusal? {
         guard let from = task.hostIndex, from != workers[worker].hostIndex else { return nil }
-        if let store = task.store, offlineStores.contains(store) {
-            return Refusal(.filesOutOfReach, task.host ?? "")
-        }
-        return canMove(task, from, to: workers[worker])
+        return reach(task) ?? canMove(task, from, to: workers[worker])
     }
 
     /// The store that takes files for a worker: its own, or where that has no room another for sealing of its

@@ -132,6 +132,8 @@ package final class ClusterView: @unchecked Sendable {
     /// Stores out of reach now, by their numbers: what lies there can be neither used nor moved.
     var offlineStores: Set<Int> = []
     var storeNumbers: [String: Int] = [:]
+    /// The names behind those numbers.
+    var storeNames: [String] = []
     /// Tasks whose files are being moved ahead of them.
     package internal(set) var movesAhead: Set<TaskID> = []
     var pacings: [Pacing?] = Array(repeating: nil, count: TaskType.count)

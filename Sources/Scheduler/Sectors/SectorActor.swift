@@ -298,25 +298,25 @@ package actor SectorActor: Component {
         }
     }
 
-    /// When the sector must be done with what comes next: before its first deal starts, the one that is being
-    /// written among them, or before its ticket or its pre-commitment expires.
+    /// Until when the sector's room is of use: its first deal starts then, the one that is being written
+    /// among them, or its ticket or its pre-commitment expires.
     private func due(_ record: SectorRecord) -> Instant? {
-        let deadline = record.deadline(services.limits.network).flatMap {
-            $0.kind == .expiration ? nil : $0.epoch
-        }
-        let epochs = record.pieces.map(\.startEpoch) + [record.pendingPiece?.startEpoch, deadline]
+        let epochs = [record.earliestDealStart, record.pendingPiece?.startEpoch, pressing(record)]
         guard let clock, let first = epochs.compactMap(\.self).min() else { return nil }
         return clock.instant(of: first)
     }
 
     /// Work that must be in time says so.
     private func dated(_ request: TaskRequest, _ record: SectorRecord) -> TaskRequest {
-        guard let clock, let deadline = record.deadline(services.limits.network),
-            deadline.kind != .expiration
-        else { return request }
+        guard let clock, let epoch = pressing(record) else { return request }
         var dated = request
-        dated.deadline = clock.instant(of: deadline.epoch)
+        dated.deadline = clock.instant(of: epoch)
         return dated
+    }
+
+    /// The epoch by which sealing must be further; the sector's own end presses nobody.
+    private func pressing(_ record: SectorRecord) -> Int64? {
+        record.deadline(services.limits.network).flatMap { $0.kind == .expiration ? nil : $0.epoch }
     }
 
     // MARK: Messages to the chain

@@ -14,6 +14,15 @@ struct StretchArgument: ExpressibleByArgument, Sendable {
     let value: StretchedTaskRunner.Stretch
     let text: String
 
+    /// - Throws: `ValidationError` where a kind is given twice.
+    static func check(_ all: [StretchArgument]) throws {
+        for (index, one) in all.enumerated() where all[..<index].contains(where: { $0.type == one.type }) {
+            throw ValidationError("--stretch \(one.text): \(one.type.short) is given twice")
+        }
+    }
+
+    private var type: TaskType { value.type }
+
     init?(argument: String) {
         let parts = argument.split(separator: "=", omittingEmptySubsequences: false)
         guard parts.count == 2, let type = TaskType.allCases.first(where: { $0.short == parts[0] }) else {
