@@ -112,40 +112,6 @@ struct BenchMessagesCommand: AsyncParsableCommand {
     }
 }
 
-/// The pipeline model on which general simulators are compared.
-struct BenchSimulationCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "simulation",
-        abstract: "Measure the simulator on the five-station pipeline model.")
-
-    @Option(help: "Sectors that pass.") var sectors = 100_000
-    @Option(help: "Seed of the draws.") var seed: UInt64 = 1
-    @Option(help: "Mean seconds between arrivals; 0.001 is a burst.") var gap = PipelineModel.gapSeconds
-    @Option(help: "Runs, of which the median counts.") var runs = 3
-    @Flag(help: "Print one JSON document.") var json = false
-
-    func validate() throws {
-        guard (1...100_000_000).contains(sectors) else {
-            throw ValidationError("--sectors takes 1 to 100000000")
-        }
-        guard (1...1_000).contains(runs) else { throw ValidationError("--runs takes 1 to 1000") }
-        guard gap.isFinite, gap > 0, gap <= 1e6 else { throw ValidationError("--gap takes 0 to 1000000 s") }
-    }
-
-    func run() async throws {
-        let result = try PipelineBenchmark.run(sectors: sectors, seed: seed, gap: gap, runs: runs)
-        if json { return try Console.write(json: result) }
-        var table = BenchTable()
-        table.add("timed events", result.timedEventsPerSecond, "events/s")
-        table.add("messages", result.messagesPerSecond, "messages/s")
-        table.add("wall time", result.wallSeconds, "s", digits: 3)
-        table.add("peak memory", result.peakMebibytes, "MiB", digits: 1)
-        table.add("mean sojourn", result.meanSojournSeconds, "s", digits: 6)
-        table.add("makespan", result.makespanSeconds, "s", digits: 6)
-        Console.write(table.text)
-    }
-}
-
 /// Messages between two live worlds over loopback.
 struct BenchTransportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -14,7 +14,8 @@ struct Sealyard: AsyncParsableCommand {
             SectorCommand.self, Simulate.self,
             ScenarioCommand.self,
             PolicyCommand.self, BenchCommand.self,
-            ReplayCommand.self, Compare.self, SweepCommand.self, Optimize.self, Explore.self,
+            ReplayCommand.self, Compare.self, SweepCommand.self, Optimize.self, TornadoCommand.self,
+            Regret.self, Explore.self,
         ])
 
     static func main() async {

@@ -49,14 +49,25 @@ struct StudyOptions: ParsableArguments {
         throw ExitCode(1)
     }
 
-    static func duration(_ text: String) throws -> Duration {
+    static func duration(_ text: String) throws -> Duration { try duration(text, "--until") }
+
+    static func duration(_ text: String, _ flag: String) throws -> Duration {
         do {
             let value = try Quantity.duration(text)
-            guard value >= .seconds(1) else { throw ValidationError("--until: one second at least") }
+            guard value >= .seconds(1) else { throw ValidationError("\(flag): one second at least") }
             return value
         } catch let error as QuantityError {
-            throw ValidationError("--until: \(error.message)")
+            throw ValidationError("\(flag): \(error.message)")
         }
+    }
+
+    /// TiB/day from a text such as `5TiB/day`.
+    static func throughput(_ text: String, _ flag: String) throws -> Double {
+        let suffix = "TiB/day"
+        guard text.hasSuffix(suffix), let value = Double(text.dropLast(suffix.count)), value > 0,
+            value.isFinite
+        else { throw ValidationError("\(flag): a figure above zero and its unit, such as 5TiB/day") }
+        return value
     }
 
     /// The text of a scenario file.

@@ -23,4 +23,58 @@ struct PipelineTests {
         #expect(abs(result.meanSojournSeconds - 15268.344740) < 1e-6)
         #expect(abs(result.makespanSeconds - 6108395.703685) < 1e-6)
     }
+
+    /// Seeds 1 to 30: the first block there is, not a chosen one. Over a hundred blocks
+    /// (`sealyard bench simulation --replications 30 --sectors 20000 --blocks 100`) each interval covers
+    /// about as often as it says, PreCommit1's less often: one sector in forty waits there, but long.
+    @Test("intervals of thirty replications cover Erlang C at all five stations, and are narrow")
+    func erlangC() throws {
+        let study = try PipelineStudy(replications: 30, countedSectors: 20_000)
+        let block = try #require(try study.run(control: .init(threadCount: 2)).first)
+        let widths = [0.06, 0.6, 0.1, 0.03, 0.11]
+        #expect(block.stations.count == 5)
+        for (station, width) in zip(block.stations, widths) {
+            #expect(station.isCovered, "\(station.name): \(station.wait), closed form \(station.closedForm)")
+            #expect(try #require(station.wait.halfWidth) < width * station.closedForm, "\(station.name)")
+        }
+    }
+
+    /// Common draws: sectors 4,000 to 4,999 take the same times whether others follow them or not, so that
+    /// what differs is the end of the arrivals alone. A mean over a run to its last exit has it in it.
+    @Test("the end of the arrivals shortens the waits behind PreCommit1, and no others")
+    func drain() throws {
+        let last = 4_000..<5_000
+        let pairs = try (UInt64(1)...10).map { seed in
+            try [5_000, 5_000 + PipelineStudy.coolDownCount].map {
+                try PipelineModel.run(sectorCount: $0, seed: seed, counted: last).meanWaitSeconds
+            }
+        }
+        for (index, name) in PipelineModel.stationNames.enumerated() {
+            let change = try #require(
+                Interval.ofDifferences(pairs.map { $0[1][index] }, pairs.map { $0[0][index] }))
+            let closedForm = QueueingLaws.meanWait(
+                servers: PipelineModel.serverCounts[index], arrivalRate: 1 / PipelineModel.gapSeconds,
+                service: PipelineModel.meanSeconds[index])
+            if index < 2 {
+                #expect(change.mean.magnitude < 0.01 * closedForm, "\(name): \(change)")
+            } else {
+                #expect(try #require(change.high) < -0.05 * closedForm, "\(name): \(change)")
+            }
+        }
+    }
+
+    @Test("a study is the same on any number of threads, stops between runs, and refuses what makes no sense")
+    func study() throws {
+        let study = try PipelineStudy(replications: 3, countedSectors: 200)
+        let blocks = try study.run(blockCount: 2, control: .init(threadCount: 3))
+        #expect(try study.run(blockCount: 2) == blocks && blocks.map(\.firstSeed) == [1, 4])
+        #expect(try study.run(firstSeed: 4) == [blocks[1]])
+        #expect(try study.run(control: .init(shouldStop: { true })).isEmpty)
+        #expect(study.text(blocks).contains("of 2 blocks") && study.document(blocks).json.contains("erlangC"))
+        for (replications, sectors) in [(1, 10), (30, 0), (100_000, 20_000), (2, Int.max)] {
+            #expect(throws: StudyError.self) {
+                _ = try PipelineStudy(replications: replications, countedSectors: sectors)
+            }
+        }
+    }
 }

@@ -39,17 +39,19 @@ package enum PipelineModel {
     ///
     /// - Parameters:
     ///   - gap: mean time between arrivals, seconds; small for a burst.
+    ///   - counted: the sectors, by their number, over which times are averaged; all where it is nil.
     /// - Throws: ``KernelError`` where a station cannot start.
     package static func run(
-        sectorCount: Int, seed: UInt64, gap: Double = gapSeconds,
+        sectorCount: Int, seed: UInt64, gap: Double = gapSeconds, counted: Range<Int>? = nil,
         tieBreak: SimulatedWorld.TieBreak = .fifo
     ) throws -> Result {
+        let counted = (counted ?? 0..<sectorCount).clamped(to: 0..<max(0, sectorCount))
         let world = SimulatedWorld(
             options: .init(seed: seed, tieBreak: tieBreak, traceDetail: .route))
         let node = try world.addNode("pipeline")
         let draws = PipelineDraws(seed: seed, gap: gap)
         var next: Ref<StationMessage>?
-        let tally = PipelineTally()
+        let tally = PipelineTally(counted: counted)
         for index in stationNames.indices.reversed() {
             let successor = next
             next = try node.spawn(
@@ -116,12 +118,16 @@ enum SourceMessage: Message {
 /// Where the last station reports; one world's thread writes it.
 // Safety: touched only by the components of one simulated world, which runs on one thread.
 final class PipelineTally: @unchecked Sendable {
+    /// Whose times are added up.
+    let counted: Range<Int>
     var sojournNanoseconds: Int64 = 0
     var overflow: Int64 = 0
     var waits = [Int64](repeating: 0, count: PipelineModel.stationNames.count)
 
+    init(counted: Range<Int>) { self.counted = counted }
+
     func result(sectorCount: Int, end: Double, messageCount: Int, traceHash: String) -> PipelineModel.Result {
-        let count = Double(max(1, sectorCount))
+        let count = Double(max(1, counted.count))
         let sojourn = Double(overflow) * 0x1p62 + Double(sojournNanoseconds)
         return PipelineModel.Result(
             sectorCount: sectorCount, makespanSeconds: end,
@@ -131,7 +137,12 @@ final class PipelineTally: @unchecked Sendable {
             messageCount: messageCount, traceHash: traceHash)
     }
 
-    func left(after nanoseconds: Int64) {
+    func waited(_ visit: Visit, at index: Int, _ nanoseconds: Int64) {
+        if counted.contains(visit.sector) { waits[index] += nanoseconds }
+    }
+
+    func left(_ visit: Visit, after nanoseconds: Int64) {
+        guard counted.contains(visit.sector) else { return }
         sojournNanoseconds += nanoseconds
         if sojournNanoseconds >= 1 << 62 {
             sojournNanoseconds -= 1 << 62
@@ -173,7 +184,7 @@ actor Station: Component {
         case .served(let visit):
             // The freed server takes the head of the queue before the finished sector moves on.
             if let (waiting, since) = queue.popFirst() {
-                tally.waits[index] += context.now.nanoseconds - since
+                tally.waited(waiting, at: index, context.now.nanoseconds - since)
                 serve(waiting, context)
             } else {
                 freeCount += 1
@@ -181,7 +192,7 @@ actor Station: Component {
             if let next {
                 next.tell(.enter(visit))
             } else {
-                tally.left(after: context.now.nanoseconds - visit.arrival.nanoseconds)
+                tally.left(visit, after: context.now.nanoseconds - visit.arrival.nanoseconds)
             }
         }
     }

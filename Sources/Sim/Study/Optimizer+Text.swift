@@ -4,20 +4,19 @@ extension Optimizer.Result {
     package var text: String {
         var lines = [
             "target \(StudyText.figure(target)) TiB/day: \(screenedCount) candidates by formula, "
-                + "\(feasibleCount) reach it, \(simulated.count) simulated, "
-                + "\(answers.count) confirmed"
+                + "\(feasibleCount) reach it\(sums.isEmpty ? "" : " within the bounds"), "
+                + "\(simulated.count) simulated, \(answers.count) confirmed"
         ]
-        var rows = [groupNames + [costUnit, "formula", "TiB/day", "± 95 %", "regret", ""]]
-        for candidate in simulated {
-            rows.append(
-                candidate.counts.map { String($0) } + [
-                    StudyText.figure(candidate.costPerDay), StudyText.figure(candidate.screened),
-                    candidate.measured.map { StudyText.figure($0.mean) } ?? "–",
-                    candidate.measured?.halfWidth.map { StudyText.figure($0) } ?? "–",
-                    candidate.regret.map { StudyText.figure($0) } ?? "–", reaches(candidate) ? "yes" : "no",
-                ])
+        lines += StudyText.table([heads] + simulated.map(cells))
+        if answers.isEmpty,
+            let best = simulated.filter({ $0.measured != nil })
+                .min(by: { isNearer($0, $1) })
+        {
+            lines.append(
+                "none is confirmed; the nearest falls short by: "
+                    + shortcomings(best).joined(separator: ", ")
+                    + "; widen --range, simulate more, or allow more")
         }
-        lines += StudyText.table(rows)
         if let leastRegret, let regret = leastRegret.regret {
             let counts = zip(groupNames, leastRegret.counts).map { "\($0)=\($1)" }.joined(separator: " ")
             lines.append(
@@ -34,12 +33,56 @@ extension Optimizer.Result {
         return lines.joined(separator: "\n")
     }
 
+    private func isNearer(_ left: Optimizer.Candidate, _ right: Optimizer.Candidate) -> Bool {
+        let (first, second) = (shortcomings(left).count, shortcomings(right).count)
+        if first != second { return first < second }
+        return (left.latency?.mean ?? .infinity) < (right.latency?.mean ?? .infinity)
+    }
+
+    private var heads: [String] {
+        var heads = groupNames
+        heads.append(costUnit)
+        for sum in sums { heads.append(sum.unit.isEmpty ? sum.name : "\(sum.name), \(sum.unit)") }
+        heads += ["formula", "TiB/day", "± 95 %"]
+        if bounds.latency != nil { heads.append("p95") }
+        return heads + ["regret", ""]
+    }
+
+    private func cells(_ candidate: Optimizer.Candidate) -> [String] {
+        var cells = candidate.counts.map { String($0) }
+        cells.append(StudyText.figure(candidate.costPerDay))
+        for taken in candidate.taken { cells.append(StudyText.figure(taken)) }
+        cells.append(StudyText.figure(candidate.screened))
+        cells.append(candidate.measured.map { StudyText.figure($0.mean) } ?? "–")
+        cells.append(candidate.measured?.halfWidth.map { StudyText.figure($0) } ?? "–")
+        if bounds.latency != nil {
+            cells.append(candidate.latency.map { SimulatedCluster.span($0.mean) } ?? "–")
+        }
+        cells.append(candidate.regret.map { StudyText.figure($0) } ?? "–")
+        let short = shortcomings(candidate)
+        cells.append(short.isEmpty ? "yes" : "no: " + short.joined(separator: ", "))
+        return cells
+    }
+
     package var document: ScenarioDocument {
         .object([
             .init(key: "target", value: .number(target)),
             .init(key: "costUnit", value: .text(costUnit)),
             .init(key: "screened", value: .integer(screenedCount)),
             .init(key: "feasible", value: .integer(feasibleCount)),
+            .init(
+                key: "bounds",
+                value: .list(
+                    sums.map {
+                        .object([
+                            .init(key: "name", value: .text($0.name)),
+                            .init(key: "unit", value: .text($0.unit)),
+                            .init(key: "limit", value: .number($0.limit)),
+                        ])
+                    })),
+            .init(
+                key: "latencyP95SecondsMax", value: bounds.latency.map { .number($0.secondsValue) } ?? .null),
+            .init(key: "missedPoStAllowed", value: .flag(bounds.allowsMissedPoSt)),
             .init(key: "candidates", value: .list(simulated.map(document))),
             .init(key: "leastRegret", value: leastRegret.map(document) ?? .null),
             .init(
@@ -64,6 +107,10 @@ extension Optimizer.Result {
             .init(key: "costPerDay", value: .rounded(candidate.costPerDay, digits: 6)),
             .init(key: "formulaTebibytesPerDay", value: .rounded(candidate.screened, digits: 6)),
             .init(key: "tebibytesPerDay", value: candidate.measured?.document ?? .null),
+            .init(key: "taken", value: .list(candidate.taken.map { .rounded($0, digits: 6) })),
+            .init(key: "latencyP95Seconds", value: candidate.latency?.document ?? .null),
+            .init(key: "missedPoSt", value: .rounded(candidate.missedCount)),
+            .init(key: "shortcomings", value: .list(shortcomings(candidate).map { .text($0) })),
             .init(key: "regret", value: .rounded(candidate.regret, digits: 6)),
             .init(key: "reachesTarget", value: .flag(reaches(candidate))),
         ])

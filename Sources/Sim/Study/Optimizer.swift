@@ -20,15 +20,20 @@ package struct HostRange: Sendable, Hashable {
     }
 }
 
-/// Finds the cheapest cluster for a throughput: all candidates by formula, the best ones by simulation.
+/// Finds the cheapest cluster for a throughput within bounds: all candidates by formula, the best ones by
+/// simulation.
 package struct Optimizer: Sendable {
     package static let candidateCountMax = 1_000_000
+    /// How often candidates with more to spare are simulated where none before kept what only runs tell.
+    package static let roundCountMax = 4
 
     package struct Options: Sendable {
         package var target: Double
         package var ranges: [HostRange]
+        package var bounds = ClusterBounds()
         /// A candidate's formula must exceed the target by this share.
         package var margin = 0.02
+        /// Candidates of one round.
         package var simulatedCount = 10
         package var replications = 3
         package var seed: UInt64 = 1
@@ -49,36 +54,47 @@ package struct Optimizer: Sendable {
         package var costPerDay: Double
         /// TiB/day by formula.
         package var screened: Double
+        /// What it takes of each bound that is a sum over hosts.
+        package var taken: [Double] = []
         /// The most, over all corners of the durations, by which a TiB costs more than it need cost.
         package var regret: Double?
         /// TiB/day as simulated; `nil` where it was not.
         package var measured: Interval?
+        /// Seconds from pledge to proving, the 95th percentile, as simulated.
+        package var latency: Interval?
+        /// Deadlines missed in all replications together.
+        package var missedCount: Double?
     }
 
     package struct Result: Sendable {
         package var groupNames: [String]
         package var target: Double
+        package var bounds: ClusterBounds
+        package var sums: [HostBound]
         /// What ``Candidate/costPerDay`` counts.
         package var costUnit: String
         package var screenedCount: Int
         package var feasibleCount: Int
         /// Simulated candidates, cheapest first.
         package var simulated: [Candidate]
-        /// The one of all candidates with the least regret.
+        /// The one with the least regret of all that reach the target within the bounds, by formula.
         package var leastRegret: Candidate?
         /// Of the first that reaches the target, else of the first.
         package var tornado: [Sensitivity]
 
-        /// Whether the simulation confirms the target.
-        package func reaches(_ candidate: Candidate) -> Bool { (candidate.measured?.mean ?? 0) >= target }
+        /// Why the simulation does not confirm a candidate, each reason by itself; empty where it does.
+        package func shortcomings(_ candidate: Candidate) -> [String] {
+            Optimizer.shortcomings(candidate, target: target, bounds: bounds)
+        }
+        package func reaches(_ candidate: Candidate) -> Bool { shortcomings(candidate).isEmpty }
         package var answers: [Candidate] { simulated.filter(reaches) }
     }
 
     package let scenario: Scenario
     package let options: Options
     private let screen: ClusterScreen
-    private let costs: [Double]
-    private let ranges: [ClosedRange<Int>]
+    private let space: CandidateSpace
+    private let sums: [HostBound]
 
     /// - Throws: ``StudyError``, ``SimulationError``.
     package init(_ scenario: Scenario, _ options: Options) throws {
@@ -97,22 +113,19 @@ package struct Optimizer: Sendable {
             let names = scenario.hosts.map(\.name).joined(separator: ", ")
             throw StudyError(.invalid, "--range: no host group '\(range.group)'; there are \(names)")
         }
-        ranges = scenario.hosts.map { group in
-            options.ranges.last { $0.group == group.name }?.counts ?? group.count...group.count
-        }
-        var count = 1
-        for range in ranges {
-            let (product, overflow) = count.multipliedReportingOverflow(by: range.count)
-            guard !overflow, product <= Self.candidateCountMax else {
-                throw StudyError(
-                    .tooLarge, "more than \(Self.candidateCountMax) candidates; narrow the ranges")
-            }
-            count = product
-        }
+        sums = try options.bounds.sums(scenario)
         self.scenario = scenario
         self.options = options
         screen = try ClusterScreen(scenario)
-        costs = scenario.hosts.map { group in
+        space = try CandidateSpace(
+            ranges: scenario.hosts.map { group in
+                options.ranges.last { $0.group == group.name }?.counts ?? group.count...group.count
+            }, costs: Self.costs(scenario))
+    }
+
+    /// What a host of each group costs a day, or 1 where nothing is said.
+    private static func costs(_ scenario: Scenario) -> [Double] {
+        scenario.hosts.map { group in
             guard let costs = scenario.costs else { return 1 }
             guard let cost = costs.hosts.first(where: { $0.group == group.name }) else { return 0 }
             let price = Double(cost.price.micros) / 1e6 / (costs.depreciation.inSeconds / 86_400)
@@ -121,68 +134,82 @@ package struct Optimizer: Sendable {
         }
     }
 
-    /// - Throws: ``StudyError`` with `unreachable` where no candidate's formula reaches the target.
+    /// - Throws: ``StudyError`` with `unreachable`, which says what binds, where no candidate's formula
+    ///   reaches the target within the bounds.
     package func run(control: StudyControl = StudyControl()) throws -> Result {
-        var all: [Candidate] = []
-        let units = screen.unitFactors
-        var counts = ranges.map(\.lowerBound)
-        var best = 0.0
-        repeat {
-            let rate = screen.tebibytesPerDay(counts: counts, factors: units)
-            best = max(best, rate)
-            let cost = zip(counts, costs).reduce(0.0) { $0 + Double($1.0) * $1.1 }
-            all.append(Candidate(counts: counts, costPerDay: cost, screened: rate))
-        } while advance(&counts)
-        let feasible = all.filter { $0.screened >= options.target * (1 + options.margin) }
-            .sorted { Self.comes($0, before: $1) }
-        guard !feasible.isEmpty else {
-            throw StudyError(
-                .unreachable,
-                "no candidate reaches \(options.target) TiB/day with its margin: the best does "
-                    + "\(StudyText.figure(best)); widen --range, or see what limits it: "
-                    + (screen.tornado(counts: ranges.map(\.upperBound)).first?.resource ?? ""))
-        }
-        let regrets = options.spread > 0 ? self.regrets(all) : nil
-        var chosen = Array(feasible.prefix(options.simulatedCount))
-        try simulate(&chosen, control)
-        if let regrets {
-            for index in chosen.indices { chosen[index].regret = regrets(chosen[index]) }
-        }
-        let least = regrets.flatMap { regret -> Candidate? in
-            var best: Candidate?
-            for var candidate in all {
-                candidate.regret = regret(candidate)
-                guard let known = best else {
-                    best = candidate
-                    continue
-                }
-                if (candidate.regret ?? .infinity) < (known.regret ?? .infinity) { best = candidate }
+        var chosen: [Candidate] = []
+        var feasibleCount = 0
+        for round in 0..<Self.roundCountMax {
+            // What only runs tell is kept by clusters with something to spare.
+            let spare = 1 + options.margin + 0.15 * Double(round)
+            let (next, count) = screened(atLeast: options.target * spare, besides: Set(chosen.map(\.counts)))
+            if round == 0 { feasibleCount = count }
+            if next.isEmpty { break }
+            var tried = next
+            try simulate(&tried, control)
+            chosen += tried
+            let isConfirmed = tried.contains {
+                Self.shortcomings($0, target: options.target, bounds: options.bounds).isEmpty
             }
-            return best
+            if isConfirmed || !options.bounds.needsRuns || control.shouldStop() { break }
         }
-        let told = chosen.first { ($0.measured?.mean ?? 0) >= options.target } ?? chosen[0]
+        guard !chosen.isEmpty else { throw StudyError(.unreachable, binding()) }
+        chosen.sort(by: CandidateSpace.comes)
+        var least: Candidate?
+        if options.spread > 0, !control.shouldStop() {
+            let regret = CandidateRegret(screen, space, options, sums, control)
+            for index in chosen.indices { chosen[index].regret = regret.of(chosen[index]) }
+            least = regret.least(control)
+        }
+        let told =
+            chosen.first { Self.shortcomings($0, target: options.target, bounds: options.bounds).isEmpty }
+            ?? chosen[0]
         return Result(
-            groupNames: screen.groupNames, target: options.target,
-            costUnit: scenario.costs.map { "\($0.currency)/day" } ?? "hosts", screenedCount: all.count,
-            feasibleCount: feasible.count, simulated: chosen, leastRegret: least,
+            groupNames: screen.groupNames, target: options.target, bounds: options.bounds, sums: sums,
+            costUnit: scenario.costs.map { "\($0.currency)/day" } ?? "hosts", screenedCount: space.count,
+            feasibleCount: feasibleCount, simulated: chosen, leastRegret: least,
             tornado: screen.tornado(counts: told.counts))
     }
 
-    private static func comes(_ left: Candidate, before right: Candidate) -> Bool {
-        if left.costPerDay != right.costPerDay { return left.costPerDay < right.costPerDay }
-        if left.screened != right.screened { return left.screened > right.screened }
-        return left.counts.lexicographicallyPrecedes(right.counts)
-    }
-
-    private func advance(_ counts: inout [Int]) -> Bool {
-        for index in counts.indices.reversed() {
-            if counts[index] < ranges[index].upperBound {
-                counts[index] += 1
+    /// The cheapest candidates within the bounds whose formula gives so many TiB/day, and how many there are.
+    private func screened(atLeast target: Double, besides known: Set<[Int]>) -> ([Candidate], Int) {
+        let form = screen.form(screen.unitFactors)
+        let daily = 24 * screen.tebibytesPerSector
+        var best: [Candidate] = []
+        var count = 0
+        space.each { counts in
+            let rate = form.sectorsPerHour(counts) * daily
+            guard rate >= target, sums.allSatisfy({ $0.value(counts) <= $0.limit }) else { return true }
+            count += 1
+            let cost = space.cost(counts)
+            if best.count == options.simulatedCount, let last = best.last, cost > last.costPerDay {
                 return true
             }
-            counts[index] = ranges[index].lowerBound
+            guard !known.contains(counts) else { return true }
+            let candidate = Candidate(
+                counts: counts, costPerDay: cost, screened: rate, taken: sums.map { $0.value(counts) })
+            let place = best.firstIndex { CandidateSpace.comes(candidate, before: $0) } ?? best.count
+            best.insert(candidate, at: place)
+            if best.count > options.simulatedCount { best.removeLast() }
+            return true
         }
-        return false
+        return (best, count)
+    }
+
+    private func binding() -> String {
+        let form = screen.form(screen.unitFactors)
+        let daily = 24 * screen.tebibytesPerSector
+        var binding = BindingBounds(count: sums.count)
+        space.each { counts in
+            let rate = form.sectorsPerHour(counts) * daily
+            binding.add(
+                rate: rate, reaches: rate >= options.target * (1 + options.margin),
+                values: sums.map { $0.value(counts) }, bounds: sums)
+            return true
+        }
+        return binding.message(
+            target: options.target, bounds: sums,
+            limiting: screen.tornado(counts: space.ranges.map(\.upperBound)).first?.resource ?? "")
     }
 
     private func simulate(_ chosen: inout [Candidate], _ control: StudyControl) throws {
@@ -198,34 +225,30 @@ package struct Optimizer: Sendable {
                 seed: StudyCase.seed(seed, replication: job % replications), goesOn: goesOn)
         }
         for index in chosen.indices {
-            let values = runs[index * replications..<(index + 1) * replications]
-                .compactMap { $0?.value(RunFigures.throughput) }
-            chosen[index].measured = Interval.ofMean(values)
+            let own = runs[index * replications..<(index + 1) * replications].compactMap(\.self)
+            chosen[index].measured = Interval.ofMean(own.compactMap { $0.value(RunFigures.throughput) })
+            chosen[index].latency = Interval.ofMean(own.compactMap { $0.value(RunFigures.latencyP95) })
+            if !own.isEmpty {
+                chosen[index].missedCount = own.reduce(0) { $0 + ($1.value(RunFigures.missedPoSt) ?? 0) }
+            }
         }
     }
 
-    /// Regret over the corners at which each stage is as slow or as fast as it may be: what a TiB costs with
-    /// this cluster, throughput above the target worth nothing, less what it costs with the best for that
-    /// corner.
-    private func regrets(_ all: [Candidate]) -> (Candidate) -> Double {
-        let stages = screen.resources.indices.filter { screen.resources[$0].stage != nil }
-        let corners = (0..<1 << stages.count).map { corner -> [Double] in
-            var factors = screen.unitFactors
-            for (bit, index) in stages.enumerated() {
-                factors[index] = 1 / (corner >> bit & 1 == 1 ? 1 + options.spread : 1 - options.spread)
+    private static func shortcomings(
+        _ candidate: Candidate, target: Double, bounds: ClusterBounds
+    ) -> [String] {
+        guard let measured = candidate.measured else { return ["not simulated"] }
+        var words: [String] = []
+        if measured.mean < target { words.append("too little") }
+        if let latency = bounds.latency {
+            let seconds = candidate.latency?.mean ?? .infinity
+            if seconds > latency.secondsValue {
+                words.append("p95 \(seconds.isFinite ? SimulatedCluster.span(seconds) : "unknown")")
             }
-            return factors
         }
-        let target = options.target
-        func price(_ candidate: Candidate, _ factors: [Double]) -> Double {
-            let rate = screen.tebibytesPerDay(counts: candidate.counts, factors: factors)
-            return candidate.costPerDay / min(max(rate, 1e-12), target)
+        if !bounds.allowsMissedPoSt, let missed = candidate.missedCount, missed > 0 {
+            words.append("\(Int(missed)) missed PoSt")
         }
-        let bests = corners.map { factors in
-            all.reduce(Double.infinity) { min($0, price($1, factors)) }
-        }
-        return { candidate in
-            zip(corners, bests).reduce(0) { max($0, price(candidate, $1.0) - $1.1) }
-        }
+        return words
     }
 }

@@ -15,6 +15,8 @@ package struct Replications: Sendable, Hashable {
     package var requestedCount: Int
     /// Finished runs in order of their number.
     package var runs: [RunFigures]
+    /// `nil` where nothing was proven.
+    package var warmUp: WarmUpFinding?
 
     /// Runs `count` replications.
     ///
@@ -23,10 +25,18 @@ package struct Replications: Sendable, Hashable {
         _ study: StudyCase, count: Int, seed: UInt64, control: StudyControl = StudyControl()
     ) throws -> Replications {
         try check(count)
-        let runs = try StudyRunner.each(count, control) { index, goesOn in
-            try study.run(seed: StudyCase.seed(seed, replication: index), goesOn: goesOn)
-        }
-        return Replications(name: study.name, requestedCount: count, runs: runs.compactMap(\.self))
+        let runs = try StudyRunner.each(count, control) { index, goesOn -> (RunFigures, [Int])? in
+            var series: [Int] = []
+            return try study.run(
+                seed: StudyCase.seed(seed, replication: index), goesOn: goesOn,
+                proven: { if index < WarmUpFinding.runCountMax { series.append($0) } }
+            ).map { ($0, series) }
+        }.compactMap(\.self)
+        return Replications(
+            name: study.name, requestedCount: count, runs: runs.map(\.0),
+            warmUp: WarmUpFinding(
+                series: runs.map(\.1).filter { !$0.isEmpty }, endSeconds: study.end.seconds,
+                usedSeconds: SimulatedCluster.warmUp(of: study.scenario).secondsValue))
     }
 
     static func check(_ count: Int) throws(StudyError) {
@@ -59,7 +69,7 @@ package struct Replications: Sendable, Hashable {
             ])
         }
         let head = "\(name): \(runs.count) of \(requestedCount) replications"
-        return ([head] + StudyText.table(rows)).joined(separator: "\n")
+        return ([head] + (warmUp.map { [$0.text] } ?? []) + StudyText.table(rows)).joined(separator: "\n")
     }
 
     package var document: ScenarioDocument {
@@ -67,6 +77,7 @@ package struct Replications: Sendable, Hashable {
             .init(key: "scenario", value: .text(name)),
             .init(key: "replications", value: .integer(runs.count)),
             .init(key: "requested", value: .integer(requestedCount)),
+            .init(key: "warmUp", value: warmUp?.document ?? .null),
             .init(
                 key: "figures",
                 value: .object(summaries().map { .init(key: $0.name, value: $0.interval.document) })),
@@ -105,8 +116,14 @@ enum StudyText {
         guard value.isFinite else { return "–" }
         let magnitude = value.magnitude
         var scale = 1.0
-        while magnitude > 0, magnitude * scale < 1000, scale < 1e6 { scale *= 10 }
+        while magnitude > 0, magnitude * scale < 1000, scale < 1e9 { scale *= 10 }
         return ScenarioDocument.decimalText((value * scale).rounded() / scale)
+    }
+
+    /// The same with a plus where it is one.
+    static func signed(_ value: Double) -> String {
+        let text = figure(value)
+        return value > 0 && text != "0" ? "+" + text : text
     }
 
     static func table(_ rows: [[String]]) -> [String] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-private import Kernel
+internal import Kernel
 
 /// The figures of one run by which studies compare, warm-up removed.
 package struct RunFigures: Sendable, Hashable {
@@ -17,6 +17,9 @@ package struct RunFigures: Sendable, Hashable {
     package func value(_ name: String) -> Double? { figures.first { $0.name == name }?.value }
 
     package static let throughput = "tebibytesPerDay"
+    package static let costPerTebibyte = "sealingCostPerTebibyte"
+    package static let latencyP95 = "sojournP95Seconds"
+    package static let missedPoSt = "windowPoStMissed"
 
     init(_ report: SimulationReport) {
         seed = report.seed
@@ -25,11 +28,12 @@ package struct RunFigures: Sendable, Hashable {
             Figure(name: Self.throughput, value: report.tebibytesPerDay),
             Figure(name: "sectorsPerHour", value: report.sectorsPerHour),
             Figure(name: "sojournMeanSeconds", value: report.sojournMeanSeconds),
-            Figure(name: "sojournP95Seconds", value: report.sojournP95Seconds),
+            Figure(name: Self.latencyP95, value: report.sojournP95Seconds),
             Figure(name: "sealingMean", value: report.sealingMean),
             Figure(name: "sectorsProving", value: Double(report.sectorsProving)),
             Figure(name: "sectorsFailed", value: Double(report.sectorsFailed)),
-            Figure(name: "sealingCostPerTebibyte", value: report.cost?.sealingPerTebibyte),
+            Figure(name: Self.missedPoSt, value: Double(report.windowPoSt.missed)),
+            Figure(name: Self.costPerTebibyte, value: report.cost?.sealingPerTebibyte),
         ]
         for stage in report.stages {
             figures.append(Figure(name: "\(stage.name).utilization", value: stage.utilization))
@@ -59,22 +63,32 @@ package struct StudyCase: Sendable, Hashable {
         replication == 0 ? seed : mixed(mixed(seed) &+ UInt64(replication)) >> 11
     }
 
+    /// How long a run lasts.
+    var end: Instant { Instant.zero + (until ?? scenario.report.until) }
+
     /// Runs it once.
     ///
+    /// - Parameter proven: gets the sectors proven in each piece of the run.
     /// - Returns: `nil` where `goesOn` said no.
     /// - Throws: ``StudyError`` with `runFailed`, which names the case.
-    package func run(seed: UInt64, goesOn: (Double) -> Bool) throws(StudyError) -> RunFigures? {
+    package func run(
+        seed: UInt64, goesOn: (Double) -> Bool, proven: (Int) -> Void = { _ in }
+    ) throws(StudyError) -> RunFigures? {
         let cluster: SimulatedCluster
         do {
             cluster = try SimulatedCluster(scenario, options: .init(seed: seed, policy: policy))
         } catch {
             throw StudyError(.runFailed, "\(name): \(error)")
         }
-        let end = Instant.zero + (until ?? scenario.report.until)
-        let slice = Duration.nanoseconds(max(1, end.nanoseconds / 64))
-        while cluster.world.now < end {
+        let end = end
+        var before = 0
+        for piece in 1...WarmUpFinding.pieceCount {
             guard goesOn(cluster.world.now.seconds / end.seconds) else { return nil }
-            cluster.run(until: min(end, cluster.world.now + slice))
+            let share = Double(piece) / Double(WarmUpFinding.pieceCount)
+            let until = piece < WarmUpFinding.pieceCount ? Instant(seconds: end.seconds * share) : end
+            cluster.run(until: until)
+            proven(cluster.provenCount - before)
+            before = cluster.provenCount
         }
         return RunFigures(cluster.report())
     }

@@ -40,6 +40,13 @@ package enum StudyRunner {
         var done = 0
         /// The share of each run that is over, 0…1.
         var shares: [Double]
+        /// Their sum, kept as it grows: a study may have a hundred thousand runs.
+        var over = 0.0
+
+        mutating func set(_ index: Int, _ share: Double) {
+            over += share - shares[index]
+            shares[index] = share
+        }
     }
 
     /// Runs `work` for every number below `count`.
@@ -60,14 +67,14 @@ package enum StudyRunner {
             let result = Result {
                 try work(index) { share in
                     box.account.withLock { account in
-                        account.shares[index] = share
+                        account.set(index, share)
                         control.progress(progress(account, count, control.clock() - began))
                     }
                     return !control.shouldStop()
                 }
             }
             box.account.withLock { account in
-                account.shares[index] = 1
+                account.set(index, 1)
                 account.done += 1
                 control.progress(progress(account, count, control.clock() - began))
             }
@@ -77,7 +84,7 @@ package enum StudyRunner {
     }
 
     private static func progress(_ account: Account, _ count: Int, _ nanoseconds: Int64) -> StudyProgress {
-        let over = account.shares.reduce(0, +)
+        let over = account.over
         let seconds = Double(nanoseconds) / 1e9
         // Work that is over in the time so far counts all threads; what is left goes at the same pace.
         return StudyProgress(

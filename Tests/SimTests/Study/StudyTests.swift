@@ -68,6 +68,36 @@ struct StudyTests {
         #expect(told.last?.secondsLeft == 0)
     }
 
+    @Test("replications say where their throughput is steady, and that too short a warm-up shows the start")
+    func warmUp() throws {
+        let study = try Self.devnet(["faults=[]", "report.warmUp=1s"])
+        let result = try Replications.run(study, count: 3, seed: 1, control: .init(threadCount: 3))
+        let finding = try #require(result.warmUp)
+        // A sector takes some five minutes, and four are pledged every twenty: nothing lands before.
+        #expect(finding.usedSeconds == 1 && finding.runCount == 3)
+        #expect(try #require(finding.foundSeconds) <= 3600)
+        #expect(result.text.contains("by MSER-5") && result.document.json.contains("steadyFromSeconds"))
+    }
+
+    @Test("a start that grows is cut where it ends; a series without a steady state has no cut")
+    func warmUpOfSeries() throws {
+        // Nothing for 60 of 320 pieces, then two or three in each.
+        let series = (0..<4).map { run in
+            (0..<320).map { $0 < 60 ? 0 : 2 + ($0 * 7 + run * 3) % 2 }
+        }
+        let finding = try #require(WarmUpFinding(series: series, endSeconds: 3200, usedSeconds: 100))
+        #expect(
+            finding.foundSeconds == 600 && finding.isTooShort && finding.text.contains("raise report.warmUp"))
+        let enough = try #require(WarmUpFinding(series: series, endSeconds: 3200, usedSeconds: 700))
+        #expect(!enough.isTooShort && !enough.text.contains("raise"))
+        let endless = [(0..<320).map { $0 }]
+        let none = try #require(WarmUpFinding(series: endless, endSeconds: 3200, usedSeconds: 100))
+        #expect(none.foundSeconds == nil && none.isTooShort && none.text.contains("not steady"))
+        #expect(WarmUpFinding(series: [], endSeconds: 1, usedSeconds: 0) == nil)
+        #expect(
+            WarmUpFinding(series: [Array(repeating: 0, count: 320)], endSeconds: 1, usedSeconds: 0) == nil)
+    }
+
     @Test("a comparison sees a slower PreCommit1 through the noise, and nothing where nothing differs")
     func comparison() throws {
         let base = try Self.devnet()

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Kernel
+import Sim
+import Testing
+
+@Suite("The cheapest cluster within bounds")
+struct OptimizerBoundTests {
+    /// The handbook's cluster with prices: a P1 host draws 1.5 kW, a C2 host 1.2, the miner's 0.5. Two P1
+    /// hosts seal 7.3 TiB/day.
+    private static func scenario(_ more: [String] = []) throws -> Scenario {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let costs =
+            "costs={currency: USD, electricityPerKilowattHour: 0.1, depreciation: 1095d, "
+            + "storePerTebibyteMonth: 2, hosts: {p1: {price: 40000, power: 1500}, "
+            + "c2: {price: 20000, power: 1200}, miner: {price: 10000, power: 500}}}"
+        return try Scenario.load(
+            path: folder.appendingPathComponent("Scenarios/handbook-f0494733.yaml").path,
+            overrides: ([costs] + more).map { ScenarioOverride($0) })
+    }
+
+    private static func options(
+        _ target: Double = 7, p1: String = "p1=1..6", _ change: (inout ClusterBounds) -> Void = { _ in }
+    ) throws -> Optimizer.Options {
+        var options = try Optimizer.Options(target: target, ranges: [HostRange(p1), HostRange("c2=1..3")])
+        change(&options.bounds)
+        options.simulatedCount = 1
+        options.replications = 1
+        options.until = .seconds(5 * 86_400)
+        return options
+    }
+
+    /// The message of a search that finds nothing.
+    private static func message(_ options: Optimizer.Options) throws -> String {
+        do {
+            _ = try Optimizer(scenario(), options).run()
+            return "found"
+        } catch let error as StudyError where error.code == .unreachable {
+            return error.message
+        }
+    }
+
+    @Test("every bound that is a sum over hosts says by itself that it binds, with what would be needed")
+    func oneBinds() throws {
+        // Two P1 hosts, one C2 host and the miner's: 110,000 USD, 4.7 kW, four hosts.
+        let power = try Self.message(Self.options { $0.watts = 4_600 })
+        #expect(power.contains("power alone stands in the way: 4.7 kW are needed and 4.6 kW allowed"))
+        let prices = try Self.message(Self.options { $0.capital = 109_999 })
+        #expect(prices.contains("prices of the hosts alone") && prices.contains("110000 USD"))
+        // 4.7 kW for 720 h at 0.1.
+        let monthly = try Self.message(Self.options { $0.monthly = 300 })
+        #expect(monthly.contains("electricity of a month alone") && monthly.contains("338.4 USD"))
+        let hosts = try Self.message(Self.options { $0.hostCount = 3 })
+        #expect(hosts.contains("hosts alone stands in the way: 4 are needed and 3 allowed"))
+        #expect(hosts.contains("within all bounds the best does 3.652"))
+    }
+
+    @Test("of two bounds that bind at once both are named; a target out of reach is no matter of bounds")
+    func twoBind() throws {
+        let both = try Self.message(
+            Self.options {
+                $0.watts = 4_000
+                $0.hostCount = 3
+            })
+        #expect(both.contains("power: at least 4.7 kW") && both.contains("hosts: at least 4 are needed"))
+        let far = try Self.message(Self.options(1_000) { $0.hostCount = 3 })
+        #expect(far.contains("the best does 21.91") && far.contains("PreCommit1"))
+    }
+
+    @Test("a bound takes away what exceeds it, from the answers and from the least regretted")
+    func within() throws {
+        let result = try Optimizer(
+            Self.scenario(),
+            Self.options {
+                $0.hostCount = 4
+                $0.watts = 4_700
+            }
+        ).run()
+        #expect(result.feasibleCount == 1 && result.simulated.map(\.counts) == [[2, 1, 1]])
+        #expect(result.simulated[0].taken == [4.7, 4] && result.answers.count == 1)
+        #expect(result.leastRegret?.counts == [2, 1, 1])
+        #expect(result.text.contains("power, kW") && result.document.json.contains("\"bounds\""))
+    }
+
+    @Test(
+        "latency is told by runs: with less room for the bound, rounds with more to spare follow, and say so")
+    func latency() throws {
+        // No sector takes less than its way of eight hours, so that all rounds are in vain.
+        let result = try Optimizer(
+            Self.scenario(), Self.options(7, p1: "p1=2..4") { $0.latency = .seconds(3600) }
+        ).run()
+        #expect(result.simulated.count > 1 && result.simulated.count <= Optimizer.roundCountMax)
+        #expect(result.answers.isEmpty && result.text.contains("none is confirmed"))
+        let first = result.shortcomings(result.simulated[0])
+        #expect(first.count == 1 && first[0].hasPrefix("p95 "))
+        let easy = try Optimizer(
+            Self.scenario(), Self.options(7, p1: "p1=2..4") { $0.latency = .seconds(10 * 86_400) }
+        ).run()
+        #expect(easy.simulated.count == 1 && easy.answers.count == 1)
+    }
+
+    @Test("a cluster that misses deadlines is no answer where none may be missed")
+    func missed() throws {
+        // A proof of four hours for each partition is never there in time.
+        let scenario = try Self.scenario([
+            "workload.provingAtStart=2000", "tasks.WindowPoSt.duration=4h",
+        ])
+        let strict = try Optimizer(scenario, Self.options(7, p1: "p1=2..3") { $0.allowsMissedPoSt = false })
+            .run()
+        #expect(strict.answers.isEmpty && (strict.simulated[0].missedCount ?? 0) > 0)
+        #expect(strict.text.contains("missed PoSt"))
+        let lax = try Optimizer(scenario, Self.options(7, p1: "p1=2..3")).run()
+        #expect(lax.answers.count == 1)
+    }
+
+    @Test("bounds that cannot be held against anything are refused by their flag")
+    func refusals() throws {
+        for (flag, change) in [
+            ("--max-power", { (bounds: inout ClusterBounds) in bounds.watts = 0 }),
+            ("--max-capex", { bounds in bounds.capital = -.infinity }),
+            ("--max-hosts", { bounds in bounds.hostCount = 0 }),
+            ("--max-latency", { bounds in bounds.latency = .zero }),
+        ] {
+            #expect("\(flag)") {
+                _ = try Optimizer(Self.scenario(), Self.options(7, p1: "p1=1..6", change))
+            } throws: {
+                "\($0)".contains(flag)
+            }
+        }
+        var free = try Self.scenario()
+        free.costs?.hosts.removeLast()
+        #expect { _ = try Optimizer(free, Self.options { $0.watts = 5_000 }) } throws: {
+            "\($0)".contains("'miner'")
+        }
+        free.costs = nil
+        #expect { _ = try Optimizer(free, Self.options { $0.capital = 5 }) } throws: {
+            "\($0)".contains("no costs section")
+        }
+    }
+
+    @Test("nearly a million candidates are screened without a list of them, and the cheapest is found")
+    func million() throws {
+        var options = try Optimizer.Options(
+            target: 7, ranges: [HostRange("p1=1..10000"), HostRange("c2=1..99")])
+        options.simulatedCount = 1
+        options.replications = 1
+        options.spread = 0
+        options.until = .seconds(4 * 86_400)
+        let result = try Optimizer(Self.scenario(), options).run()
+        #expect(result.screenedCount == 990_000 && result.simulated.map(\.counts) == [[2, 1, 1]])
+        #expect(result.feasibleCount == 9_999 * 99)
+    }
+}
