@@ -122,7 +122,7 @@ struct Simulate: ParsableCommand {
         for (name, text) in [
             ("report.html", page.html), ("report.json", report.document.json + "\n"),
             ("stages.csv", files.stagesCSV), ("levels.csv", files.levelsCSV), ("limits.csv", files.limitsCSV),
-            ("trace.json", files.perfetto),
+            ("costs.csv", files.costsCSV), ("trace.json", files.perfetto),
         ] {
             try FileText.write(Array(text.utf8), to: folder + "/" + name)
         }

@@ -6,6 +6,16 @@ import Testing
 
 @Suite("The report as files")
 struct ReportPageTests {
+    /// Prices of some hosts, and none of others, of stores or of space.
+    static let prices =
+        "costs={currency: EUR, electricityPerKilowattHour: 0.2, hosts: {p1: {price: 40000, power: 1200}}}"
+
+    static let headings = [
+        "handbook-f01021773", "What if a resource had no end?", "Stages", "Over time",
+        "How long sectors stay in each state", "What the workers did", "Deadlines", "Costs",
+        "What is not in these figures", "Where the figures are from",
+    ]
+
     /// One P1 host of the handbook for three days, recorded.
     static func run(_ sets: [String] = []) throws -> (ReportPage, ReportFiles, Scenario) {
         let path = ShippedScenarios.folder.appendingPathComponent("handbook-f01021773.yaml").path
@@ -36,12 +46,13 @@ struct ReportPageTests {
             "Where the figures are from", "Check by formula holds", "prefers-color-scheme:dark",
             "@media print",
             "PreCommit1: 14 slots", "18 to 20 min on this fleet", "measured",
+            "partitions that were due were proven in time", "gas of prove-commitments",
         ] {
             #expect(html.contains(word), "\(word)")
         }
         // Every drawing has a name and a description, and every element ends.
         let drawings = html.components(separatedBy: "<svg ").count - 1
-        #expect(drawings == 4 && html.components(separatedBy: "<desc ").count - 1 == drawings)
+        #expect(drawings == 5 && html.components(separatedBy: "<desc ").count - 1 == drawings)
         for tag in ["section", "table", "svg", "figure", "ul", "p", "text", "div", "tr", "td", "th"] {
             let opened =
                 html.components(separatedBy: "<\(tag)>").count
@@ -52,11 +63,23 @@ struct ReportPageTests {
 
     @Test("with prices the page says what a TiB costs and which prices are missing")
     func costs() throws {
-        let (page, _, scenario) = try Self.run([
-            "costs={currency: EUR, electricityPerKilowattHour: 0.2, hosts: {p1: {price: 40000, power: 1200}}}"
-        ])
-        #expect(scenario.missingPrices == ["hosts c2", "hosts miner", "long-term storage"])
-        #expect(page.html.contains("one TiB sealed") && page.html.contains("Without a price: hosts c2"))
+        let (page, files, scenario) = try Self.run([Self.prices])
+        let missing = ["hosts c2", "hosts miner", "long-term storage", "space", "FIL"]
+        #expect(scenario.missingPrices == missing)
+        #expect(page.html.contains("one TiB sealed"))
+        #expect(page.html.contains("No price was given for \(missing.joined(separator: ", "))."))
+        // 36.5 and 5.76 EUR a day, by hand; what has no price is not nothing.
+        let cost = try #require(page.report.cost)
+        #expect(abs(cost.hostsPerDay - 40_000.0 / 1095) < 1e-9 && cost.capital == 40_000)
+        #expect(abs(try #require(cost.electricityPerDay) - 1.2 * 24 * 0.2) < 1e-9)
+        #expect(cost.spacePerDay == nil && cost.storagePerDay == nil && cost.gasPerTebibyte == nil)
+        let rate = try #require(page.report.tebibytesPerDay)
+        let each = try #require(cost.sealingPerTebibyte)
+        #expect(abs(each - (40_000.0 / 1095 + 5.76) / rate) < 1e-9)
+        #expect(page.report.text.contains("hosts c2: no price given"))
+        let table = files.costsCSV.split(separator: "\n")
+        #expect(table.contains { $0 == "cluster,hosts c2,,EUR,,1 host,," })
+        #expect(table.contains { $0.hasPrefix("chain,gas of window PoSt,") })
     }
 
     @Test("equal runs give equal files")

@@ -101,12 +101,19 @@ struct ScenarioSchemaTests {
                   electricityPerKilowattHour: 0.1234
                   depreciation: 365d
                   storePerTebibyteMonth: 5
-                  hosts: {worker: {price: 1000, power: 150}}
+                  rackUnitMonth: 20
+                  provenance: published
+                  source: a list of prices
+                  hosts: {worker: {price: 1000, power: 150, rackUnits: 2, provenance: measured}}
+                  chain: {filPrice: 5, baseFee: 0.1nFIL, networkPower: 12.5EiB, verifiedShare: 20%}
                 """
         let scenario = try Scenario.parse(text: text, fileName: "devnet.yaml")
         #expect(scenario.network.name == "custom" && scenario.network.preCommitChallengeDelay == 10)
         #expect(scenario.links.exceptions.map(\.latency) == [.milliseconds(2)])
-        #expect(scenario.costs?.electricityPerKilowattHour.micros == 123_400)
+        let costs = try #require(scenario.costs)
+        #expect(costs.electricityPerKilowattHour.micros == 123_400 && costs.provenance == .published)
+        #expect(costs.hosts.first?.rackUnits == 2 && costs.hosts.first?.provenance == .measured)
+        #expect(costs.chain.networkPower.bytes == 25 << 59 && costs.chain.premium == AttoFIL(100_000))
         let json = scenario.normalized.json
         #expect(try problem(in: json) == nil)
         #expect(try Scenario.parse(text: json, fileName: "custom") == scenario)

@@ -109,6 +109,18 @@ struct ScenarioShippedTests {
         #expect(scenario.slotCount(of: .windowPoSt) == 1)
     }
 
+    @Test("every shipped file, those of the tournament included, is sound and its cluster can be built")
+    func sound() throws {
+        let tournament = ShippedScenarios.folder.appendingPathComponent("tournament")
+        let more = try FileManager.default.contentsOfDirectory(atPath: tournament.path)
+            .filter { $0.hasSuffix(".yaml") }.map { "tournament/" + String($0.dropLast(5)) }.sorted()
+        #expect(more.count == 11 && Self.names.count == 16)
+        for name in Self.names + more {
+            let scenario = try ShippedScenarios.load(name)
+            #expect(try SimulatedCluster(scenario).policy == scenario.policy, "\(name)")
+        }
+    }
+
     @Test("the folder holds the nine clusters and the devnet")
     func present() {
         #expect(Self.names.contains("devnet"))

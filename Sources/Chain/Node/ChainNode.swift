@@ -35,6 +35,7 @@ package actor ChainNode: Component {
     private let waitCountMax: Int
     private let baseFee: BaseFeeModel
     private let conditions: ChainConditions?
+    private let ledger: ChainLedger?
     private let bug: SeededBug?
     /// The chain before its first entry, to which a reorganization goes back.
     private let origin: ChainState
@@ -64,13 +65,15 @@ package actor ChainNode: Component {
     ///   - baseFee: what gas costs; 0.1 nanoFIL unless said otherwise.
     ///   - adopted: sectors that were proven before the chain began, of a simulated cluster.
     ///   - conditions: what troubles a simulated chain.
+    ///   - ledger: hears what lands and what it is charged for, on a simulated chain.
     /// - Throws: ``ChainError`` where the parameters are out of range, or the store cannot be read, is
     ///   corrupt, or belongs to another chain.
     package init(
         home: Home, parameters: NetworkParameters, beacon: DevnetBeacon, verifier: any ProofVerifier,
         store: (any ChainStore)? = nil, genesis: Instant = .zero, limits: ChainState.Limits = .init(),
         waitCountMax: Int = 1_000_000, baseFee: BaseFeeModel = .constant(100_000_000),
-        adopted: AdoptedSectors? = nil, conditions: ChainConditions? = nil, bug: SeededBug? = nil
+        adopted: AdoptedSectors? = nil, conditions: ChainConditions? = nil, ledger: ChainLedger? = nil,
+        bug: SeededBug? = nil
     ) throws(ChainError) {
         self.home = home
         self.verifier = verifier
@@ -79,6 +82,7 @@ package actor ChainNode: Component {
         self.waitCountMax = waitCountMax
         self.baseFee = baseFee
         self.conditions = conditions
+        self.ledger = ledger
         self.bug = bug
         var state = try ChainState(parameters: parameters, beacon: beacon, limits: limits)
         if let adopted {
@@ -104,7 +108,9 @@ package actor ChainNode: Component {
     package func receive(_ message: ChainMessage, _ context: Context<ChainMessage>) throws {
         let head = head(at: context.now)
         if let conditions { try reorganize(conditions, head) }
+        let isDeadlineOver = head >= state.nextDeadlineEnd
         state.advance(to: head)
+        if isDeadlineOver { ledger?.reached(head, state.charges) }
         switch message {
         case .head(let replyTo):
             replyTo.tell(.head(epoch: head))
@@ -203,6 +209,7 @@ package actor ChainNode: Component {
             if let obstacle { return refuse(replyTo, name.key, obstacle, context) }
             try keep([entry])
             try state.apply(entry)
+            ledger?.landed([entry], baseFee: fee(at: head))
             context.metrics.add(
                 name.kind == .prove
                     ? "chain.proven" : name.kind == .update ? "chain.updated" : "chain.preCommitted")
@@ -242,6 +249,7 @@ package actor ChainNode: Component {
             }
             try keep(entries)
             for entry in entries { try state.apply(entry) }
+            ledger?.landed(entries, baseFee: self.fee(at: head))
             context.metrics.add("chain.messages")
             landing = epoch
         }
@@ -297,6 +305,7 @@ package actor ChainNode: Component {
         let identity = ChainIdentity(
             parameters: state.parameters, beacon: state.beacon.fingerprint, form: verifier.form)
         try ChainNode.load(&state, from: store, identity, bug)
+        ledger?.undo(after: head - epochs)
         waits.dropBatches(landedAfter: head - epochs)
     }
 

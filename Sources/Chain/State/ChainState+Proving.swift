@@ -29,8 +29,12 @@ extension ChainState {
         for id in provingMiners {
             guard var table = miners[id]?.proving else { continue }
             for (epoch, numbers) in table.advance(to: head) {
-                for number in numbers.numbers { miners[id]?.sectors[number]?.terminatedEpoch = epoch }
+                for number in numbers.numbers {
+                    charges.terminated(activation: miners[id]?.sectors[number]?.provenEpoch, at: epoch)
+                    miners[id]?.sectors[number]?.terminatedEpoch = epoch
+                }
             }
+            charges.add(table.takeCharges())
             if let end = table.nextEnd { nextDeadlineEnd = min(nextDeadlineEnd, end) }
             miners[id]?.proving = table
         }

@@ -59,6 +59,9 @@ package struct ChainState: Sendable {
     /// The earliest epoch at whose end a deadline of any miner is looked at.
     var nextDeadlineEnd = Int64.max
 
+    /// What the ends of deadlines and early endings came to, all miners together.
+    var charges = ProvingCharges()
+
     /// Sectors of all miners.
     package private(set) var sectorCount = 0
     /// Sectors that are proven.
@@ -128,6 +131,7 @@ package struct ChainState: Sendable {
                 epoch > proven
             else { throw ChainError(.corruptStore, "sector \(key) cannot have ended at \(epoch)") }
             miners[key.miner]?.sectors[key.number]?.terminatedEpoch = epoch
+            charges.terminated(activation: proven, at: epoch)
             displace(key)
             latestLanding = max(latestLanding, epoch)
         case .windowPoSt(let record):

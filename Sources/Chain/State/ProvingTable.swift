@@ -79,6 +79,8 @@ struct ProvingTable: Sendable {
     private var totalCounts: [Int]
     /// Deadlines that ended up to this epoch have been looked at.
     private var closedThrough: Int64
+    /// What the ends came to that nobody has taken yet.
+    private var charges = ProvingCharges()
 
     init(period: ProvingPeriod, partitionSize: Int, from epoch: Int64) {
         self.period = period
@@ -172,15 +174,28 @@ struct ProvingTable: Sendable {
         return gone
     }
 
+    /// Gives out what the ends of deadlines came to since this was asked last.
+    mutating func takeCharges() -> ProvingCharges {
+        defer { charges = ProvingCharges() }
+        return charges
+    }
+
     private mutating func close(_ times: DeadlineTimes) -> SectorNumbers {
         var gone = SectorNumbers()
+        var (faulty, live, proven) = (0, 0, 0)
         for index in deadlines[times.index].indices {
+            // What missed its proof just now is charged from the next end on.
+            faulty += deadlines[times.index][index].faulty.count
+            live += deadlines[times.index][index].liveCount
             if deadlines[times.index][index].provenOpen != times.open {
                 let live = deadlines[times.index][index].live
                 deadlines[times.index][index].fault(live, expiry: faultExpiry(times))
             }
+            proven +=
+                deadlines[times.index][index].liveCount - deadlines[times.index][index].faulty.count
             gone = gone.union(deadlines[times.index][index].expire(at: times.last))
         }
+        charges.ended(faulty: faulty, live: live, proven: proven)
         liveCounts[times.index] -= gone.count
         return gone
     }

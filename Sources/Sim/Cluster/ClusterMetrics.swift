@@ -174,6 +174,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     // MARK: Deadlines
 
     func deadlineClosed(_ report: DeadlineReport, at now: Instant) {
+        recorder?.deadlineClosed(report)
         windowPoSt.due += report.dueCount
         windowPoSt.submitted += report.provenCount
         windowPoSt.missed += report.missed.count

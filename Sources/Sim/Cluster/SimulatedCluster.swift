@@ -70,6 +70,7 @@ package final class SimulatedCluster {
     let hosts = ModelHosts()
     let chainStore = MemoryChainStore()
     let chainConditions: ChainConditions
+    let ledger: ChainLedger
     var faultBook = FaultBook()
     var faultRandom: RandomStream
     let metrics: ClusterMetrics
@@ -109,6 +110,7 @@ package final class SimulatedCluster {
                 lossDetection: options.recorded?.lossDetection ?? SimulatedWorld.Options().lossDetection,
                 encodesNetworkMessages: options.encodesNetworkMessages))
         chainConditions = ChainConditions(store: chainStore)
+        ledger = ChainLedger(parameters: plan.network)
         faultRandom = world.random(named: "faults of the scenario")
         metrics.forget = { [hosts] in hosts.forget($0) }
         stores = ModelStores(scenario: scenario, plan: plan, clock: ModelClock(world))
@@ -178,6 +180,7 @@ package final class SimulatedCluster {
         let parameters = plan.network
         let beacon = DevnetBeacon(network: parameters.name, seed: options.seed)
         let (store, conditions, bug) = (chainStore, chainConditions, options.bug)
+        let (ledger, baseFee) = (ledger, BaseFeeModel.constant(prices.baseFeeOfNode))
         // The chain is older than the run, so that tickets have their full lookback from the start.
         let age = parameters.epochDuration.inSeconds * Double(parameters.sealLookback + 1)
         let genesis = Instant(seconds: -age)
@@ -194,8 +197,8 @@ package final class SimulatedCluster {
             try node.spawn(MinerAssembly.chainName, options: .init(mailboxCountMax: 1_000_000)) { home in
                 try ChainNode(
                     home: home, parameters: parameters, beacon: beacon, verifier: ModelProofVerifier(),
-                    store: store, genesis: genesis, adopted: adopted, conditions: conditions,
-                    bug: bug)
+                    store: store, genesis: genesis, baseFee: baseFee, adopted: adopted,
+                    conditions: conditions, ledger: ledger, bug: bug)
             }
         }
     }

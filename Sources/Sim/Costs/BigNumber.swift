@@ -21,6 +21,11 @@ package struct BigNumber: Sendable, Hashable, Comparable, ExpressibleByIntegerLi
         self.init([UInt32(truncatingIfNeeded: magnitude), UInt32(magnitude >> 32)], value < 0)
     }
 
+    package init(_ value: Int128) {
+        let magnitude = value.magnitude
+        self.init((0..<4).map { UInt32(truncatingIfNeeded: magnitude >> (32 * $0)) }, value < 0)
+    }
+
     package init(integerLiteral value: Int) { self.init(value) }
 
     /// Reads decimal digits with an optional sign, at most 400 of them; `nil` for anything else.

@@ -53,6 +53,12 @@ package enum GasFees {
         func share(_ alone: Int, _ inBatch: Int, _ count: Int) -> Int {
             inBatch + (alone - inBatch) / max(1, count)
         }
-        return share(22_900_000, 16_433_324, preCommitBatch) + share(142_000_000, 49_299_973, commitBatch)
+        return share(preCommitAlone, preCommitEach, preCommitBatch)
+            + share(proveCommitAlone, proveCommitEach, commitBatch)
     }
+
+    static let preCommitAlone = 22_900_000
+    static let preCommitEach = 16_433_324
+    static let proveCommitAlone = 142_000_000
+    static let proveCommitEach = 49_299_973
 }

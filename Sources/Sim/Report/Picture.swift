@@ -70,7 +70,8 @@ enum Picture {
             out += text(box.x - 6, y + 4, SimulatedCluster.figure(value) + unit, anchor: "end")
         }
         let span = days.upperBound - days.lowerBound
-        for value in ticks(span) {
+        // A day or two are told in whole hours.
+        for value in span < 2 ? ticks(span * 24).map({ $0 / 24 }) : ticks(span) {
             let x = box.x + box.width * value / max(span, 1e-12)
             let shown =
                 span < 2

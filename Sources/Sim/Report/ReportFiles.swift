@@ -67,6 +67,26 @@ package struct ReportFiles {
         return lines.joined(separator: "\n") + "\n"
     }
 
+    /// What the run cost, line by line; the amount is empty where no price was given.
+    package var costsCSV: String {
+        var lines = ["area,what,amount,unit,atto_fil,made_of,provenance,source"]
+        for line in report.costLines {
+            let cells = [
+                line.area, line.name, Self.cell(line.amount), line.unit, line.attoFIL?.description ?? "",
+                line.basis, line.provenance?.rawValue ?? "", line.source,
+            ]
+            lines.append(cells.map(Self.quoted).joined(separator: ","))
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// A cell of words: in quotes where a comma, a quote or a line's end would be taken for the table's own.
+    private static func quoted(_ text: String) -> String {
+        guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
+        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
+            + "\""
+    }
+
     /// The tasks of the recorded window in the JSON trace-event format that Perfetto and browsers open: a
     /// process for each host, a thread for each lane of a worker. Times are whole microseconds.
     package var perfetto: String {

@@ -12,8 +12,9 @@ extension ReportPage {
     /// Lanes of the first hosts, a bar for each task of the window.
     var ganttSection: String {
         let spans = recorder.spans.sorted {
-            ($0.worker, $0.begin.nanoseconds, $0.stage, $0.sector)
-                < ($1.worker, $1.begin.nanoseconds, $1.stage, $1.sector)
+            // Shorter names first, so that worker 10 comes after worker 9.
+            ($0.worker.hostPart, $0.worker.utf8.count, $0.worker, $0.begin.nanoseconds, $0.sector)
+                < ($1.worker.hostPart, $1.worker.utf8.count, $1.worker, $1.begin.nanoseconds, $1.sector)
         }
         guard !spans.isEmpty else { return "" }
         var lanes: [(worker: String, until: Int64, items: [RunRecorder.Span])] = []
@@ -81,30 +82,6 @@ extension ReportPage {
             + "</figure>\(rest)</section>"
     }
 
-    var costSection: String {
-        guard let cost = report.cost else {
-            return
-                "<section><h2>Costs</h2><p>The scenario has no <code>costs</code> section: nothing is "
-                + "known of "
-                + "prices, power and what a TiB costs.</p></section>"
-        }
-        let figure = SimulatedCluster.figure
-        var rows = [
-            ["hosts, spread over their life", figure(cost.hostsPerDay)],
-            ["electricity", figure(cost.electricityPerDay)],
-            ["long-term storage at the end", figure(cost.storagePerDay)],
-        ]
-        if let sealed = cost.sealingPerTebibyte { rows.append(["one TiB sealed", figure(sealed)]) }
-        let missing = scenario.missingPrices
-        let note =
-            missing.isEmpty
-            ? "" : tag("p", "Without a price: \(Picture.escaped(missing.joined(separator: ", "))).")
-        let body = rows.map { "<tr><th scope=\"row\">\($0[0])</th><td>\($0[1])</td></tr>" }.joined()
-        return
-            "<section><h2>Costs</h2><table><caption>\(Picture.escaped(cost.currency)) a day</caption><tbody>"
-            + "\(body)</tbody></table>\(note)</section>"
-    }
-
     var omissionsSection: String {
         guard !report.notModelled.isEmpty else { return "" }
         let items = report.notModelled.map {
@@ -169,7 +146,8 @@ extension ReportPage {
             table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
             caption{text-align:left;font-size:13px;padding:4px 0}
             th,td{padding:5px 8px;border-bottom:1px solid var(--edge);text-align:right}
-            th:first-child,.prose{text-align:left}thead th{color:var(--soft);font-weight:600}
+            th:first-child,.prose{text-align:left}td:not(.prose){white-space:nowrap}
+            thead th{color:var(--soft);font-weight:600}
             .scroll{overflow-x:auto}figure{margin:12px 0}figcaption{font-size:14px;color:var(--soft)}
             svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--fg)}
             .gantt svg text{font-size:10px}.grid{stroke:var(--edge);stroke-width:1;fill:none}
@@ -187,6 +165,9 @@ extension ReportPage {
 }
 
 extension String {
+    /// The host of a worker's name.
+    fileprivate var hostPart: String { ReportFiles.host(self) }
+
     /// A frame without values at its left: drops the first tick's grid line and text.
     fileprivate var replacingFirstTick: String {
         guard let end = range(ofFirst: "</text>") else { return self }
@@ -214,17 +195,5 @@ extension DurationModel {
             return "\(span(low)) to \(span(high)), mostly \(span(mode))"
         case .empirical(let values): return "one of \(values.count) measured"
         }
-    }
-}
-
-extension Scenario {
-    /// What the costs section leaves without a price, in words.
-    package var missingPrices: [String] {
-        guard let costs else { return ["everything: there is no costs section"] }
-        var missing = hosts.map(\.name).filter { name in !costs.hosts.contains { $0.group == name } }
-            .map { "hosts \($0)" }
-        if costs.electricityPerKilowattHour.micros == 0 { missing.append("electricity") }
-        if costs.storePerTebibyteMonth.micros == 0 { missing.append("long-term storage") }
-        return missing
     }
 }

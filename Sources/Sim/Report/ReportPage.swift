@@ -6,7 +6,7 @@ private import Scheduler
 /// someone who was not there: what was found, what limits it, how it went over time, and where each figure is
 /// from.
 package struct ReportPage {
-    let report: SimulationReport
+    package let report: SimulationReport
     let scenario: Scenario
     let recorder: RunRecorder
     let now: Instant
@@ -53,6 +53,7 @@ package struct ReportPage {
             \(timeSection)
             \(latencySection)
             \(ganttSection)
+            \(deadlineSection)
             \(costSection)
             \(omissionsSection)
             \(provenanceSection)
@@ -74,7 +75,7 @@ package struct ReportPage {
         ]
         if let cost = report.cost?.sealingPerTebibyte {
             cards.append(
-                ("Cost", "\(figure(cost)) \(report.cost?.currency ?? "")/TiB", "hosts and electricity"))
+                ("Cost", "\(figure(cost)) \(report.cost?.currency ?? "")/TiB", costNote))
         }
         let items = cards.map { title, value, note in
             "<div class=\"card\"><dt>\(Picture.escaped(title))</dt><dd>\(Picture.escaped(value))"
@@ -101,7 +102,13 @@ package struct ReportPage {
             + "</section>"
     }
 
-    private func table(_ caption: String, _ head: [String], _ rows: [[String]]) -> String {
+    private var costNote: String {
+        let missing = report.cost?.missing ?? []
+        let isWhole = !missing.contains { $0.hasPrefix("hosts") || $0 == "electricity" || $0 == "space" }
+        return "hosts, power and space" + (isWhole ? "" : "; some prices are missing")
+    }
+
+    func table(_ caption: String, _ head: [String], _ rows: [[String]]) -> String {
         let top = head.map { "<th scope=\"col\">\(Picture.escaped($0))</th>" }.joined()
         let body = rows.map { row in
             "<tr><th scope=\"row\">\(Picture.escaped(row[0]))</th>"

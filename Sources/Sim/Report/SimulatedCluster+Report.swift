@@ -26,7 +26,8 @@ extension SimulatedCluster {
             movedBytesPerSector: metrics.provingCount > 0
                 ? Double(stores.movedBytes) / Double(metrics.provingCount) : nil, stages: [], limits: [],
             bottleneck: nil,
-            cost: nil, notModelled: omissions(seconds), traceHash: traceHash)
+            cost: nil, chainCost: chainCost(), prices: prices, notModelled: omissions(seconds),
+            traceHash: traceHash)
         if let seconds {
             for state in SectorState.allCases where state.isSealing {
                 let mean = metrics.states[state.position].integral(until: now) / seconds
@@ -101,7 +102,8 @@ extension SimulatedCluster {
                         + "partition takes \(seconds) s elsewhere and never waits"))
         }
         if scenario.costs == nil {
-            list.append(.init(what: "cost", reason: "the scenario has no costs section"))
+            list.append(
+                .init(what: "cost", reason: "the scenario has no costs section: no price was given"))
         }
         if seconds == nil {
             list.append(
@@ -125,23 +127,5 @@ extension SimulatedCluster {
         return SimulationReport.Deals(
             offered: metrics.deals.offeredCount, active: metrics.deals.activeCount,
             missed: metrics.deals.missedCount(at: now))
-    }
-
-    private func cost(_ report: SimulationReport) -> SimulationReport.Cost? {
-        guard let costs = scenario.costs else { return nil }
-        var hosts = 0.0
-        var watts = 0.0
-        for cost in costs.hosts {
-            let count = Double(scenario.hosts.first { $0.name == cost.group }?.count ?? 0)
-            hosts += count * Double(cost.price.micros) / 1e6 / (costs.depreciation.inSeconds / 86_400)
-            watts += count * Double(cost.powerWatts)
-        }
-        let power = watts * 24 / 1000 * Double(costs.electricityPerKilowattHour.micros) / 1e6
-        let stored = Double(report.sectorsProving) * Double(scenario.sectorSize.bytes) / 0x1p40
-        let storage = stored * Double(costs.storePerTebibyteMonth.micros) / 1e6 / 30
-        let sealed = report.tebibytesPerDay.flatMap { $0 > 0 ? (hosts + power) / $0 : nil }
-        return SimulationReport.Cost(
-            currency: costs.currency, hostsPerDay: hosts, electricityPerDay: power, storagePerDay: storage,
-            sealingPerTebibyte: sealed)
     }
 }

@@ -25,8 +25,8 @@ extension SimulationReport {
             )
         }
         if let why = preCommit1Diagnosis { lines.append("PreCommit1    \(why)") }
-        if scenario.costs != nil, !scenario.missingPrices.isEmpty {
-            lines.append("no price for  " + scenario.missingPrices.joined(separator: ", "))
+        if let cost, !cost.missing.isEmpty {
+            lines.append("no price for  " + cost.missing.joined(separator: ", "))
         }
         if let check = crossCheck {
             lines.append("cross-check   \(check.holds ? "holds" : "FAILS"): \(check.text)")

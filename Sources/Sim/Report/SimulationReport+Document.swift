@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Chain
 
 extension SimulationReport {
     /// The report as one JSON object; what was not modelled is null and named in `notModelled`.
@@ -37,6 +38,8 @@ extension SimulationReport {
                     ])
                 } ?? .null),
             entry("cost", cost?.document ?? .null),
+            entry("chainCost", chainCost.document),
+            entry("costLines", .list(costLines.map(\.document))),
             entry(
                 "notModelled",
                 .list(
@@ -116,10 +119,60 @@ extension SimulationReport.Cost {
     fileprivate var document: ScenarioDocument {
         .object([
             entry("currency", .text(currency)),
+            entry("capital", .rounded(capital)),
+            entry("depreciationDays", .rounded(depreciationDays)),
             entry("hostsPerDay", .rounded(hostsPerDay)),
+            entry("watts", .integer(watts)),
             entry("electricityPerDay", .rounded(electricityPerDay)),
+            entry("rackUnits", .integer(rackUnits)),
+            entry("spacePerDay", .rounded(spacePerDay)),
             entry("storagePerDay", .rounded(storagePerDay)),
             entry("sealingPerTebibyte", .rounded(sealingPerTebibyte)),
+            entry("gasPerTebibyte", .rounded(gasPerTebibyte)),
+            entry("missing", .list(missing.map { .text($0) })),
+        ])
+    }
+}
+
+extension ChainCost {
+    /// Amounts in attoFIL, as texts: they exceed what readers of JSON take as numbers.
+    fileprivate var document: ScenarioDocument {
+        func amount(_ key: String, _ value: BigNumber) -> ScenarioDocument.Entry {
+            entry(key, .text(value.description))
+        }
+        return .object([
+            entry("unit", .text("attoFIL")),
+            entry(
+                "messages",
+                .list(
+                    messages.map { sent in
+                        .object([
+                            entry("kind", .text(sent.kind.rawValue)),
+                            entry("messages", .integer(sent.messageCount)),
+                            entry("\(sent.kind.item)s", .integer(sent.itemCount)),
+                            entry("gasUsed", .integer(sent.gasUsed)),
+                            amount("burnt", sent.burnt), amount("tips", sent.tips),
+                        ])
+                    })),
+            amount("pledgePerSector", pledgePerSector), amount("pledgeLocked", pledgeLocked),
+            amount("pledgeAtEnd", pledgeAtEnd), amount("depositPerSector", depositPerSector),
+            amount("depositsLocked", depositsLocked), amount("depositsBurnt", depositsBurnt),
+            entry("faultySectorDays", .integer(faultySectorDays)), amount("faultFees", faultFees),
+            entry("terminatedSectors", .integer(terminatedCount)),
+            amount("terminationFees", terminationFees), amount("dailyFees", dailyFees),
+            entry("provenSectorDays", .integer(provenSectorDays)),
+            amount("expectedReward", expectedReward),
+        ])
+    }
+}
+
+extension CostLine {
+    fileprivate var document: ScenarioDocument {
+        .object([
+            entry("area", .text(area)), entry("name", .text(name)), entry("basis", .text(basis)),
+            entry("amount", .rounded(amount, digits: 6)), entry("unit", .text(unit)),
+            entry("provenance", provenance.map { .text($0.rawValue) } ?? .null),
+            entry("source", .text(source)),
         ])
     }
 }

@@ -54,11 +54,10 @@ extension SimulationReport {
                 "deals         \(deals.offered) offered, \(deals.active) active by their start, "
                     + "\(deals.missed) missed")
         }
-        if let cost {
-            lines.append(
-                "cost          \(figure(cost.hostsPerDay)) hosts + \(figure(cost.electricityPerDay)) "
-                    + "electricity + \(figure(cost.storagePerDay)) storage \(cost.currency) a day"
-                    + (cost.sealingPerTebibyte.map { "; \(figure($0)) \(cost.currency)/TiB sealed" } ?? ""))
+        lines += costLines.map { line in
+            let mark = line.provenance.map { " [\($0.rawValue)]" } ?? ""
+            let area = line.area == "chain" ? "chain         " : "cost          "
+            return "\(area)\(line.name): \(line.shown), \(line.basis)\(mark)"
         }
         for omission in notModelled { lines.append("not modelled  \(omission.what): \(omission.reason)") }
         lines.append("trace         \(traceHash)")

@@ -46,14 +46,41 @@ package struct SimulationReport: Sendable, Hashable {
         package var reached: Double
     }
 
+    /// What the cluster costs, in one currency; what has no price is `nil` and named in `missing`.
     package struct Cost: Sendable, Hashable {
+        /// The hosts of one group, with the price, power and height of each.
+        package struct Group: Sendable, Hashable {
+            package var name: String
+            package var count: Int
+            package var price: Double?
+            package var watts: Int?
+            package var rackUnits: Int?
+            package var provenance: Scenario.Provenance?
+            package var source: String
+        }
+
         package var currency: String
+        package var groups: [Group]
+        /// The price of all hosts that have one.
+        package var capital: Double
+        package var depreciationDays: Double
         package var hostsPerDay: Double
-        package var electricityPerDay: Double
+        package var watts: Int
+        package var electricityPerDay: Double?
+        package var rackUnits: Int
+        package var spacePerDay: Double?
         /// What the sectors that are proving at the end cost on long-term stores.
-        package var storagePerDay: Double
-        /// Hosts and electricity by what was sealed; `nil` where nothing was.
+        package var storagePerDay: Double?
+        /// Hosts, electricity and space by what was sealed; `nil` where nothing was.
         package var sealingPerTebibyte: Double?
+        /// The messages that seal a TiB; `nil` where a FIL has no price.
+        package var gasPerTebibyte: Double?
+        package var filPrice: Double?
+        /// What has no price, in words.
+        package var missing: [String]
+        /// Of all prices but those of hosts.
+        package var provenance: Scenario.Provenance
+        package var source: String
     }
 
     /// How the deadlines ended that closed within the run, in partitions.
@@ -122,6 +149,9 @@ package struct SimulationReport: Sendable, Hashable {
     /// `nil` where the scenario has no deals.
     package var deals: Deals?
     package var cost: Cost?
+    package var chainCost: ChainCost
+    /// The network's state by which ``chainCost`` is reckoned.
+    package var prices: Scenario.ChainPrices
     package var notModelled: [Omission]
     /// 32 hexadecimal digits; equal for equal scenarios, policies and seeds on every machine.
     package var traceHash: String

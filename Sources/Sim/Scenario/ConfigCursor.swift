@@ -224,7 +224,7 @@ struct ConfigCursor {
         return value
     }
 
-    private func quantity<Value>(
+    func quantity<Value>(
         _ expected: String,
         _ parse: (String) throws(QuantityError) -> Value
     ) -> Value? {

@@ -29,11 +29,6 @@ extension Scenario {
             "maxPreCommitBatch", "preCommitBatchWait", "aggregateCommits", "minCommitBatch",
             "maxCommitBatch", "commitBatchWait",
         ]
-        static let costs = [
-            "currency", "electricityPerKilowattHour", "depreciation", "storePerTebibyteMonth",
-            "hosts",
-        ]
-        static let hostCost = ["price", "power"]
         static let report = ["warmUp", "until"]
     }
 
@@ -308,45 +303,6 @@ extension Scenario.Miner {
         count("maxCommitBatch", \.maxCommitBatch, 1...819)
         wait("commitBatchWait", \.commitBatchWait)
         return miner
-    }
-}
-
-extension Scenario.Costs {
-    static func decode(_ cursor: ConfigCursor) -> Scenario.Costs? {
-        guard let fields = cursor.fields(Scenario.Keys.costs) else { return nil }
-        let defaults = Scenario.Defaults.self
-        var hosts: [HostCost] = []
-        if let section = fields["hosts"] {
-            guard case .mapping(let entries) = section.node.content,
-                let groups = section.fields(entries.map(\.key))
-            else {
-                section.report(
-                    "expected a mapping from host group to costs, found \(section.node.kindName)"
-                )
-                return nil
-            }
-            for (group, value) in groups.all {
-                guard let cost = value.fields(Scenario.Keys.hostCost) else { continue }
-                hosts.append(
-                    HostCost(
-                        group: group,
-                        price: cost.required("price", "the price of one host")?.money()
-                            ?? Money(micros: 0),
-                        powerWatts: cost.required("power", "the mean power of one host in watts")?
-                            .integer(in: 0...1_000_000) ?? 0
-                    )
-                )
-            }
-        }
-        let day = Duration.seconds(86_400)
-        return Scenario.Costs(
-            currency: fields["currency"]?.identifier() ?? defaults.currency,
-            electricityPerKilowattHour: fields["electricityPerKilowattHour"]?.money()
-                ?? Money(micros: 0),
-            depreciation: fields["depreciation"]?.duration(atLeast: day) ?? defaults.depreciation,
-            storePerTebibyteMonth: fields["storePerTebibyteMonth"]?.money() ?? Money(micros: 0),
-            hosts: hosts
-        )
     }
 }
 

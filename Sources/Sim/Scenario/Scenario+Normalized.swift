@@ -312,28 +312,3 @@ extension Scenario.Miner {
         }
     }
 }
-
-extension Scenario.Costs {
-    fileprivate var normalized: ScenarioDocument {
-        .object { object in
-            object.add("currency", currency)
-            object.add("electricityPerKilowattHour", electricityPerKilowattHour)
-            object.add("depreciation", depreciation)
-            object.add("storePerTebibyteMonth", storePerTebibyteMonth)
-            object.add(
-                "hosts",
-                .object { section in
-                    for host in hosts {
-                        section.add(
-                            host.group,
-                            .object { cost in
-                                cost.add("price", host.price)
-                                cost.add("power", host.powerWatts)
-                            }
-                        )
-                    }
-                }
-            )
-        }
-    }
-}

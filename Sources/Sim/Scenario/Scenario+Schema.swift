@@ -27,7 +27,7 @@ extension Scenario {
                 "miner": minerSchema,
                 "policy": Schema.name,
                 "faults": Schema.list(Fault.schema),
-                "costs": costsSchema,
+                "costs": Costs.schema,
                 "report": Schema.object(
                     Keys.report,
                     ["warmUp": Schema.duration, "until": Schema.duration]
@@ -262,24 +262,5 @@ extension Scenario {
         }
         for key in Keys.miner where values[key] == nil { values[key] = Schema.flag }
         return Schema.object(Keys.miner, values)
-    }
-
-    private static var costsSchema: ScenarioDocument {
-        let host = Schema.object(
-            Keys.hostCost,
-            required: Keys.hostCost,
-            ["price": Schema.money, "power": Schema.integer(0, 1_000_000)]
-        )
-        return Schema.object(
-            Keys.costs,
-            [
-                "currency": Schema.name, "electricityPerKilowattHour": Schema.money,
-                "depreciation": Schema.duration, "storePerTebibyteMonth": Schema.money,
-                "hosts": .object([
-                    .init(key: "type", value: .text("object")),
-                    .init(key: "additionalProperties", value: host),
-                ]),
-            ]
-        )
     }
 }

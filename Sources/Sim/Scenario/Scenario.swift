@@ -210,27 +210,6 @@ extension Scenario {
         /// How long a run lasts unless the caller says otherwise.
         package var until: Duration
     }
-
-    /// What things cost, in one currency.
-    package struct Costs: Sendable, Hashable {
-        package struct HostCost: Sendable, Hashable {
-            /// The name of the host group.
-            package var group: String
-            /// The price of one host.
-            package var price: Money
-            /// What one host draws in the mean, in watts.
-            package var powerWatts: Int
-        }
-
-        /// A three-letter code such as `USD`.
-        package var currency: String
-        package var electricityPerKilowattHour: Money
-        /// Over how long prices are spread.
-        package var depreciation: Duration
-        /// Of long-term storage.
-        package var storePerTebibyteMonth: Money
-        package var hosts: [HostCost]
-    }
 }
 
 extension Scenario {

@@ -70,7 +70,9 @@ package struct ScenarioTemplate: Sendable, Hashable {
             # costs:                      # prices, power and space, to see what a TiB costs
             #   currency: USD
             #   electricityPerKilowattHour: 0.12
-            #   hosts: {p1: {price: 40000, power: 1200}}
+            #   rackUnitMonth: 25
+            #   hosts: {p1: {price: 40000, power: 1200, rackUnits: 2}}   # power in watts
+            #   chain: {filPrice: 5}      # and the network's state: baseFee, networkPower, …
 
             """
     }

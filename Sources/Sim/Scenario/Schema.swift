@@ -79,14 +79,14 @@ enum Schema {
         .object([.init(key: "type", value: .text(type))])
     }
 
-    private static func pattern(_ pattern: String) -> ScenarioDocument {
+    static func pattern(_ pattern: String) -> ScenarioDocument {
         .object([
             .init(key: "type", value: .text("string")),
             .init(key: "pattern", value: .text("^ *\(pattern) *$")),
         ])
     }
 
-    private static func quantity(_ units: [QuantityUnit]) -> String {
+    static func quantity(_ units: [QuantityUnit]) -> String {
         "\(decimal) *(\(units.map(\.symbol).joined(separator: "|")))"
     }
 }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+private import Chain
+private import Kernel
+
+/// What the cluster costs, and what the chain takes and gives.
+extension SimulatedCluster {
+    /// The network's state by which money is reckoned.
+    var prices: Scenario.ChainPrices { scenario.costs?.chain ?? Scenario.Defaults.chain }
+
+    func chainCost() -> ChainCost {
+        ChainCost(
+            ledger.snapshot, prices, sectorBytes: scenario.sectorSize.bytes,
+            countAtStart: scenario.workload.provingAtStart)
+    }
+
+    func cost(_ report: SimulationReport) -> SimulationReport.Cost? {
+        guard let costs = scenario.costs else { return nil }
+        let days = costs.depreciation.inSeconds / 86_400
+        let groups = scenario.hosts.map { group in
+            let cost = costs.hosts.first { $0.group == group.name }
+            return SimulationReport.Cost.Group(
+                name: group.name, count: group.count, price: cost?.price.amount, watts: cost?.powerWatts,
+                rackUnits: cost?.rackUnits, provenance: cost?.provenance, source: cost?.source ?? "")
+        }
+        let capital = groups.reduce(0) { $0 + Double($1.count) * ($1.price ?? 0) }
+        let watts = groups.reduce(0) { $0 + $1.count * ($1.watts ?? 0) }
+        let units = groups.reduce(0) { $0 + $1.count * ($1.rackUnits ?? 0) }
+        let power = costs.electricityPerKilowattHour.given.map { Double(watts) * 24 / 1000 * $0 }
+        let space = costs.rackUnitMonth.given.map { Double(units) * $0 / 30 }
+        let stored = Double(report.sectorsProving) * Double(scenario.sectorSize.bytes) / 0x1p40
+        let perDay = capital / days + (power ?? 0) + (space ?? 0)
+        let rate = report.tebibytesPerDay.flatMap { $0 > 0 ? $0 : nil }
+        return SimulationReport.Cost(
+            currency: costs.currency, groups: groups, capital: capital, depreciationDays: days,
+            hostsPerDay: capital / days, watts: watts, electricityPerDay: power, rackUnits: units,
+            spacePerDay: space, storagePerDay: costs.storePerTebibyteMonth.given.map { stored * $0 / 30 },
+            sealingPerTebibyte: rate.map { perDay / $0 }, gasPerTebibyte: gasPerTebibyte(report.chainCost),
+            filPrice: costs.chain.filPrice?.amount, missing: scenario.missingPrices,
+            provenance: costs.provenance, source: costs.source)
+    }
+
+    /// In the scenario's currency; `nil` where a FIL has no price there or nothing was proven.
+    private func gasPerTebibyte(_ chain: ChainCost) -> Double? {
+        guard let price = scenario.costs?.chain.filPrice?.amount, let gas = chain.sealingGasPerSector
+        else { return nil }
+        return gas.double / 1e18 * price * (0x1p40 / Double(scenario.sectorSize.bytes))
+    }
+}
+
+extension Scenario.ChainPrices {
+    /// As the node takes it, attoFIL; far below where it would overflow.
+    var baseFeeOfNode: UInt64 { UInt64(min(baseFee.atto, 1 << 62)) }
+}
+
+extension Money {
+    /// In units of the currency.
+    var amount: Double { Double(micros) / 1e6 }
+    /// `nil` where nobody gave a price: nothing is free.
+    var given: Double? { micros > 0 ? amount : nil }
+}
+
+extension Scenario {
+    /// What the costs section leaves without a price, in words.
+    package var missingPrices: [String] {
+        guard let costs else { return ["everything: there is no costs section"] }
+        var missing = hosts.map(\.name).filter { name in !costs.hosts.contains { $0.group == name } }
+            .map { "hosts \($0)" }
+        if costs.electricityPerKilowattHour.given == nil { missing.append("electricity") }
+        if costs.storePerTebibyteMonth.given == nil { missing.append("long-term storage") }
+        if costs.rackUnitMonth.given == nil {
+            missing.append("space")
+        } else {
+            let unsaid = costs.hosts.filter { $0.rackUnits == nil }
+            missing += unsaid.map { "the space of hosts \($0.group)" }
+        }
+        if costs.chain.filPrice == nil { missing.append("FIL") }
+        return missing
+    }
+}
