@@ -21,6 +21,10 @@ package struct ClusterPlan: Sendable {
         package var slots: [WorkerInfo.SlotCount]
         /// It takes sectors of other hosts and fetches their files.
         package var canFetch: Bool
+        /// The NUMA node to which it is bound.
+        package var numaNode: Int?
+        /// Cells of the resource table that the scenario changes.
+        package var resources: [ResourceTable.Override] = []
 
         /// Tells whether the process runs tasks of that kind.
         package func runs(_ type: TaskType) -> Bool { slots.contains { $0.type == type } }
@@ -36,6 +40,8 @@ package struct ClusterPlan: Sendable {
         package var readBytesPerSecond: Double
         package var writeBytesPerSecond: Double
         package var nicBytesPerSecond: Double
+        /// Requests a second of its sealing disks; `nil` where they set no limit.
+        package var diskRequestsPerSecond: Double?
     }
 
     /// The miner's actor number: the digits of a scenario's name, or 1000.
@@ -131,8 +137,11 @@ package struct ClusterPlan: Sendable {
                         read, group.nic.bytesPerSecond, scenario.links.bandwidth.bytesPerSecond),
                     readBytesPerSecond: read,
                     writeBytesPerSecond: disks.reduce(0.0) { $0 + $1.write.bytesPerSecond },
-                    nicBytesPerSecond: group.nic.bytesPerSecond))
+                    nicBytesPerSecond: group.nic.bytesPerSecond,
+                    diskRequestsPerSecond: disks.contains { $0.iops != nil }
+                        ? disks.reduce(0.0) { $0 + Double($1.iops ?? 0) } : nil))
         }
+        var boundCount = 0
         for workers in group.workers {
             var slots = (TaskType.sealing + [.windowPoSt]).compactMap { type -> WorkerInfo.SlotCount? in
                 let count = workers.slots(of: type.kind)
@@ -143,13 +152,18 @@ package struct ClusterPlan: Sendable {
             if let finalize = slots.first(where: { $0.type == .finalize }) {
                 slots.append(.init(.remove, finalize.count))
             }
+            let resources = resources(workers, scenario)
             for instance in 0..<workers.count {
                 let parts = [group.name, String(index), workers.name, String(instance)]
+                let isBound = workers.memory == .bound
+                defer { boundCount += isBound ? 1 : 0 }
                 processes.append(
                     Process(
                         name: parts.joined(separator: "/"), node: parts.joined(separator: ":"),
                         group: group.name, hostIndex: index, workers: workers.name, instance: instance,
-                        host: host, slots: slots, canFetch: holdsSectors && workers.group == .none))
+                        host: host, slots: slots, canFetch: holdsSectors && workers.group == .none,
+                        numaNode: isBound ? boundCount % max(1, group.numaNodes) : nil,
+                        resources: resources))
             }
         }
     }
@@ -201,7 +215,10 @@ package struct ClusterPlan: Sendable {
         return HostInfo(
             name: name,
             logicalCoreCount: max(group.cpu.coreCount * group.cpu.threadsPerCore, least.coreCount),
-            numaNodes: (0..<nodes).map { .init(index: $0, memoryBytes: memory / UInt64(nodes)) },
+            coreGroups: coreGroups(group, nodes),
+            numaNodes: nodeMemory(group).enumerated().map {
+                .init(index: $0.offset, memoryBytes: $0.element)
+            },
             memoryBytes: memory,
             gpus: models.enumerated().map { .init(id: String($0.offset), name: $0.element) },
             nicBytesPerSecond: UInt64(max(0, group.nic.bytesPerSecond)))

@@ -1,157 +1,153 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Kernel
 
-/// Transfers that share cards, links and disks evenly: each gets as much as it can without taking from one
-/// that has less (max-min fairness).
+/// Work that goes on at fairly shared rates: transfers over cards, links and disks, tasks that read memory.
 ///
-/// A resource is a capacity in bytes a second under a name; a transfer passes several at once. When one
-/// comes, goes or a capacity changes, only the transfers that are bound to it by shared resources get new
-/// rates, by progressive filling: all rise together until a resource is full, whose transfers stop there,
-/// and so on.
+/// ``FairShares`` says how fast; this keeps what is left of each and rings when it is done. Amounts and
+/// capacities are in one unit (bytes) and in that unit a second.
 // Safety: touched only by the script and the components of one simulated world, which runs on one thread.
 final class FairTransfers: @unchecked Sendable {
-    private struct Resource {
-        var bytesPerSecond: Double
-        /// In order of their beginning.
-        var flows: [Int] = []
+    /// One piece of work, for as long as it lasts.
+    struct Flow: Hashable, Sendable {
+        fileprivate let place: Int
+        fileprivate let number: Int
     }
 
-    private struct Flow {
-        let resources: [Int]
-        var bytesLeft: Double
+    private struct State {
+        let number: Int
+        var amountLeft: Double
         var rate = 0.0
         var since: Instant
-        /// Counts the changes of the rate, so that an alarm of an older rate is known.
+        /// The latest change of the rate, so that an alarm of an older rate is known; 0 before the first.
         var version = 0
-        let done: (Int) -> Void
+        let done: (Flow) -> Void
     }
 
     private let clock: ModelClock
-    private var resources: [Resource] = []
+    /// What is taken of resources counts from here on.
+    private let countsFrom: Instant
+    private var shares = FairShares()
     private var indices: [String: Int] = [:]
-    private var flows: [Int: Flow] = [:]
+    /// Units of each resource that were taken.
+    private var taken: [Double] = []
+    /// By their place in ``shares``.
+    private var states: [State?] = []
     private var flowCount = 0
+    private var versionCount = 0
 
-    init(clock: ModelClock) { self.clock = clock }
+    init(clock: ModelClock, countsFrom: Instant = .zero) {
+        self.clock = clock
+        self.countsFrom = countsFrom
+    }
 
-    /// The number of transfers under way.
-    var count: Int { flows.count }
+    /// The resource of a name; a new one has no end.
+    func resource(_ name: String) -> Int {
+        if let known = indices[name] { return known }
+        let index = shares.addResource()
+        indices[name] = index
+        taken.append(0)
+        return index
+    }
 
     /// Names a capacity, or gives a known one another.
     ///
-    /// - Parameter bytesPerSecond: 0 for what is down: its transfers wait.
-    func setCapacity(_ name: String, _ bytesPerSecond: Double) {
-        let index = index(of: name)
-        guard resources[index].bytesPerSecond != bytesPerSecond else { return }
-        resources[index].bytesPerSecond = bytesPerSecond
-        share(from: [index])
+    /// - Parameter perSecond: 0 for what is down: what passes it waits.
+    func setCapacity(_ name: String, _ perSecond: Double) {
+        apply(shares.setCapacity(resource(name), perSecond))
     }
 
-    /// Transfers that pass a resource now.
-    func flowCount(through name: String) -> Int { indices[name].map { resources[$0].flows.count } ?? 0 }
+    /// The share of a resource's capacity that was taken, from the first count until now, 0…1; `nil` for a
+    /// name without capacity.
+    func utilization(_ name: String) -> Double? {
+        guard let index = indices[name], clock.now > countsFrom else { return nil }
+        let capacity = shares.capacity(index)
+        guard capacity > 0, capacity.isFinite else { return nil }
+        // Whoever asks changes nothing: what goes on now is added here alone.
+        let going = shares.flows(through: index).reduce(0.0) { sum, place in
+            guard let state = states[place], state.rate.isFinite else { return sum }
+            let seconds = (clock.now - max(state.since, countsFrom)).inSeconds
+            return shares.uses(place).reduce(sum) {
+                $0 + ($1.resource == index ? state.rate * $1.weight * seconds : 0)
+            }
+        }
+        return (taken[index] + going) / capacity / (clock.now - countsFrom).inSeconds
+    }
 
-    /// Begins a transfer; `done` is called with its number when its last byte has arrived.
-    func begin(bytes: Int, through names: [String], _ done: @escaping (Int) -> Void) -> Int {
+    /// Begins a transfer; `done` is called when its last byte has arrived.
+    func begin(bytes: Int, through names: [String], _ done: @escaping (Flow) -> Void) -> Flow {
+        begin(Double(max(0, bytes)), names.map { FairShares.Use(resource($0)) }, done)
+    }
+
+    /// Begins work; `done` is called when nothing of it is left.
+    ///
+    /// - Parameter limit: its rate when nobody else is there.
+    func begin(
+        _ amount: Double, _ uses: [FairShares.Use], limit: Double = .infinity,
+        _ done: @escaping (Flow) -> Void
+    ) -> Flow {
         flowCount += 1
-        let passed = names.map(index(of:))
-        flows[flowCount] = Flow(
-            resources: passed, bytesLeft: Double(max(0, bytes)), since: clock.now, done: done)
-        for resource in passed { resources[resource].flows.append(flowCount) }
-        share(from: passed, also: flowCount)
-        return flowCount
+        let (place, changed) = shares.add(uses, limit: limit)
+        while states.count <= place { states.append(nil) }
+        states[place] = State(number: flowCount, amountLeft: amount, since: clock.now, done: done)
+        let flow = Flow(place: place, number: flowCount)
+        // One that stands still at once has changed nothing.
+        apply(changed)
+        return flow
     }
 
-    /// Stops a transfer; one that is over is left alone.
-    func cancel(_ id: Int) {
-        guard let flow = flows.removeValue(forKey: id) else { return }
-        leave(id, flow)
+    /// Changes the rate that work has when nobody else is there; work that is over is left alone.
+    func setLimit(_ flow: Flow, _ limit: Double) {
+        guard states[flow.place]?.number == flow.number else { return }
+        apply(shares.setLimit(flow.place, limit))
     }
 
-    private func leave(_ id: Int, _ flow: Flow) {
-        for resource in flow.resources { resources[resource].flows.removeAll { $0 == id } }
-        share(from: flow.resources)
+    /// Stops work; work that is over is left alone.
+    func cancel(_ flow: Flow) {
+        guard states[flow.place]?.number == flow.number else { return }
+        settle(flow.place)
+        states[flow.place] = nil
+        apply(shares.remove(flow.place))
     }
 
-    private func index(of name: String) -> Int {
-        if let known = indices[name] { return known }
-        indices[name] = resources.count
-        resources.append(Resource(bytesPerSecond: .infinity))
-        return resources.count - 1
-    }
+    // MARK: Time
 
-    // MARK: Sharing
+    private func apply(_ changed: [Int]) { for place in changed { setRate(place, shares.rate(place)) } }
 
-    /// Gives new rates to all transfers that are bound to these resources.
-    private func share(from changed: [Int], also single: Int? = nil) {
-        let (touched, members) = component(changed, single)
-        var rates: [Int: Double] = [:]
-        var room: [Int: (free: Double, count: Int)] = [:]
-        for resource in touched {
-            room[resource] = (resources[resource].bytesPerSecond, resources[resource].flows.count)
-        }
-        while rates.count < members.count {
-            // The resource that is full first when all rise together.
-            var tightest: (share: Double, resource: Int)?
-            for resource in touched {
-                guard let left = room[resource], left.count > 0 else { continue }
-                let share = left.free / Double(left.count)
-                if tightest.map({ share < $0.share }) ?? true { tightest = (share, resource) }
-            }
-            let open = members.filter { rates[$0] == nil }
-            guard let tightest, tightest.share.isFinite else {
-                // Nothing limits what is left: it arrives at once.
-                for id in open { rates[id] = .infinity }
-                break
-            }
-            for id in resources[tightest.resource].flows where rates[id] == nil {
-                rates[id] = max(0, tightest.share)
-                for resource in flows[id]?.resources ?? [] {
-                    guard let left = room[resource] else { continue }
-                    room[resource] = (max(0, left.free - tightest.share), left.count - 1)
-                }
-            }
-        }
-        for id in members { setRate(id, rates[id] ?? 0) }
-    }
-
-    /// The resources and transfers that hang together with some, in order.
-    private func component(_ changed: [Int], _ single: Int?) -> (resources: [Int], flows: [Int]) {
-        var seenResources = Set(changed)
-        var seenFlows: Set<Int> = []
-        if let single { seenFlows.insert(single) }
-        var open = changed
-        while let resource = open.popLast() {
-            for id in resources[resource].flows where seenFlows.insert(id).inserted {
-                for other in flows[id]?.resources ?? [] where seenResources.insert(other).inserted {
-                    open.append(other)
-                }
-            }
-        }
-        return (seenResources.sorted(), seenFlows.sorted())
-    }
-
-    private func setRate(_ id: Int, _ rate: Double) {
-        guard var flow = flows[id], flow.rate != rate || flow.version == 0 else { return }
+    /// What was done at the present rate counts.
+    private func settle(_ place: Int) {
+        guard var state = states[place] else { return }
         let now = clock.now
-        if flow.rate > 0, flow.rate.isFinite {
-            flow.bytesLeft = max(0, flow.bytesLeft - flow.rate * Double((now - flow.since).nanoseconds) / 1e9)
+        if state.rate > 0, state.rate.isFinite {
+            let amount = state.rate * Double((now - state.since).nanoseconds) / 1e9
+            state.amountLeft = max(0, state.amountLeft - amount)
+            let from = max(state.since, countsFrom)
+            if now > from {
+                let counted = state.rate * Double((now - from).nanoseconds) / 1e9
+                for use in shares.uses(place) { taken[use.resource] += counted * use.weight }
+            }
         }
-        flow.since = now
-        flow.rate = rate
-        flow.version += 1
-        flows[id] = flow
-        guard rate > 0 else { return }
-        let seconds = rate.isFinite ? flow.bytesLeft / rate : 0
-        let version = flow.version
-        clock.at(now + .nanoseconds(Int64((seconds * 1e9).rounded(.up)))) { [weak self] in
-            self?.alarm(id, version)
-        }
+        state.since = now
+        states[place] = state
     }
 
-    private func alarm(_ id: Int, _ version: Int) {
-        guard let flow = flows[id], flow.version == version else { return }
-        flows[id] = nil
-        leave(id, flow)
-        flow.done(id)
+    private func setRate(_ place: Int, _ rate: Double) {
+        settle(place)
+        versionCount += 1
+        states[place]?.rate = rate
+        states[place]?.version = versionCount
+        guard rate > 0, let state = states[place] else { return }
+        let seconds = rate.isFinite ? state.amountLeft / rate : 0
+        let version = versionCount
+        // Beyond the end of represented time, work never ends.
+        let nanoseconds = Int64(min(seconds * 1e9, 9e18).rounded(.up))
+        clock.at(clock.now + .nanoseconds(nanoseconds)) { [weak self] in self?.alarm(place, version) }
+    }
+
+    private func alarm(_ place: Int, _ version: Int) {
+        guard let state = states[place], state.version == version else { return }
+        settle(place)
+        states[place] = nil
+        apply(shares.remove(place))
+        state.done(Flow(place: place, number: state.number))
     }
 }

@@ -31,6 +31,9 @@ final class ModelHosts: @unchecked Sendable {
         runners.updateValue(runner, forKey: runner.node)?.retire()
     }
 
+    /// The process of a node was killed.
+    func died(_ node: String) { runners[node]?.stopSharing() }
+
     /// Tasks that each live process has, those whose files come included.
     func taskCount(_ node: String) -> Int { runners[node]?.taskCount ?? 0 }
 

@@ -21,7 +21,15 @@ final class ModelStores: @unchecked Sendable {
         /// Bytes that are on their way here.
         var comingBytes = 0
         /// Whom to tell of each transfer on its way here, in order of their beginning.
-        var coming: [(id: Int, bytes: Int, done: (TransferEnd) -> Void)] = []
+        var coming: [(id: FairTransfers.Flow, bytes: Int, done: (TransferEnd) -> Void)] = []
+        /// What one host gets at most, and all requests together; infinite where nothing is said.
+        let clientBytesPerSecond: Double
+        let requestBytesPerSecond: Double
+        /// What the requests of one transfer carry at most.
+        let transferBytesPerSecond: Double
+
+        /// What it takes of all together.
+        var bytesPerSecond: Double { min(writeBytesPerSecond, requestBytesPerSecond) }
     }
 
     private struct Host {
@@ -29,6 +37,8 @@ final class ModelStores: @unchecked Sendable {
         let readBytesPerSecond: Double
         let writeBytesPerSecond: Double
         let nicBytesPerSecond: Double
+        /// Requests a second of its sealing disks; `nil` where they set no limit.
+        let requestsPerSecond: Double?
         var diskSlowness = 1.0
         var networkSlowness = 1.0
         var isCutOff = false
@@ -42,7 +52,7 @@ final class ModelStores: @unchecked Sendable {
 
     /// A transfer under way, to be stopped with its task.
     struct Transfer {
-        fileprivate let id: Int
+        fileprivate let id: FairTransfers.Flow
         fileprivate let bytes: Int
         /// The long-term store; `nil` between sealing hosts.
         let store: String?
@@ -50,16 +60,21 @@ final class ModelStores: @unchecked Sendable {
 
     private var stores: [Store]
     private var hosts: [String: Host]
-    private let transfers: FairTransfers
+    let transfers: FairTransfers
     private let clock: ModelClock
     private let linkBytesPerSecond: Double
+    /// By host group or store: the switch that it hangs on.
+    private let switches: [String: Scenario.Switch]
     /// Sectors' files that were moved between sealing hosts so far, to the end.
     private(set) var movedBytes = 0
     private(set) var moveCount = 0
 
-    init(scenario: Scenario, plan: ClusterPlan, clock: ModelClock) {
+    init(scenario: Scenario, plan: ClusterPlan, clock: ModelClock, countsFrom: Instant) {
         self.clock = clock
-        transfers = FairTransfers(clock: clock)
+        transfers = FairTransfers(clock: clock, countsFrom: countsFrom)
+        switches = scenario.links.switches.reduce(into: [:]) { known, item in
+            for member in item.members { known[member] = item }
+        }
         linkBytesPerSecond = max(1, scenario.links.bandwidth.bytesPerSecond)
         stores = scenario.stores.map { store in
             var links: [String: Double] = [:]
@@ -69,14 +84,24 @@ final class ModelStores: @unchecked Sendable {
             }
             return Store(
                 name: store.name, capacityBytes: store.capacity.bytes,
-                writeBytesPerSecond: max(1, store.write.bytesPerSecond), linkBytesPerSecond: links)
+                writeBytesPerSecond: max(1, store.write.bytesPerSecond), linkBytesPerSecond: links,
+                clientBytesPerSecond: store.perClient?.bytesPerSecond ?? .infinity,
+                requestBytesPerSecond: store.requestBytesPerSecond,
+                transferBytesPerSecond: store.transferBytesPerSecond)
         }
         hosts = [:]
         for host in plan.hosts {
             hosts[host.host] = Host(
                 group: host.group, readBytesPerSecond: max(1, host.readBytesPerSecond),
                 writeBytesPerSecond: max(1, host.writeBytesPerSecond),
-                nicBytesPerSecond: max(1, host.nicBytesPerSecond))
+                nicBytesPerSecond: max(1, host.nicBytesPerSecond),
+                requestsPerSecond: host.diskRequestsPerSecond)
+        }
+        for item in scenario.links.switches {
+            if let rate = item.backplane { transfers.setCapacity("switch \(item.name)", rate.bytesPerSecond) }
+            guard let rate = item.uplink else { continue }
+            transfers.setCapacity("uplink-out \(item.name)", rate.bytesPerSecond)
+            transfers.setCapacity("uplink-in \(item.name)", rate.bytesPerSecond)
         }
         for index in stores.indices { setRate(ofStore: index) }
         for host in plan.hosts { setRates(ofHost: host.host) }
@@ -84,9 +109,6 @@ final class ModelStores: @unchecked Sendable {
 
     /// Bytes that lie on all stores.
     var usedBytes: Int { stores.reduce(0) { $0 + $1.usedBytes } }
-
-    /// Transfers under way.
-    var transferCount: Int { transfers.count }
 
     /// How many times slower a host's disks are now.
     func diskFactor(_ host: String) -> Double { hosts[host]?.diskSlowness ?? 1 }
@@ -110,8 +132,9 @@ final class ModelStores: @unchecked Sendable {
         stores[index].usedBytes += bytes
         stores[index].comingBytes += bytes
         let name = stores[index].name
-        let id = transfers.begin(bytes: bytes, through: way(from: host, toStore: index)) {
-            [weak self] id in
+        let uses = way(from: host, toStore: index).map { FairShares.Use(transfers.resource($0)) }
+        let limit = stores[index].transferBytesPerSecond
+        let id = transfers.begin(Double(max(0, bytes)), uses, limit: limit) { [weak self] id in
             self?.noComing(id, bytes, index)
             done(.arrived(name))
         }
@@ -125,7 +148,8 @@ final class ModelStores: @unchecked Sendable {
         let way = ["disk-read \(source)", "nic-out \(source)", "nic-in \(target)", "disk-write \(target)"]
         let link = "link \(source) \(target)"
         transfers.setCapacity(link, linkBytesPerSecond)
-        let id = transfers.begin(bytes: bytes, through: way + [link]) { [weak self] _ in
+        let ways = way + [link] + switches(from: hosts[source]?.group, to: hosts[target]?.group)
+        let id = transfers.begin(bytes: bytes, through: ways) { [weak self] _ in
             self?.movedBytes += bytes
             self?.moveCount += 1
             done()
@@ -141,7 +165,7 @@ final class ModelStores: @unchecked Sendable {
         stores[index].usedBytes -= transfer.bytes
     }
 
-    private func noComing(_ id: Int, _ bytes: Int, _ index: Int) {
+    private func noComing(_ id: FairTransfers.Flow, _ bytes: Int, _ index: Int) {
         stores[index].comingBytes -= bytes
         stores[index].coming.removeAll { $0.id == id }
     }
@@ -161,8 +185,45 @@ final class ModelStores: @unchecked Sendable {
         transfers.setCapacity(
             link, max(1, store.linkBytesPerSecond[known.group] ?? linkBytesPerSecond))
         way.append(link)
+        if store.clientBytesPerSecond.isFinite {
+            let client = "store-client \(store.name) \(host)"
+            transfers.setCapacity(client, store.clientBytesPerSecond)
+            way.append(client)
+        }
+        return way + switches(from: known.group, to: store.name)
+    }
+
+    /// The switches between two host groups or stores, and the uplinks where these differ.
+    private func switches(from source: String?, to target: String) -> [String] {
+        let (first, last) = (source.flatMap { switches[$0] }, switches[target])
+        var way: [String] = []
+        if let first, first.backplane != nil { way.append("switch \(first.name)") }
+        guard first != last else { return way }
+        if let last, last.backplane != nil { way.append("switch \(last.name)") }
+        if let first, first.uplink != nil { way.append("uplink-out \(first.name)") }
+        if let last, last.uplink != nil { way.append("uplink-in \(last.name)") }
         return way
     }
+
+    private func switches(from source: String?, to target: String?) -> [String] {
+        target.map { switches(from: source, to: $0) } ?? []
+    }
+
+    // MARK: Disks
+
+    /// What a task takes of a host's sealing disks for each byte that it reads or writes there.
+    ///
+    /// - Parameter requestBytes: of one read or write; `nil` where they are large, and only bytes count.
+    func diskUses(_ host: String, isWrite: Bool, requestBytes: Double?) -> [FairShares.Use] {
+        var uses = [FairShares.Use(transfers.resource("\(isWrite ? "disk-write" : "disk-read") \(host)"))]
+        if let requestBytes, requestBytes > 0, hosts[host]?.requestsPerSecond != nil {
+            uses.append(.init(transfers.resource("disk-requests \(host)"), weight: 1 / requestBytes))
+        }
+        return uses
+    }
+
+    /// The host has sealing disks.
+    func hasDisks(_ host: String) -> Bool { hosts[host] != nil }
 
     /// Seconds until a store would have these bytes if nothing else came; `nil` for never.
     private func promise(_ bytes: Int, _ name: String, _ store: Store) -> Double? {
@@ -171,11 +232,12 @@ final class ModelStores: @unchecked Sendable {
             guard let upAt = store.upAt else { return nil }
             wait = max(0, Double((upAt - clock.now).nanoseconds) / 1e9)
         }
-        let pipe = Double(bytes + store.comingBytes) / store.writeBytesPerSecond * store.slowness
+        let pipe = Double(bytes + store.comingBytes) / store.bytesPerSecond * store.slowness
         guard let host = hosts[name] else { return wait + pipe }
         let link = store.linkBytesPerSecond[host.group] ?? linkBytesPerSecond
         let rate = min(
-            host.readBytesPerSecond / host.diskSlowness, host.nicBytesPerSecond / host.networkSlowness, link)
+            host.readBytesPerSecond / host.diskSlowness, host.nicBytesPerSecond / host.networkSlowness, link,
+            min(store.clientBytesPerSecond, store.transferBytesPerSecond))
         return wait + max(pipe, Double(bytes) / rate)
     }
 
@@ -230,13 +292,16 @@ final class ModelStores: @unchecked Sendable {
         let store = stores[index]
         transfers.setCapacity(
             "store-write \(store.name)",
-            store.isDown ? 0 : store.writeBytesPerSecond / max(1e-3, store.slowness))
+            store.isDown ? 0 : store.bytesPerSecond / max(1e-3, store.slowness))
     }
 
     private func setRates(ofHost name: String) {
         guard let host = hosts[name] else { return }
         transfers.setCapacity("disk-read \(name)", host.readBytesPerSecond / host.diskSlowness)
         transfers.setCapacity("disk-write \(name)", host.writeBytesPerSecond / host.diskSlowness)
+        if let requests = host.requestsPerSecond {
+            transfers.setCapacity("disk-requests \(name)", requests / host.diskSlowness)
+        }
         let card = host.isCutOff ? 0 : host.nicBytesPerSecond / host.networkSlowness
         transfers.setCapacity("nic-out \(name)", card)
         transfers.setCapacity("nic-in \(name)", card)

@@ -72,9 +72,13 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     private let draws: TaskDraws
     private let stores: ModelStores
     private let hosts: ModelHosts
+    private let shared: SharedHardware
+    private let numaNode: Int?
     private let clock: ModelClock
     private var running: Set<CallID> = []
     private var works: [CallID: Work] = [:]
+    /// Of those in ``works`` that share something.
+    private var sharings: [CallID: Sharing] = [:]
     private var transfers: [CallID: ModelStores.Transfer] = [:]
     private var isRetired = false
 
@@ -89,10 +93,22 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         var version = 0
     }
 
+    /// What a task shares with others.
+    private struct Sharing {
+        /// It is computing in no flow, and that goes on: an alarm will end it.
+        var awaitsAlarm: Bool
+        /// Flows, and the computing where it is none, that are not done.
+        var openCount: Int
+        /// With the rate at the usual pace.
+        var flows: [(flow: FairTransfers.Flow, in: FairTransfers, rate: Double)] = []
+    }
+
     init(
         node: String, host: String, draws: TaskDraws, stores: ModelStores, hosts: ModelHosts,
-        clock: ModelClock
+        shared: SharedHardware, numaNode: Int?, clock: ModelClock
     ) {
+        self.shared = shared
+        self.numaNode = numaNode
         self.node = node
         self.host = host
         self.draws = draws
@@ -109,10 +125,15 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     func retire() {
         isRetired = true
         running = []
-        works = [:]
+        for call in sortedWorks { drop(call) }
         let known = transfers.sorted { ($0.key.task, $0.key.number) < ($1.key.task, $1.key.number) }
         for (_, transfer) in known { stores.cancel(transfer) }
         transfers = [:]
+    }
+
+    /// The process is dead, and may be started again later: nobody waits for what it shared any more.
+    func stopSharing() {
+        for call in sortedWorks where sharings[call] != nil { drop(call) }
     }
 
     func start(_ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>) {
@@ -156,23 +177,67 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     private func compute(_ call: CallID, _ request: TaskRequest, _ reportTo: Ref<WorkerMessage>) {
         let id = request.id
         var duration = draws.duration(of: id)
-        if id.type == .addPiece || id.type == .finalize {
+        var parts = shared.parts(id.type, host: host, numaNode: numaNode)
+        if id.type == .addPiece || id.type == .finalize, parts.allSatisfy(\.isComputing) {
             duration = .nanoseconds(Int64(duration.inSeconds * stores.diskFactor(host) * 1e9))
         }
         // Assumed: a full disk shows within a second.
-        if id.type.writesFiles, hosts.isFull(host) { duration = min(duration, .seconds(1)) }
+        if id.type.writesFiles, hosts.isFull(host) {
+            duration = min(duration, .seconds(1))
+            parts = []
+        }
         works[call] = Work(request: request, reportTo: reportTo, left: duration.nanoseconds, since: clock.now)
+        if !parts.isEmpty { share(call, parts, duration) }
         arm(call)
+    }
+
+    /// Begins what a task shares with others.
+    private func share(_ call: CallID, _ parts: [SharedHardware.Part], _ duration: Duration) {
+        let awaitsAlarm = !parts.contains(where: \.isComputing)
+        sharings[call] = Sharing(awaitsAlarm: awaitsAlarm, openCount: parts.count + (awaitsAlarm ? 1 : 0))
+        let pace = hosts.pace(node, on: host)
+        for part in parts {
+            let rate = duration > .zero ? part.amount / duration.inSeconds : .infinity
+            let limit = pace > 0 ? rate * pace : 0
+            let flow = part.transfers.begin(part.amount, part.uses, limit: limit) { [self] _ in
+                partDone(call)
+            }
+            sharings[call]?.flows.append((flow, part.transfers, rate))
+        }
+    }
+
+    private func partDone(_ call: CallID) {
+        guard let work = works[call], let sharing = sharings[call] else { return }
+        sharings[call]?.openCount -= 1
+        guard sharing.openCount == 1 else { return }
+        sharings[call] = nil
+        works[call] = nil
+        computed(call, work.request, work.reportTo)
+    }
+
+    /// Forgets what a call computes, and stops what it shares.
+    private func drop(_ call: CallID) {
+        works[call] = nil
+        guard !sharings.isEmpty, let sharing = sharings.removeValue(forKey: call) else { return }
+        for (flow, transfers, _) in sharing.flows { transfers.cancel(flow) }
     }
 
     private func arm(_ call: CallID) {
         guard let work = works[call] else { return }
+        if !sharings.isEmpty, sharings[call]?.awaitsAlarm == false { return }
         let pace = hosts.pace(node, on: host)
         guard pace > 0 else { return }
         let needed = pace == 1 ? work.left : Int64((Double(work.left) / pace).rounded(.up))
         let version = work.version
         clock.at(clock.now + .nanoseconds(needed)) { [self] in
             guard let work = works[call], work.version == version else { return }
+            if !sharings.isEmpty, sharings[call] != nil {
+                // An alarm rings once, whatever of the task goes on.
+                works[call]?.version += 1
+                sharings[call]?.awaitsAlarm = false
+                partDone(call)
+                return
+            }
             works[call] = nil
             computed(call, work.request, work.reportTo)
         }
@@ -192,7 +257,15 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     }
 
     /// The pace has changed.
-    func proceed() { for call in sortedWorks { arm(call) } }
+    func proceed() {
+        let pace = hosts.pace(node, on: host)
+        for call in sortedWorks {
+            arm(call)
+            for (flow, transfers, rate) in sharings[call]?.flows ?? [] {
+                transfers.setLimit(flow, pace > 0 ? rate * pace : 0)
+            }
+        }
+    }
 
     private var sortedWorks: [CallID] {
         works.keys.sorted { ($0.task, $0.number) < ($1.task, $1.number) }
@@ -201,7 +274,9 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     /// Nothing can be written any more.
     func failWriters() {
         for call in sortedWorks where call.task.type.writesFiles {
-            if let work = works.removeValue(forKey: call) { failForRoom(call, work.reportTo) }
+            guard let work = works[call] else { continue }
+            drop(call)
+            failForRoom(call, work.reportTo)
         }
     }
 
@@ -257,7 +332,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
 
     func abort(_ call: CallID) {
         running.remove(call)
-        works[call] = nil
+        drop(call)
         if let transfer = transfers.removeValue(forKey: call) { stores.cancel(transfer) }
     }
 

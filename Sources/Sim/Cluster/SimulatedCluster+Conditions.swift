@@ -69,6 +69,7 @@ extension SimulatedCluster {
             let workers = Set(plan.processes.filter { $0.node == name }.map(\.name))
             metrics.losses.died(workers, at: world.now)
             world.kill(node)
+            hosts.died(name)
             return
         }
         do {

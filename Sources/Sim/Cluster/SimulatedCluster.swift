@@ -67,6 +67,7 @@ package final class SimulatedCluster {
     package let sectorStore = MemorySectorStore(forgetsProving: true)
     let draws: TaskDraws
     let stores: ModelStores
+    let shared: SharedHardware
     let hosts = ModelHosts()
     let chainStore = MemoryChainStore()
     let chainConditions: ChainConditions
@@ -113,7 +114,10 @@ package final class SimulatedCluster {
         ledger = ChainLedger(parameters: plan.network)
         faultRandom = world.random(named: "faults of the scenario")
         metrics.forget = { [hosts] in hosts.forget($0) }
-        stores = ModelStores(scenario: scenario, plan: plan, clock: ModelClock(world))
+        let clock = ModelClock(world)
+        stores = ModelStores(scenario: scenario, plan: plan, clock: clock, countsFrom: metrics.warmUp)
+        shared = SharedHardware(
+            scenario: scenario, plan: plan, stores: stores, clock: clock, countsFrom: metrics.warmUp)
         try bootChain()
         try bootMiner()
         for process in plan.processes { try bootWorker(process) }
@@ -250,13 +254,14 @@ package final class SimulatedCluster {
         let store = plan.hosts.first { $0.host == process.host }?.store
         let info = WorkerInfo(
             name: process.name, host: process.host, store: store?.name ?? "", slots: process.slots,
-            hostInfo: plan.hostInfos[process.host], canFetch: process.canFetch)
+            hostInfo: plan.hostInfos[process.host], canFetch: process.canFetch, numaNode: process.numaNode,
+            resources: process.resources)
         let bug = options.bug
-        let (draws, stores, hosts, clock) = (draws, stores, hosts, ModelClock(world))
+        let (draws, stores, hosts, shared, clock) = (draws, stores, hosts, shared, ModelClock(world))
         try world.addNode(process.node) { node in
             let runner = ModelTaskRunner(
                 node: process.node, host: process.host, draws: draws, stores: stores, hosts: hosts,
-                clock: clock)
+                shared: shared, numaNode: process.numaNode, clock: clock)
             hosts.began(runner)
             let scheduler = node.ref(
                 at: Address(node: Self.minerNode, name: MinerAssembly.schedulerName),

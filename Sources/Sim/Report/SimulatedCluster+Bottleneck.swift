@@ -11,8 +11,9 @@ extension SimulatedCluster {
     func limits(_ report: SimulationReport) -> [SimulationReport.Limit] {
         guard !scenario.workload.provesOnly else { return [] }
         var limits: [SimulationReport.Limit] = []
-        for stage in report.stages {
-            guard let perHour = stage.capacityPerHour else { continue }
+        let hardware = sharedHardwareLimits()
+        for (stage, type) in zip(report.stages, TaskType.sealing) {
+            guard let perHour = stageLimit(stage, type, hardware.map(\.perHour).min()) else { continue }
             let mean = Double(stage.slots) * 3600 / perHour
             limits.append(limit(stage.name, "\(stage.slots) slots × \(Self.span(mean))", perHour))
         }
@@ -40,6 +41,7 @@ extension SimulatedCluster {
                     "\(Self.figure(rate / 1e9)) GB/s ÷ \(Self.figure(Double(bytes) / 1e9)) GB",
                     rate * 3600 / Double(bytes)))
         }
+        limits += hardware.map { limit($0.name, $0.formula, $0.perHour) }
         return limits.enumerated()
             .sorted { ($0.element.sectorsPerHour, $0.offset) < ($1.element.sectorsPerHour, $1.offset) }
             .map(\.element)
@@ -53,6 +55,13 @@ extension SimulatedCluster {
         }
         let busiest = report.stages.filter { $0.utilization != nil }
             .max { ($0.utilization ?? 0) < ($1.utilization ?? 0) }
+        // Slots that wait for memory or disks are taken as well: these come first.
+        if let held = report.limits.first(where: {
+            Self.sharedLimits.contains($0.name) && $0.sectorsPerHour <= lowest.sectorsPerHour * 1.001
+        }), reached >= Self.saturation {
+            let how = busiest.map { "; \($0.name): \(utilizationText($0))" } ?? ""
+            return named(held, report, throughput(of: measured, held) + how)
+        }
         if let busiest, let utilization = busiest.utilization, utilization >= Self.saturation,
             let limit = report.limits.first(where: { $0.name == busiest.name })
         {

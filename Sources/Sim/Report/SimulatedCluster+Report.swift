@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 private import Kernel
-private import Scheduler
+internal import Scheduler
 
 extension SimulatedCluster {
     /// What the run found up to now.
@@ -37,6 +37,7 @@ extension SimulatedCluster {
             }
         }
         report.stages = TaskType.sealing.map { stage($0, seconds, now) }
+        report.hardwareUses = hardwareUses()
         report.limits = limits(report)
         report.bottleneck = bottleneck(report)
         report.windowPoSt = metrics.windowPoSt
@@ -72,17 +73,20 @@ extension SimulatedCluster {
             p95Seconds: tally.durations.quantile(0.95),
             utilization: slotSeconds > 0 ? tally.busy.integral(until: now) / slotSeconds : nil,
             queueMean: seconds.map { tally.queue.integral(until: now) / $0 }, queueMax: tally.queue.max,
-            capacityPerHour: capacity(type, slots))
+            capacityPerHour: capacity(type, slots), sharesWithOthers: sharesWithOthers(type))
     }
 
     /// Sectors an hour by formula: the mean of the model, the move to the store included, and tries
     /// that fail.
-    private func capacity(_ type: TaskType, _ slots: Int) -> Double? {
+    ///
+    /// - Parameter alone: as if memory and disks had no end.
+    func capacity(_ type: TaskType, _ slots: Int, alone: Bool = false) -> Double? {
         guard slots > 0, let model = scenario.task(type.kind) else { return nil }
         var mean = model.duration.meanSeconds
         if type == .finalize { mean += Double(model.transfer.bytes) / slowestWay }
         guard mean > 0 else { return nil }
-        return Double(slots) * 3600 / mean * (1 - model.failureRate)
+        let count = alone ? Double(slots) : effectiveSlots(type, slots)
+        return count * 3600 / mean * (1 - model.failureRate)
     }
 
     /// Bytes a second from a sealing host to a long-term store that nobody else uses.
@@ -115,10 +119,12 @@ extension SimulatedCluster {
             list.append(
                 .init(what: "dataTemplate", reason: "AddPiece takes the duration that the file gives it"))
         }
-        list.append(
-            .init(
-                what: "contention",
-                reason: "tasks of one host share no memory bandwidth; durations are those of the file"))
+        if !shared.isModelled {
+            list.append(
+                .init(
+                    what: "contention",
+                    reason: "tasks of one host share no memory bandwidth; durations are those of the file"))
+        }
         return list
     }
 

@@ -27,6 +27,15 @@ extension SimulationReport {
             entry("stages", .list(stages.map(\.document))),
             entry("limits", .list(limits.map(\.document))),
             entry("bottleneck", bottleneck?.document ?? .null),
+            entry(
+                "hardware",
+                .list(
+                    hardwareUses.map {
+                        .object([
+                            entry("group", .text($0.group)), entry("what", .text($0.what)),
+                            entry("utilisation", .rounded($0.utilization, digits: 6)),
+                        ])
+                    })),
             entry("traceHash", .text(traceHash)),
             entry("windowPoSt", windowPoSt.document),
             entry(

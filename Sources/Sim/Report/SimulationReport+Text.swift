@@ -42,6 +42,12 @@ extension SimulationReport {
                 "limit         \(limit.name): \(limit.formula) → \(figure(limit.sectorsPerHour)) sectors/h "
                     + "(\(figure(limit.tebibytesPerDay)) TiB/day)")
         }
+        if !hardwareUses.isEmpty {
+            lines.append(
+                "in use        "
+                    + hardwareUses.map { "\($0.what) of \($0.group) \(figure($0.utilization * 100)) %" }
+                    .joined(separator: ", "))
+        }
         lines.append(
             "window PoSt   \(windowPoSt.due) partitions due, \(windowPoSt.submitted) proven in time, "
                 + "\(windowPoSt.missed) missed")

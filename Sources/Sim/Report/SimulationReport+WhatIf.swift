@@ -67,7 +67,9 @@ extension SimulationReport {
         let after = sealing.drop { $0.name != lowest.name }.dropFirst()
         let behind = after.reduce(0) { $0 + ($1.queueMean ?? 0) }
         let early = (Double(lowest.slots) + behind) / count
-        let isSaturated = (lowest.utilization ?? 0) >= 0.98 && lowest.failed == 0 && lowest.abandoned == 0
+        let isSaturated =
+            (lowest.utilization ?? 0) >= 0.98 && lowest.failed == 0 && lowest.abandoned == 0
+            && !lowest.sharesWithOthers
         return CrossCheck(
             stage: lowest.name, measured: measured, formula: formula,
             tolerance: 0.03 + 1 / count.squareRoot() + early, isSaturated: isSaturated && count >= 50)
@@ -81,6 +83,9 @@ extension SimulationReport {
         else { return nil }
         let taken = "\(figure(busy * 100)) % of the PreCommit1 slots are taken"
         if busy >= 0.95 {
+            if let name = bottleneck?.name, SimulatedCluster.sharedLimits.contains(name) {
+                return "\(taken), and they slow each other: more slots seal nothing more, \(name) does"
+            }
             return "\(taken): nothing blocks them, there are too few or they are slow"
         }
         let later = stages.drop { $0.name != "PreCommit1" }.dropFirst()

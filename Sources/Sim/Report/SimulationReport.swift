@@ -25,6 +25,17 @@ package struct SimulationReport: Sendable, Hashable {
         package var queueMax: Int
         /// Sectors an hour that the slots can pass, by formula: slots ÷ mean duration, retries counted.
         package var capacityPerHour: Double?
+        /// Others use memory or disks that its tasks share: its slots may be taken while it does less.
+        package var sharesWithOthers = false
+    }
+
+    /// How much of what the tasks of a host group share was taken.
+    package struct HardwareUse: Sendable, Hashable {
+        package var group: String
+        /// `memory bandwidth`, `disk reads`, …
+        package var what: String
+        /// In the mean over time and hosts, 0…1.
+        package var utilization: Double
     }
 
     /// Something that bounds the throughput, by formula.
@@ -145,6 +156,8 @@ package struct SimulationReport: Sendable, Hashable {
     /// What bounds the throughput, the lowest first.
     package var limits: [Limit]
     package var bottleneck: Bottleneck?
+    /// Empty where tasks share no memory and no disks.
+    package var hardwareUses: [HardwareUse] = []
     package var windowPoSt = WindowPoSt()
     /// `nil` where the scenario has no deals.
     package var deals: Deals?

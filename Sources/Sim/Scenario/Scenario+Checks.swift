@@ -31,6 +31,7 @@ extension Scenario {
         checkFaults(&findings)
         checkBatches(&findings)
         checkDeals(&findings)
+        checkHardware(&findings)
         return findings
     }
 
@@ -54,7 +55,7 @@ extension Scenario {
         for (index, store) in stores.enumerated() { check(store.name, "stores[\(index)].name") }
     }
 
-    private func checkDistinct(_ names: [String], _ path: String, _ findings: inout [Finding]) {
+    func checkDistinct(_ names: [String], _ path: String, _ findings: inout [Finding]) {
         for (index, name) in names.enumerated() where names[..<index].contains(name) {
             findings.append(
                 Finding(

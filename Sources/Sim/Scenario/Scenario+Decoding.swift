@@ -15,7 +15,10 @@ extension Scenario {
             "challengeWindow", "challengeLookback", "faultDeclarationCutoff", "expectedLeaders",
             "sectorSizes",
         ]
-        static let task = ["duration", "transfer", "failureRate", "provenance", "source"]
+        static let task = [
+            "duration", "transfer", "failureRate", "provenance", "source", "memoryTraffic", "reads",
+            "writes", "requestSize",
+        ]
         static let workload = [
             "pledge", "provingAtStart", "tickets", "sectorsTarget", "sectorsMax", "deals",
         ]
@@ -186,8 +189,29 @@ extension Scenario.TaskModel {
             transfer: fields["transfer"]?.bytes(atLeast: ByteCount(bytes: 0)) ?? defaults.transfer,
             failureRate: failureRate,
             provenance: provenance ?? defaults.provenance,
-            source: fields["source"]?.text() ?? ""
+            source: fields["source"]?.text() ?? "",
+            memoryTraffic: fields["memoryTraffic"].flatMap { amount($0, .memoryTraffic, kind) },
+            reads: fields["reads"].flatMap { amount($0, .reads, kind) },
+            writes: fields["writes"].flatMap { amount($0, .writes, kind) },
+            requestSize: fields["requestSize"]?.bytes()
         )
+    }
+
+    /// A size, or the word that leaves it to the algorithm.
+    private static func amount(
+        _ cursor: ConfigCursor,
+        _ what: SealingAmounts.Kind,
+        _ kind: Scenario.TaskKind
+    ) -> Scenario.TaskAmount? {
+        guard case .scalar("computed") = cursor.node.content else {
+            return cursor.bytes(atLeast: ByteCount(bytes: 0)).map { .bytes($0) }
+        }
+        guard SealingAmounts.computes(what, of: kind) else {
+            cursor.report(
+                "\(kind.rawValue) has no \(what.rawValue) by formula; write a size such as 64GiB")
+            return nil
+        }
+        return .computed
     }
 }
 

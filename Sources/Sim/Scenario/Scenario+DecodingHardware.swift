@@ -2,15 +2,19 @@
 
 extension Scenario.Keys {
     static let host = [
-        "name", "count", "cpu", "numaNodes", "memory", "hugepages", "gpus", "disks", "nic",
-        "workers",
+        "name", "count", "cpu", "numaNodes", "memory", "hugepages", "hugepagesByNode",
+        "memoryBandwidth", "gpus", "disks", "nic", "workers",
     ]
-    static let cpu = ["model", "sockets", "cores", "threadsPerCore"]
+    static let cpu = ["model", "sockets", "cores", "threadsPerCore", "l3Groups", "l3"]
     static let gpu = ["model", "count"]
-    static let disk = ["name", "capacity", "read", "write", "sealing", "maxSealing"]
-    static let worker = ["name", "role", "count", "group", "slots"]
-    static let store = ["name", "kind", "capacity", "read", "write"]
-    static let links = ["latency", "bandwidth", "exceptions"]
+    static let disk = ["name", "capacity", "read", "write", "sealing", "maxSealing", "iops"]
+    static let worker = ["name", "role", "count", "group", "slots", "memory", "cores"]
+    static let store = [
+        "name", "kind", "capacity", "read", "write", "perClient", "latency", "requestSize", "streams",
+        "requestsPerSecond",
+    ]
+    static let links = ["latency", "bandwidth", "exceptions", "switches"]
+    static let `switch` = ["name", "members", "backplane", "uplink"]
     static let link = ["from", "to", "latency", "bandwidth"]
 }
 
@@ -27,7 +31,7 @@ extension Scenario.HostGroup {
             .compactMap { Scenario.WorkerGroup.decode($0) }
         let gpus = fields["gpus"]?.list("GPUs", count: 0...limits.listCountMax)?
             .compactMap { Scenario.GPU.decode($0) }
-        return Scenario.HostGroup(
+        var group = Scenario.HostGroup(
             name: name ?? "unnamed",
             count: fields["count"]?.integer(in: 1...limits.hostCountMax) ?? defaults.hostCount,
             cpu: fields["cpu"].map(Scenario.CPU.decode) ?? defaults.cpu,
@@ -40,6 +44,11 @@ extension Scenario.HostGroup {
             nic: fields["nic"]?.bandwidth() ?? defaults.nic,
             workers: workers ?? []
         )
+        group.hugepagesByNode =
+            fields["hugepagesByNode"]?.list("sizes", count: 1...1024)?
+            .compactMap { $0.bytes(atLeast: ByteCount(bytes: 0)) } ?? []
+        group.memoryBandwidth = fields["memoryBandwidth"]?.bandwidth()
+        return group
     }
 }
 
@@ -51,6 +60,8 @@ extension Scenario.CPU {
         if let value = fields["sockets"]?.integer(in: 1...64) { cpu.sockets = value }
         if let value = fields["cores"]?.integer(in: 1...4096) { cpu.coresPerSocket = value }
         if let value = fields["threadsPerCore"]?.integer(in: 1...8) { cpu.threadsPerCore = value }
+        cpu.l3Groups = fields["l3Groups"]?.integer(in: 1...4096)
+        cpu.l3 = fields["l3"]?.bytes()
         return cpu
     }
 }
@@ -85,7 +96,8 @@ extension Scenario.Disk {
             read: read,
             write: write,
             sealing: sealing,
-            maxSealing: maxSealing
+            maxSealing: maxSealing,
+            iops: fields["iops"]?.integer(in: 1...1_000_000_000)
         )
     }
 }
@@ -123,7 +135,7 @@ extension Scenario.WorkerGroup {
             slots = allowed.map { Scenario.Slot(kind: $0, count: defaults.slotCount) }
         }
         let group = fields["group"]?.choice("group", of: Scenario.names()) as Group?
-        return Scenario.WorkerGroup(
+        var workers = Scenario.WorkerGroup(
             name: fields["name"]?.identifier() ?? roles.map(\.rawValue).joined(separator: "-"),
             roles: roles,
             count: fields["count"]?.integer(in: 1...limits.workersPerHostMax)
@@ -131,6 +143,13 @@ extension Scenario.WorkerGroup {
             group: group ?? defaults.workerGroup,
             slots: slots
         )
+        if let value = fields["memory"]?.choice("memory", of: Scenario.names()) as Memory? {
+            workers.memory = value
+        }
+        if let value = fields["cores"]?.choice("cores", of: Scenario.names()) as Cores? {
+            workers.cores = value
+        }
+        return workers
     }
 
     private static func decodeRoles(_ cursor: ConfigCursor) -> [Scenario.Role]? {
@@ -162,7 +181,14 @@ extension Scenario.Store {
         let write = fields.required("write", "what all writers share")?.bandwidth()
         let kind = fields["kind"].map { $0.choice("kind", of: Scenario.names()) as Kind? } ?? .local
         guard let name, let kind, let capacity, let read, let write else { return nil }
-        return Scenario.Store(name: name, kind: kind, capacity: capacity, read: read, write: write)
+        var store = Scenario.Store(
+            name: name, kind: kind, capacity: capacity, read: read, write: write,
+            perClient: fields["perClient"]?.bandwidth(),
+            latency: fields["latency"]?.duration(atMost: .seconds(3600)),
+            requestSize: fields["requestSize"]?.bytes(),
+            requestsPerSecond: fields["requestsPerSecond"]?.integer(in: 1...1_000_000_000))
+        if let value = fields["streams"]?.integer(in: 1...10_000) { store.streams = value }
+        return store
     }
 }
 
@@ -186,6 +212,22 @@ extension Scenario.Links {
                 Scenario.Link(from: from, to: to, latency: latency, bandwidth: bandwidth)
             )
         }
+        links.switches =
+            fields["switches"]?.list("switches", count: 0...cursor.sink.limits.listCountMax)?
+            .compactMap { Scenario.Switch.decode($0) } ?? []
         return links
+    }
+}
+
+extension Scenario.Switch {
+    fileprivate static func decode(_ cursor: ConfigCursor) -> Scenario.Switch? {
+        guard let fields = cursor.fields(Scenario.Keys.switch) else { return nil }
+        let name = fields.required("name", "what reports call the switch")?.identifier()
+        let members = fields.required("members", "the host groups and stores on the switch")?
+            .list("names", count: 1...cursor.sink.limits.listCountMax)?.compactMap { $0.identifier() }
+        guard let name, let members else { return nil }
+        return Scenario.Switch(
+            name: name, members: members, backplane: fields["backplane"]?.bandwidth(),
+            uplink: fields["uplink"]?.bandwidth())
     }
 }

@@ -95,11 +95,17 @@ extension Scenario.HostGroup {
                     section.add("sockets", cpu.sockets)
                     section.add("cores", cpu.coresPerSocket)
                     section.add("threadsPerCore", cpu.threadsPerCore)
+                    if let groups = cpu.l3Groups { section.add("l3Groups", groups) }
+                    if let size = cpu.l3 { section.add("l3", size) }
                 }
             )
             object.add("numaNodes", numaNodes)
             object.add("memory", memory)
             object.add("hugepages", hugepages)
+            if !hugepagesByNode.isEmpty {
+                object.add("hugepagesByNode", .list(hugepagesByNode.map { .text($0.description) }))
+            }
+            if let memoryBandwidth { object.add("memoryBandwidth", memoryBandwidth) }
             object.add(
                 "gpus",
                 .list(
@@ -127,6 +133,7 @@ extension Scenario.Disk {
             object.add("write", write)
             object.add("sealing", sealing)
             if let maxSealing { object.add("maxSealing", maxSealing) }
+            if let iops { object.add("iops", iops) }
         }
     }
 }
@@ -144,6 +151,8 @@ extension Scenario.WorkerGroup {
                     for slot in slots { section.add(slot.kind.rawValue, slot.count) }
                 }
             )
+            object.add("memory", memory.rawValue)
+            object.add("cores", cores.rawValue)
         }
     }
 }
@@ -156,6 +165,31 @@ extension Scenario.Store {
             object.add("capacity", capacity)
             object.add("read", read)
             object.add("write", write)
+            if let perClient { object.add("perClient", perClient) }
+            if let latency { object.add("latency", latency) }
+            if let requestSize { object.add("requestSize", requestSize) }
+            object.add("streams", streams)
+            if let requestsPerSecond { object.add("requestsPerSecond", requestsPerSecond) }
+        }
+    }
+}
+
+extension Scenario.Switch {
+    fileprivate var normalized: ScenarioDocument {
+        .object { object in
+            object.add("name", name)
+            object.add("members", .list(members.map { .text($0) }))
+            if let backplane { object.add("backplane", backplane) }
+            if let uplink { object.add("uplink", uplink) }
+        }
+    }
+}
+
+extension Scenario.TaskAmount {
+    fileprivate var normalized: ScenarioDocument {
+        switch self {
+        case .bytes(let bytes): .text(bytes.description)
+        case .computed: .text("computed")
         }
     }
 }
@@ -178,6 +212,7 @@ extension Scenario.Links {
                     }
                 )
             )
+            object.add("switches", .list(switches.map(\.normalized)))
         }
     }
 }
@@ -190,6 +225,10 @@ extension Scenario.TaskModel {
             object.add("failureRate", .number(failureRate))
             object.add("provenance", provenance.rawValue)
             object.add("source", source)
+            if let memoryTraffic { object.add("memoryTraffic", memoryTraffic.normalized) }
+            if let reads { object.add("reads", reads.normalized) }
+            if let writes { object.add("writes", writes.normalized) }
+            if let requestSize { object.add("requestSize", requestSize) }
         }
     }
 }

@@ -74,11 +74,15 @@ extension Scenario {
                     [
                         "model": Schema.text, "sockets": Schema.integer(1, 64),
                         "cores": Schema.integer(1, 4096), "threadsPerCore": Schema.integer(1, 8),
+                        "l3Groups": Schema.integer(1, 4096), "l3": Schema.size,
                     ]
                 ),
                 "numaNodes": Schema.integer(1, 1024),
                 "memory": Schema.size,
                 "hugepages": Schema.size,
+                "hugepagesByNode": Schema.list(Schema.size, least: 1),
+                "memoryBandwidth": Schema.bandwidth.described(
+                    "What the memory of one NUMA node sustains; tasks of the node share it."),
                 "gpus": Schema.list(
                     Schema.any([
                         Schema.text,
@@ -104,6 +108,7 @@ extension Scenario {
                 "name": Schema.name, "capacity": Schema.size, "read": Schema.bandwidth,
                 "write": Schema.bandwidth, "sealing": Schema.flag,
                 "maxSealing": Schema.integer(1, 1_000_000),
+                "iops": Schema.integer(1, 1_000_000_000),
             ]
         )
     }
@@ -122,6 +127,8 @@ extension Scenario {
                 "count": Schema.integer(1, limits.workersPerHostMax),
                 "group": Schema.words(WorkerGroup.Group.allCases.map(\.rawValue)),
                 "slots": Schema.object(kinds, Schema.same(slot, for: kinds)),
+                "memory": Schema.words(WorkerGroup.Memory.allCases.map(\.rawValue)),
+                "cores": Schema.words(WorkerGroup.Cores.allCases.map(\.rawValue)),
             ]
         )
     }
@@ -133,6 +140,20 @@ extension Scenario {
             [
                 "name": Schema.name, "kind": Schema.words(Store.Kind.allCases.map(\.rawValue)),
                 "capacity": Schema.size, "read": Schema.bandwidth, "write": Schema.bandwidth,
+                "perClient": Schema.bandwidth, "latency": Schema.duration, "requestSize": Schema.size,
+                "streams": Schema.integer(1, 10_000),
+                "requestsPerSecond": Schema.integer(1, 1_000_000_000),
+            ]
+        )
+    }
+
+    private static var switchSchema: ScenarioDocument {
+        Schema.object(
+            Keys.switch,
+            required: ["name", "members"],
+            [
+                "name": Schema.name, "members": Schema.list(Schema.name, least: 1),
+                "backplane": Schema.bandwidth, "uplink": Schema.bandwidth,
             ]
         )
     }
@@ -150,12 +171,13 @@ extension Scenario {
             Keys.links,
             [
                 "latency": Schema.duration, "bandwidth": Schema.bandwidth,
-                "exceptions": Schema.list(link),
+                "exceptions": Schema.list(link), "switches": Schema.list(switchSchema),
             ]
         )
     }
 
     private static var tasksSchema: ScenarioDocument {
+        let amount = Schema.any([Schema.size, Schema.words(["computed"])])
         let task = Schema.any([
             Schema.duration,
             Schema.object(
@@ -166,6 +188,8 @@ extension Scenario {
                     "transfer": Schema.size, "failureRate": Schema.fraction,
                     "provenance": Schema.words(Provenance.allCases.map(\.rawValue)),
                     "source": Schema.text,
+                    "memoryTraffic": amount, "reads": amount, "writes": amount,
+                    "requestSize": Schema.size,
                 ]
             ),
         ])

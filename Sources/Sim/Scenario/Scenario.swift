@@ -107,6 +107,20 @@ extension Scenario {
         package var provenance: Provenance
         /// Where the duration is from, in words.
         package var source: String
+        /// Bytes that cross the memory controllers in one task; nil for what the kind says.
+        package var memoryTraffic: TaskAmount?
+        /// Bytes read from and written to the sealing disks while it runs, evenly; nil for none that count.
+        package var reads: TaskAmount?
+        package var writes: TaskAmount?
+        /// Bytes of one such read or write.
+        package var requestSize: ByteCount?
+    }
+
+    /// How much of something one task takes.
+    package enum TaskAmount: Sendable, Hashable {
+        case bytes(ByteCount)
+        /// By the algorithm, for the scenario's sector size: ``SealingAmounts``.
+        case computed
     }
 
     /// What is pledged, and how fast work is let in.

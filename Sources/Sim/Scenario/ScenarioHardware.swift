@@ -11,6 +11,11 @@ extension Scenario {
         package var memory: ByteCount
         /// The part of the memory that is set aside as huge pages for PreCommit1.
         package var hugepages: ByteCount
+        /// Huge pages of each NUMA node; empty where they are spread evenly.
+        package var hugepagesByNode: [ByteCount] = []
+        /// What the memory of one NUMA node sustains, reads and writes together; `nil` where tasks do not
+        /// slow each other there.
+        package var memoryBandwidth: Bandwidth?
         package var gpus: [GPU]
         package var disks: [Disk]
         package var nic: Bandwidth
@@ -35,6 +40,10 @@ extension Scenario {
         package var coresPerSocket: Int
         /// Hardware threads of one core: 1 with hyper-threading off.
         package var threadsPerCore: Int
+        /// Groups of cores of one socket that share a third-level cache; `nil` where nothing is said.
+        package var l3Groups: Int?
+        /// The size of one such cache.
+        package var l3: ByteCount?
 
         /// Cores of the host.
         package var coreCount: Int { sockets * coresPerSocket }
@@ -54,6 +63,8 @@ extension Scenario {
         package var sealing: Bool
         /// At most this many sectors in sealing on this disk; nil for no limit.
         package var maxSealing: Int?
+        /// Requests a second, reads and writes together; nil where they set no limit.
+        package var iops: Int?
     }
 
     /// A number of equal worker processes on each host of a group.
@@ -73,6 +84,24 @@ extension Scenario {
         package var group: Group
         /// How many tasks of each kind one process runs at once, in the order of the kinds; never zero.
         package var slots: [Slot]
+        package var memory = Memory.spread
+        package var cores = Cores.any
+
+        /// Where the memory of a process lies.
+        package enum Memory: String, Sendable, Hashable, CaseIterable {
+            /// On all NUMA nodes evenly.
+            case spread
+            /// On one: the processes of a host that are bound take the nodes in turn.
+            case bound
+        }
+
+        /// On which cores a process computes.
+        package enum Cores: String, Sendable, Hashable, CaseIterable {
+            /// On whichever are free.
+            case any
+            /// PreCommit1 has the cores of one third-level cache for itself.
+            case l3
+        }
 
         /// How many tasks of a kind one process runs at once.
         package func slots(of kind: TaskKind) -> Int {
@@ -125,6 +154,28 @@ extension Scenario {
         package var read: Bandwidth
         /// What all writers share.
         package var write: Bandwidth
+        /// What one host gets at most, in each direction; nil for no such limit.
+        package var perClient: Bandwidth?
+        /// From a request to its answer; nil where requests take no time of their own.
+        package var latency: Duration?
+        /// Bytes that one request carries.
+        package var requestSize: ByteCount?
+        /// Requests that one transfer has under way at once.
+        package var streams = 1
+        /// Requests a second that the store answers; nil for no such limit.
+        package var requestsPerSecond: Int?
+
+        /// What the requests of one transfer carry at most: a window of `streams` requests each `latency`.
+        package var transferBytesPerSecond: Double {
+            guard let latency, latency > .zero, let requestSize else { return .infinity }
+            return Double(streams * requestSize.bytes) / latency.secondsValue
+        }
+
+        /// What all requests that the store answers carry.
+        package var requestBytesPerSecond: Double {
+            guard let requestsPerSecond, let requestSize else { return .infinity }
+            return Double(requestsPerSecond) * Double(requestSize.bytes)
+        }
     }
 
     /// The network: one figure for all pairs, and exceptions.
@@ -134,6 +185,28 @@ extension Scenario {
         /// What a pair may use at most; the hosts' own cards limit it as well.
         package var bandwidth: Bandwidth
         package var exceptions: [Link]
+        package var switches: [Switch] = []
+    }
+
+    /// A switch, and what hangs on it; switches hang together by their uplinks, and what is on none of them
+    /// hangs on what joins these.
+    package struct Switch: Sendable, Hashable {
+        package var name: String
+        /// Host groups and stores; each on one switch at most.
+        package var members: [String]
+        /// What passes it in all; nil for no limit.
+        package var backplane: Bandwidth?
+        /// To the other switches, in each direction; nil for no limit.
+        package var uplink: Bandwidth?
+
+        package init(
+            name: String, members: [String], backplane: Bandwidth? = nil, uplink: Bandwidth? = nil
+        ) {
+            self.name = name
+            self.members = members
+            self.backplane = backplane
+            self.uplink = uplink
+        }
     }
 
     /// The link between two host groups, stores or the chain (`chain`), in both directions.

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Kernel
+internal import Scheduler
+
+/// What the tasks of a host share while they run: the memory of its NUMA nodes, and its sealing disks.
+///
+/// A task is as many flows as it uses of these, side by side, and is done when the last of them is. Its
+/// duration in the scenario is what it takes alone: each flow's own limit is its amount by that duration.
+/// Nothing of this is there where the scenario says nothing of it.
+// Safety: touched only by the script and the components of one simulated world, which runs on one thread.
+final class SharedHardware: @unchecked Sendable {
+    /// One flow of a task.
+    struct Part {
+        let transfers: FairTransfers
+        let uses: [FairShares.Use]
+        /// Bytes.
+        let amount: Double
+        /// It stands for the computing itself, which is as slow as its memory.
+        let isComputing: Bool
+    }
+
+    private struct Place: Hashable {
+        let host: String
+        let numaNode: Int?
+        let stage: Int
+    }
+
+    private let scenario: Scenario
+    private let stores: ModelStores
+    private let memory: FairTransfers
+    private var groups: [String: Scenario.HostGroup] = [:]
+    /// What was found of a kind on a host; the same for all its tasks.
+    private var known: [Place: [Part]] = [:]
+    /// Some kind of task uses some of this.
+    let isModelled: Bool
+
+    init(
+        scenario: Scenario, plan: ClusterPlan, stores: ModelStores, clock: ModelClock, countsFrom: Instant
+    ) {
+        self.scenario = scenario
+        self.stores = stores
+        memory = FairTransfers(clock: clock, countsFrom: countsFrom)
+        isModelled = scenario.sharesHardware
+        guard isModelled else { return }
+        for process in plan.processes {
+            guard let group = scenario.hosts.first(where: { $0.name == process.group }) else { continue }
+            groups[process.host] = group
+            guard let rate = group.memoryBandwidth?.bytesPerSecond else { continue }
+            for name in Self.memoryNames(process.host, group) {
+                let nodes = group.bindsMemory ? 1 : max(1, group.numaNodes)
+                memory.setCapacity(name, rate * Double(nodes))
+            }
+        }
+    }
+
+    /// The memory of a host: node by node where a process is bound to one, else as one.
+    private static func memoryNames(_ host: String, _ group: Scenario.HostGroup) -> [String] {
+        guard group.bindsMemory else { return ["memory \(host)"] }
+        return (0..<max(1, group.numaNodes)).map { "memory \(host) \($0)" }
+    }
+
+    /// The flows of a task; empty where it shares nothing.
+    func parts(_ type: TaskType, host: String, numaNode: Int?) -> [Part] {
+        guard isModelled else { return [] }
+        let place = Place(host: host, numaNode: numaNode, stage: type.stage)
+        if let found = known[place] { return found }
+        let found = find(type, place)
+        known[place] = found
+        return found
+    }
+
+    private func find(_ type: TaskType, _ place: Place) -> [Part] {
+        guard let group = groups[place.host] else { return [] }
+        var parts: [Part] = []
+        let traffic = scenario.memoryTraffic(of: type.kind, on: group)
+        if group.memoryBandwidth != nil, traffic > 0 {
+            let names = Self.memoryNames(place.host, group)
+            let own = place.numaNode.map { [names[min($0, names.count - 1)]] } ?? names
+            let uses = own.map { FairShares.Use(memory.resource($0), weight: 1 / Double(own.count)) }
+            parts.append(Part(transfers: memory, uses: uses, amount: traffic, isComputing: true))
+        }
+        guard stores.hasDisks(place.host) else { return parts }
+        let request = scenario.task(type.kind)?.requestSize.map { Double($0.bytes) }
+        for what in [SealingAmounts.Kind.reads, .writes] {
+            let bytes = scenario.diskBytes(what, of: type.kind)
+            guard bytes > 0 else { continue }
+            let uses = stores.diskUses(place.host, isWrite: what == .writes, requestBytes: request)
+            parts.append(Part(transfers: stores.transfers, uses: uses, amount: bytes, isComputing: false))
+        }
+        return parts
+    }
+
+    // MARK: Use
+
+    /// The share that was taken of a host's memory bandwidth, all nodes together.
+    func memoryUtilization(_ host: String) -> Double? {
+        guard let group = groups[host], group.memoryBandwidth != nil else { return nil }
+        let names = Self.memoryNames(host, group)
+        let shares = names.compactMap { memory.utilization($0) }
+        return shares.isEmpty ? nil : shares.reduce(0, +) / Double(shares.count)
+    }
+
+    /// The share that was taken of a host's disks, transfers included.
+    func diskUtilization(_ host: String, _ name: String) -> Double? {
+        stores.transfers.utilization("\(name) \(host)")
+    }
+}
+
+extension Scenario.HostGroup {
+    /// Some process is bound to one NUMA node.
+    var bindsMemory: Bool { workers.contains { $0.memory == .bound } }
+}
+
+extension Scenario {
+    /// Tasks of a host slow each other there by more than their slots.
+    var sharesHardware: Bool {
+        hosts.contains { $0.memoryBandwidth != nil } || tasks.contains { $0.reads != nil || $0.writes != nil }
+    }
+}
