@@ -43,7 +43,7 @@ struct SectorNumbersTests {
 }
 
 /// A small generator for tests.
-struct SplitMix {
+struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {

@@ -41,6 +41,28 @@ struct ClusterTraceTests {
         #expect(whole.report() == sliced.report())
     }
 
+    @Test("nobody misses what the chain's store drops, through restarts and a reorganization")
+    func droppedEntries() throws {
+        // Epochs of 4 s: entries are dropped from the second hour on.
+        let scenario = try Scenario.load(
+            path: Clusters.folder.appendingPathComponent("devnet.yaml").path,
+            overrides: [
+                ScenarioOverride(
+                    """
+                    faults=[{at: 150m, kind: chainDown, target: chain, duration: 1m},
+                     {at: 170m, kind: chainReorg, target: chain},
+                     {at: 200m, kind: chainDown, target: chain, duration: 30s}]
+                    """)
+            ])
+        let (drops, keeps) = (
+            try SimulatedCluster(scenario, options: .init(seed: 12)),
+            try SimulatedCluster(scenario, options: .init(seed: 12, checksInvariants: true))
+        )
+        for cluster in [drops, keeps] { cluster.run(until: Clusters.days(0.25)) }
+        #expect(drops.chainEntryCount * 2 < keeps.chainEntryCount)
+        #expect(drops.report() == keeps.report())
+    }
+
     @Test("durations belong to tasks: a fault elsewhere leaves those of other sectors as they were")
     func commonRandomNumbers() throws {
         let calm = try report(Clusters.devnet(sectorCount: 40), seed: 11, until: 0.5)

@@ -12,11 +12,12 @@ package enum ChainMessage: Message {
     /// A ticket for sealing: randomness `sealLookback` epochs behind the head.
     case ticket(SectorKey, replyTo: Ref<ChainEvent>)
     /// Puts a pre-commitment on the chain; answered when it has landed with confidence, or was refused.
-    case preCommit(SectorPreCommit, replyTo: Ref<ChainEvent>)
+    // Behind a reference, as all that is large: every message is as large as the largest.
+    indirect case preCommit(SectorPreCommit, replyTo: Ref<ChainEvent>)
     /// The interactive seed of a pre-committed sector; answered when the chain has reached it.
     case seed(SectorKey, replyTo: Ref<ChainEvent>)
     /// Proves a pre-committed sector; answered when it has landed with confidence, or was refused.
-    case proveCommit(SectorProveCommit, replyTo: Ref<ChainEvent>)
+    indirect case proveCommit(SectorProveCommit, replyTo: Ref<ChainEvent>)
     /// Puts many pre-commitments on the chain in one message: all land or none. Answered with `accepted`, and
     /// with `landed` when it has landed with confidence; or with `rejected`.
     case preCommitBatch(ChainBatch, [SectorPreCommit], replyTo: Ref<ChainEvent>)
@@ -25,7 +26,7 @@ package enum ChainMessage: Message {
     /// Ends many sectors before their time in one message, answered as ``preCommitBatch(_:_:replyTo:)``.
     case terminateBatch(ChainBatch, [SectorKey], replyTo: Ref<ChainEvent>)
     /// Puts new data into a proven sector; answered with `accepted` and `updated`, or `refused`.
-    case replicaUpdate(SectorReplicaUpdate, replyTo: Ref<ChainEvent>)
+    indirect case replicaUpdate(SectorReplicaUpdate, replyTo: Ref<ChainEvent>)
     /// What a unit of gas costs at the head.
     case baseFee(replyTo: Ref<ChainEvent>)
     /// What the chain knows of each of these sectors, what is about to land included.
@@ -34,10 +35,10 @@ package enum ChainMessage: Message {
     case reach(SectorKey, epoch: Int64, replyTo: Ref<ChainEvent>)
     /// Proves partitions of the deadline that is open. Answered with `accepted`, and with `landed` when it
     /// has landed with confidence; or with `rejected`.
-    case submitWindowPoSt(WindowPoStSubmission, replyTo: Ref<ChainEvent>)
+    indirect case submitWindowPoSt(WindowPoStSubmission, replyTo: Ref<ChainEvent>)
     /// Declares sectors faulty, or that they read again; answered as
     /// ``submitWindowPoSt(_:replyTo:)``.
-    case declare(FaultDeclaration, replyTo: Ref<ChainEvent>)
+    indirect case declare(FaultDeclaration, replyTo: Ref<ChainEvent>)
     /// When a miner's deadlines are, and how much is in them.
     case proving(miner: UInt64, replyTo: Ref<ChainEvent>)
     /// What is known of a deadline: the one that is open, or the next of that index.
@@ -79,8 +80,9 @@ package enum ChainEvent: Message, Hashable {
     /// attoFIL for a unit of gas.
     case baseFee(UInt64, head: Int64)
     case standings([ChainStanding])
-    case proving(ProvingStatus)
-    case deadline(DeadlineStatus)
+    // Behind a reference, as all that is large: every event is as large as the largest.
+    indirect case proving(ProvingStatus)
+    indirect case deadline(DeadlineStatus)
     /// The chain has reached the epoch.
     case reached(SectorKey, epoch: Int64)
     /// What the chain knows of a sector.
@@ -103,11 +105,18 @@ package struct SectorKey: Sendable, Hashable, Codable, Comparable, CustomStringC
         self.number = number
     }
 
-    /// Hashes both numbers as one word: sectors are looked up with every message about them.
+    // Inlinable, since sectors are looked up with every message about them, in every module.
+    @inlinable
+    package static func == (lhs: SectorKey, rhs: SectorKey) -> Bool {
+        lhs.number == rhs.number && lhs.miner == rhs.miner
+    }
+
+    /// Hashes both numbers as one word.
+    @inlinable
     package func hash(into hasher: inout Hasher) { hasher.combine(hashWord) }
 
     /// Differs for the sectors of one miner.
-    package var hashWord: UInt64 { number ^ miner &* 0x9e37_79b9_7f4a_7c15 }
+    @inlinable package var hashWord: UInt64 { number ^ miner &* 0x9e37_79b9_7f4a_7c15 }
 
     /// As people write it: `f01000-42`.
     package var description: String { "f0\(miner)-\(number)" }

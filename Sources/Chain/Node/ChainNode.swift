@@ -43,6 +43,11 @@ package actor ChainNode: Component {
     private var highest: Int64 = 0
     private var waits = WaitList()
     private var alarm: Alarm?
+    /// The epoch from which on the store is shown the state again.
+    private var noteDue: Int64 = 0
+
+    /// Epochs after which nothing is taken back.
+    private static let finality: Int64 = 900
 
     /// The one timer: when the earliest wait is over.
     private struct Alarm {
@@ -179,6 +184,11 @@ package actor ChainNode: Component {
             // set anew.
             disarm(context)
         }
+        if head >= noteDue, let store {
+            let kept = max(Self.finality, state.parameters.messageConfidence)
+            store.note(state, head: head, epochsKept: kept)
+            noteDue = head + kept
+        }
         wake(head, context)
     }
 
@@ -271,8 +281,7 @@ package actor ChainNode: Component {
         _ key: SectorKey, _ replyTo: Ref<ChainEvent>, _ head: Int64, _ context: Context<ChainMessage>
     ) {
         do throws(ChainRefusal) {
-            let seed = try state.seed(for: key, head: head)
-            let told = seed.epoch + state.parameters.seedConfidence
+            let told = try state.seedEpoch(of: key, head: head) + state.parameters.seedConfidence
             hold(.init(key: key, kind: .seed), until: told, replyTo, head, context)
         } catch {
             refuse(replyTo, key, error, context)
@@ -422,6 +431,7 @@ package actor ChainNode: Component {
         } catch {
             throw ChainError(.storeFailed, "the chain's store could not be read or begun: \(error)")
         }
+        if let base = store.base { state = base }
         for (index, bytes) in stored.enumerated() {
             do throws(ChainError) {
                 let entry = try ChainEntry(stored: bytes)

@@ -31,7 +31,7 @@ extension ChainState {
             for (epoch, numbers) in table.advance(to: head) {
                 for number in numbers.numbers {
                     charges.terminated(activation: miners[id]?.sectors[number]?.provenEpoch, at: epoch)
-                    miners[id]?.sectors[number]?.terminatedEpoch = epoch
+                    miners[id]?.sectors.change(number) { $0.terminatedEpoch = epoch }
                 }
             }
             charges.add(table.takeCharges())
@@ -73,7 +73,9 @@ extension ChainState {
         guard let deadline = miners[key.miner]?.proving?.deadline(forNewSectorAt: epoch),
             let partition = miners[key.miner]?.proving?.add(key.number, to: deadline)
         else { throw ChainError(.corruptStore, "sector \(key) has no place in any deadline") }
-        miners[key.miner]?.sectors[key.number]?.place = SectorPlace(deadline: deadline, partition: partition)
+        miners[key.miner]?.sectors.change(key.number) {
+            $0.place = SectorPlace(deadline: deadline, partition: partition)
+        }
         if let end = miners[key.miner]?.proving?.nextEnd { nextDeadlineEnd = min(nextDeadlineEnd, end) }
     }
 
@@ -216,7 +218,7 @@ extension ChainState {
         let randomness = beacon.draw(
             .windowPoStChallenge, epoch: challenge,
             miner: try address(of: SectorKey(miner: message.miner, number: 0)))
-        let sectors = miners[message.miner]?.sectors ?? [:]
+        let sectors = miners[message.miner]?.sectors ?? SectorTable()
         let claim = WindowPoStClaim(
             miner: message.miner, partition: "\(message.name), partition \(sent.index)",
             randomness: randomness)

@@ -34,13 +34,19 @@ extension ChainState {
     ///
     /// - Throws: ``ChainRefusal`` where there is no pre-commitment, or it has expired.
     package func seed(for key: SectorKey, head: Int64) throws(ChainRefusal) -> SectorDraw {
-        let miner = try address(of: key)
+        draw(.interactiveSeal, at: try seedEpoch(of: key, head: head), try address(of: key))
+    }
+
+    /// The epoch at which that seed is drawn.
+    ///
+    /// - Throws: ``ChainRefusal`` likewise.
+    func seedEpoch(of key: SectorKey, head: Int64) throws(ChainRefusal) -> Int64 {
+        _ = try address(of: key)
         guard let sector = sector(key) else {
             throw .notFound("sector \(key) is not pre-committed, so it has no seed")
         }
         try refuseExpired(sector, key, current: head)
-        return draw(
-            .interactiveSeal, at: parameters.seedEpoch(preCommitted: sector.preCommit.epoch), miner)
+        return parameters.seedEpoch(preCommitted: sector.preCommit.epoch)
     }
 
     /// Judges a pre-commitment that arrives at `head`.

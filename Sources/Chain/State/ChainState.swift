@@ -32,10 +32,9 @@ package struct ChainState: Sendable {
         var place: SectorPlace?
     }
 
-    /// One miner's sectors: by number, and the numbers in order.
+    /// One miner's sectors.
     struct Miner: Sendable {
-        var numbers: [UInt64] = []
-        var sectors: [UInt64: Sector] = [:]
+        var sectors = SectorTable()
         /// Its deadlines; `nil` before its first sector is proven.
         var proving: ProvingTable?
     }
@@ -104,7 +103,7 @@ package struct ChainState: Sendable {
             guard sector(key) == nil else {
                 throw ChainError(.corruptStore, "sector \(key) is pre-committed twice")
             }
-            insert(key, Sector(preCommit: record, provenEpoch: nil))
+            miners[key.miner, default: Miner()].sectors.insert(key.number, Sector(preCommit: record))
             sectorCount += 1
             latestLanding = max(latestLanding, record.epoch)
         case .proven(let key, let epoch):
@@ -115,22 +114,24 @@ package struct ChainState: Sendable {
                 throw ChainError(.corruptStore, "sector \(key) cannot have been proven at epoch \(epoch)")
             }
             try place(key, at: epoch)
-            miners[key.miner]?.sectors[key.number]?.provenEpoch = epoch
+            miners[key.miner]?.sectors.change(key.number) { $0.provenEpoch = epoch }
             provenCount += 1
             latestLanding = max(latestLanding, epoch)
         case .updated(let key, let commR, let commD, let epoch):
             guard let known = sector(key), let proven = known.provenEpoch, known.terminatedEpoch == nil,
                 epoch > proven
             else { throw ChainError(.corruptStore, "sector \(key) cannot have been updated at \(epoch)") }
-            miners[key.miner]?.sectors[key.number]?.preCommit.commR = commR
-            miners[key.miner]?.sectors[key.number]?.preCommit.commD = commD
-            miners[key.miner]?.sectors[key.number]?.updateEpoch = epoch
+            miners[key.miner]?.sectors.change(key.number) { sector in
+                sector.preCommit.commR = commR
+                sector.preCommit.commD = commD
+                sector.updateEpoch = epoch
+            }
             latestLanding = max(latestLanding, epoch)
         case .terminated(let key, let epoch):
             guard let known = sector(key), let proven = known.provenEpoch, known.terminatedEpoch == nil,
                 epoch > proven
             else { throw ChainError(.corruptStore, "sector \(key) cannot have ended at \(epoch)") }
-            miners[key.miner]?.sectors[key.number]?.terminatedEpoch = epoch
+            miners[key.miner]?.sectors.change(key.number) { $0.terminatedEpoch = epoch }
             charges.terminated(activation: proven, at: epoch)
             displace(key)
             latestLanding = max(latestLanding, epoch)
@@ -144,24 +145,6 @@ package struct ChainState: Sendable {
             try takeRecoveries(record)
             latestLanding = max(latestLanding, record.epoch)
         }
-    }
-
-    private mutating func insert(_ key: SectorKey, _ sector: Sector) {
-        let place = position(of: key.number, in: miners[key.miner]?.numbers ?? [])
-        miners[key.miner, default: Miner()].numbers.insert(key.number, at: place)
-        miners[key.miner, default: Miner()].sectors[key.number] = sector
-    }
-
-    /// The index of the first number that is not below `number`.
-    private func position(of number: UInt64, in numbers: [UInt64]) -> Int {
-        // Numbers are handed out in ascending order, so that nearly every insertion is at the end.
-        guard let last = numbers.last, last >= number else { return numbers.count }
-        var (low, high) = (0, numbers.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if numbers[middle] < number { low = middle + 1 } else { high = middle }
-        }
-        return low
     }
 
     func sector(_ key: SectorKey) -> Sector? { miners[key.miner]?.sectors[key.number] }
@@ -191,15 +174,16 @@ package struct ChainState: Sendable {
     package func sectors(of miner: UInt64, limit: Int, head: Int64) -> [ChainSectorRecord] {
         guard let table = miners[miner] else { return [] }
         var records: [ChainSectorRecord] = []
-        for number in table.numbers {
-            guard records.count < min(limit, limits.listCountMax) else { break }
-            guard let sector = table.sectors[number] else { continue }
+        let most = min(limit, limits.listCountMax)
+        table.sectors.visit { number, sector in
+            guard records.count < most else { return false }
             let state = state(of: sector, head: head)
-            guard state != .unknown else { continue }
+            guard state != .unknown else { return true }
             records.append(
                 ChainSectorRecord(
                     key: SectorKey(miner: miner, number: number), state: state,
                     sealedCommitment: sector.preCommit.commR.bytes))
+            return true
         }
         return records
     }
@@ -213,17 +197,12 @@ package struct ChainState: Sendable {
         var wrong: [String] = []
         var (sectorTotal, provenTotal) = (0, 0)
         for (id, miner) in miners.sorted(by: { $0.key < $1.key }) {
-            if miner.numbers.count != miner.sectors.count {
-                wrong.append("miner \(id): \(miner.numbers.count) numbers, \(miner.sectors.count) sectors")
-            }
-            for (lower, upper) in zip(miner.numbers, miner.numbers.dropFirst()) where lower >= upper {
-                wrong.append("miner \(id): number \(upper) follows \(lower)")
-            }
-            for number in miner.numbers {
-                guard let sector = miner.sectors[number] else {
-                    wrong.append("miner \(id): number \(number) has no sector")
-                    continue
+            var previous: UInt64?
+            miner.sectors.visit { number, sector in
+                if let lower = previous, lower >= number {
+                    wrong.append("miner \(id): number \(number) follows \(lower)")
                 }
+                previous = number
                 sectorTotal += 1
                 let record = sector.preCommit
                 if record.epoch > head + 1 || record.epoch > latestLanding {
@@ -232,13 +211,14 @@ package struct ChainState: Sendable {
                 if record.epoch - record.ticketEpoch > parameters.maxTicketAge {
                     wrong.append("sector \(number) of \(id) landed with a ticket too old")
                 }
-                guard let proven = sector.provenEpoch else { continue }
+                guard let proven = sector.provenEpoch else { return true }
                 provenTotal += 1
                 if proven <= parameters.seedEpoch(preCommitted: record.epoch)
                     || proven > parameters.proveDeadline(preCommitted: record.epoch) || proven > head + 1
                 {
                     wrong.append("sector \(number) of \(id) was proven at \(proven), out of its time")
                 }
+                return true
             }
         }
         for id in provingMiners { wrong += miners[id]?.proving?.checkInvariants() ?? [] }

@@ -100,7 +100,10 @@ struct ProvingTable: Sendable {
     /// partitions few and full, as the network's own rule has it; `nil` where all are full.
     func deadline(forNewSectorAt epoch: Int64) -> Int? {
         var best: Int?
-        for index in deadlines.indices where period.times(index, notElapsedAt: epoch).isMutable(at: epoch) {
+        // Those that are open or next may not be changed.
+        let open = period.current(at: epoch).index
+        let next = (open + 1) % deadlines.count
+        for index in deadlines.indices where index != open && index != next {
             if let found = best, !comes(index, before: found) { continue }
             best = index
         }
@@ -137,8 +140,12 @@ struct ProvingTable: Sendable {
             deadlines[deadline].append(Partition())
         }
         let partition = deadlines[deadline].count - 1
-        let live = deadlines[deadline][partition].live
-        deadlines[deadline][partition].live = live.union(SectorNumbers(numbers))
+        if numbers.count == 1 {
+            deadlines[deadline][partition].live.insert(numbers.lowerBound)
+        } else {
+            let live = deadlines[deadline][partition].live
+            deadlines[deadline][partition].live = live.union(SectorNumbers(numbers))
+        }
         deadlines[deadline][partition].liveCount += numbers.count
         deadlines[deadline][partition].totalCount += numbers.count
         liveCounts[deadline] += numbers.count

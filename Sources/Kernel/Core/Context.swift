@@ -132,7 +132,7 @@ public final class Context<M: Message>: @unchecked Sendable {
     ) {
         switch target {
         case .simulated(let cell):
-            cell.core.watch(ref.address, by: cell) { [weak cell] reason in _ = cell?.tellSelf(tell(reason)) }
+            cell.core.watch(ref.address, by: cell) { reason in _ = cell.tellSelf(tell(reason)) }
         case .live(let cell):
             cell.hasWatched = true
             cell.world.watch(ref.address, by: cell.address) { [weak cell] reason in

@@ -106,8 +106,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         if core.options.encodesNetworkMessages { return tellEncoded(message, sender, from) }
         return core.network.send(
             from: sender, to: node, byteCount: message.wireByteEstimate,
-            deliver: { [self] in _ = enqueue(message, from: from) },
-            lose: { [self] reason in core.bury(from: from, to: self, reason) })
+            end: { [self] lost in end(message, from: from, lost) })
     }
 
     /// Sends what comes out of the message's bytes, so that nothing passes that a real wire would not carry.
@@ -129,8 +128,17 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         }
         return core.network.send(
             from: sender, to: node, byteCount: byteCount,
-            deliver: { [self] in _ = enqueue(arriving, from: from) },
-            lose: { [self] reason in core.bury(from: from, to: self, reason) })
+            end: { [self] lost in end(arriving, from: from, lost) })
+    }
+
+    /// Takes a message off a link, or its loss.
+    @inlinable
+    func end(_ message: M, from: UInt32, _ lost: DeadLetterReason?) {
+        if let lost {
+            core.bury(from: from, to: self, lost)
+        } else {
+            _ = enqueue(message, from: from)
+        }
     }
 
     /// Forms a reference of another vocabulary; the translation happens at the sender, so that it costs no
@@ -261,6 +269,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         case .resume: return
         case .stop: core.stop(self, because: .failed)
         case .escalate:
+            let parent = parent
             core.stop(self, because: .failed)
             parent?.fail(error)
         case .restart(let max, let within):

@@ -142,6 +142,7 @@ extension SimulatedCore {
         if let parent = place.parent, let position = parent.children.firstIndex(where: { $0 === place }) {
             parent.children.remove(at: position)
         }
+        place.parent = nil
         if let journal, isRecording {
             journal.record(
                 JournalRecord(

@@ -326,6 +326,7 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
             place.step = { _ in }
             place.watchers = []
             place.children = []
+            place.parent = nil
         }
         // Order does not show: closing only forgets.
         for adapter in adapters.values { adapter.close() }

@@ -81,12 +81,12 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
 
     func send(_ parcel: Parcel, _ random: inout RandomStream) -> Delivery {
         guard underWayCount + waiting.count < SimulatedNetwork.waitingCountMax else {
-            parcel.lose(.congested)
+            parcel.end(.congested)
             return .rejected(.congested)
         }
         if isBlocked {
             if isSessionDead {
-                parcel.lose(.linkLost)
+                parcel.end(.linkLost)
                 return .rejected(.linkLost)
             }
             waiting.append(parcel)
@@ -94,7 +94,7 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
         }
         isSessionDead = false
         if random.happens(model.loss) {
-            parcel.lose(.linkLost)
+            parcel.end(.linkLost)
             return .accepted
         }
         launch(parcel, &random)
@@ -116,7 +116,7 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
         if isBlocked { isSessionDead = true }
         let parcels = waiting
         waiting = []
-        for parcel in parcels { parcel.lose(.linkLost) }
+        for parcel in parcels { parcel.end(.linkLost) }
     }
 
     private func launch(_ parcel: Parcel, _ random: inout RandomStream) {
@@ -165,11 +165,11 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
         free.append(slot)
         underWayCount -= 1
         guard parcel.session == session, to.isUp else {
-            parcel.lose(to.isUp ? .linkLost : .nodeKilled)
+            parcel.end(to.isUp ? .linkLost : .nodeKilled)
             return
         }
         core.statistics.crossings += 1
-        parcel.deliver()
+        parcel.end(nil)
     }
 
     /// The receiver runs again: delivers what arrived while it was paused.

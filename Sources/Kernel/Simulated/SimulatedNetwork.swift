@@ -13,7 +13,8 @@ final class SimulatedNetwork: @unchecked Sendable {
 
     unowned let core: SimulatedCore
     var random: RandomStream
-    private var links: [Int: SimulatedLink] = [:]
+    /// By the indices of sender and receiver.
+    private var links: [[SimulatedLink?]] = []
     private var linkOrder: [SimulatedLink] = []
     private let script: SimulatedScript
 
@@ -32,15 +33,17 @@ final class SimulatedNetwork: @unchecked Sendable {
     func at(_ time: Int64, _ action: @escaping () -> Void) { script.at(time, action) }
 
     func link(from: SimulatedNode, to: SimulatedNode) -> SimulatedLink {
-        let key = from.index << 32 | to.index
-        if let known = links[key] { return known }
+        let (row, column) = (from.index, to.index)
+        if row < links.count, column < links[row].count, let known = links[row][column] { return known }
         let address = Address(node: "$network", name: "\(from.name)@\(to.name)")
         let made = SimulatedLink(
             core: core, index: core.claimIndex(), address: address, from: from, to: to,
             carrier: script.node, model: core.options.link)
         core.places[Int(made.index)] = made
         made.start()
-        links[key] = made
+        while links.count <= row { links.append([]) }
+        while links[row].count <= column { links[row].append(nil) }
+        links[row][column] = made
         linkOrder.append(made)
         return made
     }
@@ -48,12 +51,10 @@ final class SimulatedNetwork: @unchecked Sendable {
     @usableFromInline
     func send(
         from: SimulatedNode, to: SimulatedNode, byteCount: Int,
-        deliver: @escaping () -> Void, lose: @escaping (DeadLetterReason) -> Void
+        end: @escaping (DeadLetterReason?) -> Void
     ) -> Delivery {
         let link = link(from: from, to: to)
-        let parcel = Parcel(
-            deliver: deliver, lose: lose, byteCount: byteCount,
-            session: link.session)
+        let parcel = Parcel(end: end, byteCount: byteCount, session: link.session)
         return link.send(parcel, &random)
     }
 
@@ -147,8 +148,8 @@ final class SimulatedNetwork: @unchecked Sendable {
             watch.notify(reason)
         }
         _ = send(
-            from: place.node, to: watch.watcherNode, byteCount: 64, deliver: { tell(reason) },
-            lose: { _ in tell(.peerLost) })
+            from: place.node, to: watch.watcherNode, byteCount: 64,
+            end: { lost in tell(lost == nil ? reason : .peerLost) })
     }
 }
 
@@ -160,8 +161,8 @@ struct OrphanWatch {
 
 /// A message under way.
 struct Parcel {
-    let deliver: () -> Void
-    let lose: (DeadLetterReason) -> Void
+    /// Told why it is lost, or `nil` where it arrives; one closure, so that its message is held once.
+    let end: (DeadLetterReason?) -> Void
     let byteCount: Int
     var session: Int
 }

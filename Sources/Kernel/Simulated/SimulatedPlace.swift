@@ -26,7 +26,9 @@ public class SimulatedPlace: @unchecked Sendable {
     var nodePosition = 0
     var adapters: [Address] = []
     var children: [SimulatedPlace] = []
-    weak var parent: SimulatedPlace?
+    // Not weak: a weak reference makes each retain of its target several times dearer. The cycle is cut where
+    // a child stops, where its node is killed and where the world ends.
+    var parent: SimulatedPlace?
 
     init(core: SimulatedCore, index: UInt32, address: Address, node: SimulatedNode) {
         self.core = core
@@ -63,14 +65,14 @@ public class SimulatedPlace: @unchecked Sendable {
 
 /// A wish to be told when a place is gone.
 struct SimulatedWatch {
-    private(set) weak var watcher: SimulatedPlace?
+    // Not weak, as above; a watch that is not wanted any more is swept.
+    let watcher: SimulatedPlace
     let watcherNode: SimulatedNode
     let watcherNodeIncarnation: UInt64
     let notify: (Termination) -> Void
 
     /// The one who asked still lives, on a node that was not started anew since.
     var isWanted: Bool {
-        guard let watcher else { return false }
-        return watcher.isUp && watcherNode.isUp && watcherNode.incarnation == watcherNodeIncarnation
+        watcher.isUp && watcherNode.isUp && watcherNode.incarnation == watcherNodeIncarnation
     }
 }

@@ -7,7 +7,7 @@ private import Logging
 package enum BatcherMessage: Message {
     /// Put this into a message. The answers come as the chain's own events about the sector: `accepted`, then
     /// `preCommitted`, `proven` or `standings` with its termination; or `refused`.
-    case add(BatchItem, replyTo: Ref<ChainEvent>)
+    indirect case add(BatchItem, replyTo: Ref<ChainEvent>)
     /// The sector goes another way.
     case withdraw(SectorKey)
     /// Send what is gathered now.

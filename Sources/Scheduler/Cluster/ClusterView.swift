@@ -104,7 +104,13 @@ package final class ClusterView: @unchecked Sendable {
     package internal(set) var workers: [WorkerView] = []
     package internal(set) var hosts: [HostView] = []
     /// In order of their names.
-    package internal(set) var stores: [StoreView] = []
+    package internal(set) var stores: [StoreView] = [] {
+        didSet { storeRevision &+= 1 }
+    }
+    /// Counts the changes of stores.
+    private(set) var storeRevision = 0
+    /// The wish that found room at no store, by its sequence, and the stores' revision at which it looked.
+    var withoutRoom: (sequence: UInt64, storeRevision: Int)?
     package internal(set) var ledger = ResourceLedger()
     package internal(set) var profiles: TaskProfiles
     /// What tasks need where a worker says nothing else.

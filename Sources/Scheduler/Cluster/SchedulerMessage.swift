@@ -5,9 +5,10 @@ package import Kernel
 /// What the cluster's scheduler understands.
 package enum SchedulerMessage: Message {
     /// A sector wants work done; asking twice for one id changes nothing. `host` holds the sector's files.
-    case submit(TaskRequest, host: String?, replyTo: Ref<TaskEvent>)
+    // Behind a reference, as all that is large: every message is as large as the largest.
+    indirect case submit(TaskRequest, host: String?, replyTo: Ref<TaskEvent>)
     /// What the owner of a granted slot wants done in it; without that slot it changes nothing.
-    case supply(TaskRequest)
+    indirect case supply(TaskRequest)
     /// The work is no longer wanted.
     case cancel(TaskID)
     /// A sector wants room on a sealing store; the storage index answers with `reserved` once there is some.
@@ -17,7 +18,6 @@ package enum SchedulerMessage: Message {
     /// A sector has left the pipeline, or begins anew: its room and its wish for room are given up.
     case withdraw(SectorKey)
     /// A worker is there, or there again, with its host's store: what it runs and what has finished since.
-    // Behind a reference: rare, and so large that it would make every message as large.
     indirect case workerJoined(
         WorkerInfo, Ref<WorkerMessage>, JoinID, store: StoreInfo?, running: [CallID], finished: [FinishedCall]
     )
@@ -61,7 +61,7 @@ package enum TaskEvent: Message {
     /// It is over.
     case finished(TaskID, TaskResult)
     /// What waits and what runs.
-    case diagnosis(SchedulerDiagnosis)
+    indirect case diagnosis(SchedulerDiagnosis)
     /// How many workers an order met, and how many tasks still run on them; for a drain, when none does.
     case control(ControlReport)
     /// Whether an abort met a task, and what it was doing.

@@ -19,7 +19,7 @@ package struct OldestLocalPolicy: SchedulingPolicy {
         for type in TaskType.downstreamFirst where view.waitingCount(type) > 0 && view.freeSlotCount(type) > 0
         {
             // One task a slot and round: the scheduler asks again while decisions come.
-            var best: (task: WaitingTask, worker: Int)?
+            var best: (id: TaskID, worker: Int)?
             var bestUrgency: Urgency?
             for index in view.openWorkers(type) {
                 let host = view.workers[index].hostIndex
@@ -28,10 +28,10 @@ package struct OldestLocalPolicy: SchedulingPolicy {
                     isBetter(urgency, index, bestUrgency, best?.worker, type, view),
                     let task = view.first(type, on: host), view.canStart(task, on: index, at: now) == nil
                 else { continue }
-                best = (task, index)
+                best = (task.id, index)
                 bestUrgency = urgency
             }
-            if let best { decisions.append(.assign(best.task.id, worker: best.worker, because: reason)) }
+            if let best { decisions.append(.assign(best.id, worker: best.worker, because: reason)) }
         }
         return decisions
     }
@@ -52,10 +52,15 @@ extension ClusterView {
     /// room keeps the rest waiting, so that none starves.
     package func leastLoadedAdmissions() -> [Decision] {
         guard let wish = firstAdmission else { return [] }
+        // Asked at every event while nothing has changed for it.
+        if let known = withoutRoom, known.sequence == wish.sequence, known.storeRevision == storeRevision {
+            return []
+        }
         var best: Int?
         for index in stores.indices where canAdmit(wish, at: index) == nil {
             if best.map({ stores[index].load < stores[$0].load }) ?? true { best = index }
         }
+        if best == nil { withoutRoom = (wish.sequence, storeRevision) }
         // One at a time: the next sees the room that this one takes.
         return best.map {
             [.admit(wish.sector, store: stores[$0].info.name, because: PlacementReason("least-loaded"))]

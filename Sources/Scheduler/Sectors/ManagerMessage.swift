@@ -50,9 +50,10 @@ package enum ManagerMessage: Message {
     /// How many sectors are in each state.
     case counts(replyTo: Ref<ManagerEvent>)
     /// Put a client's piece into a sector; answered with `placed` when one takes it.
-    case addPiece(PieceDeal, replyTo: Ref<ManagerEvent>?)
+    // Behind a reference, as all that is large: every message is as large as the largest.
+    indirect case addPiece(PieceDeal, replyTo: Ref<ManagerEvent>?)
     /// Something for one sector: an operator's word. Answered with `accepted` or `refused`.
-    case operate(number: UInt64, SectorEvent, replyTo: Ref<ManagerEvent>?)
+    indirect case operate(number: UInt64, SectorEvent, replyTo: Ref<ManagerEvent>?)
     /// Go to the state of that name, today's or an earlier release's. Running work is cancelled, unless it
     /// is to
     /// go on as the new state's.
@@ -62,11 +63,11 @@ package enum ManagerMessage: Message {
     /// What happened to a sector, the latest last.
     case log(number: UInt64, limit: Int, replyTo: Ref<ManagerEvent>)
     /// A keeper's word: the sector does not take that piece after all.
-    case pieceBack(PieceDeal, String)
+    indirect case pieceBack(PieceDeal, String)
     /// A keeper's word: its deals must be found anew. Answered by `operate` with `dealsResolved`.
     case dealsUnresolved(SectorKey, String)
     /// The prover's word: how the sectors of a deadline are, faulty or not.
-    case faults(SectorFaults)
+    indirect case faults(SectorFaults)
     /// The chain's word.
     case chain(ChainEvent)
     /// The storage index's word.
@@ -74,7 +75,7 @@ package enum ManagerMessage: Message {
     /// The manager's own alarm: look which open sectors begin to seal.
     case packDue
     /// A keeper's word.
-    case sectorChanged(SectorSummary)
+    indirect case sectorChanged(SectorSummary)
     /// The kernel's word: a keeper is gone.
     case keeperGone(SectorKey, Termination)
     /// The manager's own alarm: look whether to pledge.

@@ -13,7 +13,7 @@ package enum SectorMessage: Message {
     /// An answer of the chain or of the storage index did not come: ask again.
     case askAgain
     /// An operator's word, or the manager's; answered with `accepted` or `refused`.
-    case operate(SectorEvent, replyTo: Ref<ManagerEvent>?)
+    indirect case operate(SectorEvent, replyTo: Ref<ManagerEvent>?)
 
     package static var messageName: String { "scheduler.sector" }
 }

@@ -31,7 +31,8 @@ package enum SectorEvent: Sendable, Hashable, Codable {
     /// A deal begins before the sector can be active.
     case dealsExpired(String)
     /// What the chain knows of the sector.
-    case standing(ChainStanding)
+    // Behind a reference, as all that is large: every event is as large as the largest.
+    indirect case standing(ChainStanding)
     /// An epoch that was waited for has come.
     case epochReached(Int64)
     case updateLanded(epoch: Int64)
@@ -40,7 +41,7 @@ package enum SectorEvent: Sendable, Hashable, Codable {
     case terminated(epoch: Int64)
 
     // Deals and operators.
-    case addPiece(PieceDeal)
+    indirect case addPiece(PieceDeal)
     case startPacking
     case dealIDsInvalid(String)
     /// The deals under their new identifiers; `nil` where there are none any more.

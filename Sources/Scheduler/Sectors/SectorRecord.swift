@@ -23,99 +23,71 @@ package enum FailureCause: String, Sendable, Hashable, Codable, CaseIterable {
 
 /// What is kept of a sector between restarts: its present, and no history. What led there is in the
 /// ``SectorLogEntry`` list of its store.
+///
+/// A copy shares its fields until it is changed: a record is copied several times with each event.
+@dynamicMemberLookup
 package struct SectorRecord: Sendable, Hashable, Codable {
-    package var key: SectorKey
-    /// The registered seal proof's number.
-    package var proof: UInt64
-    /// Whether Commit2 follows Commit1; otherwise the openings themselves go to the chain.
-    package var makesSNARK: Bool
-    /// The file that fills the sector; `nil` for committed capacity and for deals.
-    package var payloadPath: String?
-    package var state: SectorState = .packing
-    package var store: String?
-    package var host: String?
-    package var unsealedCommitment: [UInt8]?
-    package var sealedCommitment: [UInt8]?
-    package var ticket: [UInt8]?
-    package var ticketEpoch: Int64?
-    package var seed: [UInt8]?
-    package var seedEpoch: Int64?
-    package var proofForm: ProofForm?
-    package var proofBytes: [UInt8]?
-    package var preCommitEpoch: Int64?
-    package var provenEpoch: Int64?
-    /// Tries of each kind so far, by ``TaskType/stage``; the number makes task ids unique.
-    package var attempts: [Int] = Array(repeating: 0, count: TaskType.count)
-    /// Failures of each cause since its last success, by ``FailureCause/index``; empty for none at all.
-    package var failures: [Int] = []
-    /// Why the sector is where it is, where that needs a reason.
-    package var lastError: String?
+    // Safety: the fields are written only where the box has one reference, so that no other sees it.
+    private final class Box: @unchecked Sendable {
+        var fields: SectorFields
 
-    /// The deals whose pieces the sector holds.
-    package var pieces: [PieceDeal] = []
-    /// The piece that is being written.
-    package var pendingPiece: PieceDeal?
-    /// When the first piece was taken.
-    package var openedAt: Instant?
-    /// Packing follows the piece that is being written.
-    package var packsNext = false
-    /// The slot is there and the ticket was asked for.
-    package var awaitsTicket = false
-    /// A pause runs, after which the state goes on.
-    package var isPaused = false
-    /// The epoch at which the sector is to end; chosen when the pre-commitment is first sent.
-    package var expiration: Int64?
-    /// The client's name of the chain message that carries the sector.
-    package var message: String?
-    /// Where to go on after deals were resolved, files were fetched or a pause is over.
-    package var returnState: SectorState?
-    /// The files are in their final form and place already.
-    package var isFinalized = false
-    /// The proof is made on another party's machines.
-    package var isRemoteCommit = false
-    /// Where the files of a sector that was sealed elsewhere come from.
-    package var sources: [String] = []
-    package var update: ReplicaUpdate?
-    package var faultEpoch: Int64?
-    package var terminatedEpoch: Int64?
-
-    package init(key: SectorKey, proof: UInt64, makesSNARK: Bool, payloadPath: String? = nil) {
-        self.key = key
-        self.proof = proof
-        self.makesSNARK = makesSNARK
-        self.payloadPath = payloadPath
+        init(_ fields: SectorFields) { self.fields = fields }
     }
 
+    private var box: Box
+
+    package init(key: SectorKey, proof: UInt64, makesSNARK: Bool, payloadPath: String? = nil) {
+        box = Box(SectorFields(key: key, proof: proof, makesSNARK: makesSNARK, payloadPath: payloadPath))
+    }
+
+    package subscript<Value>(dynamicMember path: WritableKeyPath<SectorFields, Value>) -> Value {
+        @inline(__always) get { box.fields[keyPath: path] }
+        @inline(__always) _modify {
+            if !isKnownUniquelyReferenced(&box) { box = Box(box.fields) }
+            yield &box.fields[keyPath: path]
+        }
+    }
+
+    package static func == (lhs: SectorRecord, rhs: SectorRecord) -> Bool {
+        lhs.box === rhs.box || lhs.box.fields == rhs.box.fields
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(box.fields) }
+
+    package init(from decoder: any Decoder) throws { box = Box(try SectorFields(from: decoder)) }
+
+    package func encode(to encoder: any Encoder) throws { try box.fields.encode(to: encoder) }
+
     /// Tells whether the sector holds, or is to hold, data of clients.
-    package var hasDeals: Bool { !pieces.isEmpty || pendingPiece != nil }
+    package var hasDeals: Bool { !self.pieces.isEmpty || self.pendingPiece != nil }
 
     /// The host where the files of the present work are; `nil` where any may reach them.
-    package var workHost: String? { update?.host ?? host }
+    package var workHost: String? { self.update?.host ?? self.host }
 
     /// The epoch by which the first of the deals must be active.
-    package var earliestDealStart: Int64? { pieces.map(\.startEpoch).min() }
+    package var earliestDealStart: Int64? { self.pieces.map(\.startEpoch).min() }
 
     // MARK: Failures
 
     /// All failures that say something about the data or the program, since the last success of each kind.
-    package var failureCount: Int { failures.reduce(0, +) }
+    package var failureCount: Int { self.failures.reduce(0, +) }
 
     package func failureCount(_ cause: FailureCause) -> Int {
-        failures.indices.contains(cause.index) ? failures[cause.index] : 0
+        self.failures.indices.contains(cause.index) ? self.failures[cause.index] : 0
     }
 
     /// Counts one more and gives the number.
     mutating func count(_ cause: FailureCause) -> Int {
-        if failures.isEmpty { failures = Array(repeating: 0, count: FailureCause.allCases.count) }
-        failures[cause.index] += 1
-        return failures[cause.index]
+        if self.failures.isEmpty { self.failures = Array(repeating: 0, count: FailureCause.allCases.count) }
+        self.failures[cause.index] += 1
+        return self.failures[cause.index]
     }
 
     /// A success ends a row of failures.
     mutating func clear(_ cause: FailureCause) {
-        guard failures.indices.contains(cause.index), failures[cause.index] > 0 else { return }
-        failures[cause.index] = 0
-        if failures.allSatisfy({ $0 == 0 }) { failures = [] }
+        guard self.failures.indices.contains(cause.index), self.failures[cause.index] > 0 else { return }
+        self.failures[cause.index] = 0
+        if self.failures.allSatisfy({ $0 == 0 }) { self.failures = [] }
     }
 
     // MARK: Deadlines
@@ -147,73 +119,22 @@ package struct SectorRecord: Sendable, Hashable, Codable {
     /// The earliest thing that the sector must be in time for; `nil` where nothing presses.
     package func deadline(_ network: NetworkParameters) -> Deadline? {
         var all: [Deadline] = []
-        if provenEpoch == nil {
-            if let preCommitEpoch {
+        if self.provenEpoch == nil {
+            if let preCommitEpoch = self.preCommitEpoch {
                 all.append(
                     Deadline(kind: .proof, epoch: network.proveDeadline(preCommitted: preCommitEpoch)))
-            } else if let ticketEpoch {
+            } else if let ticketEpoch = self.ticketEpoch {
                 all.append(
                     Deadline(kind: .ticket, epoch: network.preCommitDeadline(ticketEpoch: ticketEpoch)))
             }
         }
-        if provenEpoch == nil || state.isUpdating, let start = earliestDealStart {
+        if self.provenEpoch == nil || self.state.isUpdating, let start = earliestDealStart {
             all.append(Deadline(kind: .dealStart, epoch: start))
         }
-        if provenEpoch != nil, let expiration {
+        if self.provenEpoch != nil, let expiration = self.expiration {
             all.append(Deadline(kind: .expiration, epoch: expiration))
         }
         return all.min { ($0.epoch, $0.kind.rawValue) < ($1.epoch, $1.kind.rawValue) }
-    }
-
-    // MARK: Stored form
-
-    /// Reads a record; fields that an earlier release did not write have their first value.
-    package init(from decoder: any Decoder) throws {
-        let table = try decoder.container(keyedBy: CodingKeys.self)
-        func read<T: Decodable>(_ key: CodingKeys, or value: T) throws -> T {
-            try table.decodeIfPresent(T.self, forKey: key) ?? value
-        }
-        key = try table.decode(SectorKey.self, forKey: .key)
-        proof = try table.decode(UInt64.self, forKey: .proof)
-        makesSNARK = try table.decode(Bool.self, forKey: .makesSNARK)
-        payloadPath = try table.decodeIfPresent(String.self, forKey: .payloadPath)
-        state = try table.decode(SectorState.self, forKey: .state)
-        store = try table.decodeIfPresent(String.self, forKey: .store)
-        host = try table.decodeIfPresent(String.self, forKey: .host)
-        unsealedCommitment = try table.decodeIfPresent([UInt8].self, forKey: .unsealedCommitment)
-        sealedCommitment = try table.decodeIfPresent([UInt8].self, forKey: .sealedCommitment)
-        ticket = try table.decodeIfPresent([UInt8].self, forKey: .ticket)
-        ticketEpoch = try table.decodeIfPresent(Int64.self, forKey: .ticketEpoch)
-        seed = try table.decodeIfPresent([UInt8].self, forKey: .seed)
-        seedEpoch = try table.decodeIfPresent(Int64.self, forKey: .seedEpoch)
-        proofForm = try table.decodeIfPresent(ProofForm.self, forKey: .proofForm)
-        proofBytes = try table.decodeIfPresent([UInt8].self, forKey: .proofBytes)
-        preCommitEpoch = try table.decodeIfPresent(Int64.self, forKey: .preCommitEpoch)
-        provenEpoch = try table.decodeIfPresent(Int64.self, forKey: .provenEpoch)
-        attempts = try Self.padded(read(.attempts, or: []), to: TaskType.count)
-        failures = try read(.failures, or: [])
-        if !failures.isEmpty { failures = Self.padded(failures, to: FailureCause.allCases.count) }
-        lastError = try table.decodeIfPresent(String.self, forKey: .lastError)
-        pieces = try read(.pieces, or: [])
-        pendingPiece = try table.decodeIfPresent(PieceDeal.self, forKey: .pendingPiece)
-        openedAt = try table.decodeIfPresent(Instant.self, forKey: .openedAt)
-        packsNext = try read(.packsNext, or: false)
-        awaitsTicket = try read(.awaitsTicket, or: false)
-        isPaused = try read(.isPaused, or: false)
-        expiration = try table.decodeIfPresent(Int64.self, forKey: .expiration)
-        message = try table.decodeIfPresent(String.self, forKey: .message)
-        returnState = try table.decodeIfPresent(SectorState.self, forKey: .returnState)
-        isFinalized = try read(.isFinalized, or: false)
-        isRemoteCommit = try read(.isRemoteCommit, or: false)
-        sources = try read(.sources, or: [])
-        update = try table.decodeIfPresent(ReplicaUpdate.self, forKey: .update)
-        faultEpoch = try table.decodeIfPresent(Int64.self, forKey: .faultEpoch)
-        terminatedEpoch = try table.decodeIfPresent(Int64.self, forKey: .terminatedEpoch)
-    }
-
-    /// A table of an earlier release, which knew fewer kinds, made as long as today's.
-    private static func padded(_ counts: [Int], to length: Int) -> [Int] {
-        Array(counts.prefix(length)) + Array(repeating: 0, count: max(0, length - counts.count))
     }
 }
 

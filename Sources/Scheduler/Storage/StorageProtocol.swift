@@ -97,7 +97,7 @@ package struct StoreState: Sendable, Hashable, Codable {
 /// What the storage index understands.
 package enum StorageMessage: Message {
     /// A store is there, or there again.
-    case attach(StoreInfo)
+    indirect case attach(StoreInfo)
     /// Room at a store for a sector's whole life in the pipeline: the owner hears `reserved`, and the asker
     /// `placed` or `refused`. A sector that has room keeps it, wherever it is.
     case reserve(
@@ -146,16 +146,17 @@ package enum StorageEvent: Message, Hashable {
     /// All stores, in order of their names.
     case stores([StoreState])
     /// The sector has room there; what the store holds now.
-    case placed(SectorKey, StoreState)
+    // Behind a reference, as all that is large: every event is as large as the largest.
+    indirect case placed(SectorKey, StoreState)
     /// There is no room for it there.
-    case refused(SectorKey, store: String, Refusal)
+    indirect case refused(SectorKey, store: String, Refusal)
     /// There is room for the sector's move there.
-    case moveReserved(SectorKey, StoreState)
+    indirect case moveReserved(SectorKey, StoreState)
     /// There is none; a word of its own, since a sector that begins anew may ask for room at the same store
     /// while the answer to its former move is on its way.
-    case moveRefused(SectorKey, store: String, Refusal)
+    indirect case moveRefused(SectorKey, store: String, Refusal)
     /// What a store holds now.
-    case changed(StoreState)
+    indirect case changed(StoreState)
     /// A store is gone.
     case gone(store: String)
     /// About stores that are real directories.

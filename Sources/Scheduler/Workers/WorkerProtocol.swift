@@ -74,6 +74,9 @@ package struct CallID: Sendable, Hashable, Codable, CustomStringConvertible {
         self.number = number
     }
 
+    /// The number alone tells calls apart.
+    package func hash(into hasher: inout Hasher) { hasher.combine(number) }
+
     package var description: String { "\(task) call \(number)" }
 }
 
@@ -146,9 +149,10 @@ package enum WorkerMessage: Message {
     /// That registration is accepted; these calls of yours are known, all others are to be aborted.
     case welcome(JoinID, known: [CallID])
     /// Start this, unless you have; answered with ``SchedulerMessage/taken(_:)``.
-    case assign(CallID, Assignment)
+    // Behind a reference, as all that is large: every message is as large as the largest.
+    indirect case assign(CallID, Assignment)
     /// Bring a sector's files here ahead of the work; revoked by ``abort(_:)``.
-    case prefetch(CallID, Assignment.Fetch)
+    indirect case prefetch(CallID, Assignment.Fetch)
     /// Stop this; its result is not wanted.
     case abort(CallID)
     /// The result has arrived; forget it.

@@ -24,7 +24,8 @@ package final class SimulatedCluster {
         package var tieBreak: SimulatedWorld.TieBreak
         /// Messages between nodes take their wire form: slower, and finds what cannot travel.
         package var encodesNetworkMessages: Bool
-        /// The scheduler's accounts are checked after every message.
+        /// The scheduler's accounts are checked after every message, and the chain keeps all that ever
+        /// landed, so that it can be audited.
         package var checksInvariants: Bool
         /// What these checks find is noted for the audit, in place of a trap.
         package var notesBrokenAccounts = false
@@ -69,7 +70,7 @@ package final class SimulatedCluster {
     let stores: ModelStores
     let shared: SharedHardware
     let hosts = ModelHosts()
-    let chainStore = MemoryChainStore()
+    let chainStore: MemoryChainStore
     let chainConditions: ChainConditions
     let ledger: ChainLedger
     var faultBook = FaultBook()
@@ -110,6 +111,7 @@ package final class SimulatedCluster {
                     bytesPerSecond: max(1, scenario.links.bandwidth.bytesPerSecond)),
                 lossDetection: options.recorded?.lossDetection ?? SimulatedWorld.Options().lossDetection,
                 encodesNetworkMessages: options.encodesNetworkMessages))
+        chainStore = MemoryChainStore(dropsFinal: !options.checksInvariants)
         chainConditions = ChainConditions(store: chainStore)
         ledger = ChainLedger(parameters: plan.network)
         faultRandom = world.random(named: "faults of the scenario")
@@ -164,6 +166,9 @@ package final class SimulatedCluster {
     /// Entries in the tables of statistics and records: flat in time, whatever the number of
     /// finished sectors.
     package var entryCount: Int { metrics.entryCount + sectorStore.load(miner: plan.miner).count }
+
+    /// Entries that the chain's store keeps: flat in time, unless the chain is to be audited.
+    package var chainEntryCount: Int { chainStore.count }
 
     /// The time that rates and means leave out: what the scenario says, or twice a sector's way
     /// without queues.
