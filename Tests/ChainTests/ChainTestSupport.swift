@@ -77,8 +77,11 @@ extension ChainState.Verdict {
         return nil
     }
 
-    var isNew: Bool {
-        if case .new = self { return true }
-        return false
+    var isNew: Bool { !entries.isEmpty }
+
+    /// What is new by it.
+    var entries: [ChainEntry] {
+        if case .new(let entry, _) = self { return [entry] }
+        return []
     }
 }

@@ -234,6 +234,101 @@ struct ProvingTests {
         #expect(fresh.partitions.last?.faulty.isEmpty == true)
     }
 
+    /// Two sectors of one partition whose times are over a period from each other, and the entries so far.
+    private func expiring() throws -> (state: ChainState, entries: [ChainEntry], expiration: Int64) {
+        var state = try ChainState(parameters: devnet, beacon: beacon)
+        var entries: [ChainEntry] = []
+        func take(_ verdict: ChainState.Verdict) throws {
+            let entry = try #require(verdict.entries.first, "\(verdict)")
+            try state.apply(entry)
+            entries.append(entry)
+        }
+        let expiration = devnet.proveDeadline(preCommitted: 1001) + devnet.minSectorLifetime
+        for number in 1...2 as ClosedRange<UInt64> {
+            let message = try preCommit(SectorKey(miner: miner, number: number), head: 1000) {
+                $0.expiration = expiration + Int64(number - 1) * 2880
+            }
+            try take(state.consider(message, head: 1000))
+        }
+        state.advance(to: 1030)
+        for number in 1...2 as ClosedRange<UInt64> {
+            let message = modelled(SectorKey(miner: miner, number: number))
+            try take(state.consider(message, head: 1030, verifier: ModelProofVerifier()))
+        }
+        return (state, entries, expiration)
+    }
+
+    @Test("a sector whose time is over leaves at the end of its deadline without a fee; its neighbor stays")
+    func expiration() throws {
+        var (state, entries, expiration) = try expiring()
+        let keys = (1...2 as ClosedRange<UInt64>).map { SectorKey(miner: miner, number: $0) }
+        let place = try #require(state.place(of: keys[0]))
+        let period = try state.provingPeriod(of: miner)
+        let end = period.times(place.deadline, notElapsedAt: expiration).last
+        var times = period.times(place.deadline, notElapsedAt: 1031)
+        while times.last <= end {
+            let status = try state.deadlineStatus(of: miner, deadline: place.deadline, head: times.open - 1)
+            state.advance(to: times.open)
+            let verdict = state.consider(proof(status), head: times.open, verifier: ModelProofVerifier())
+            #expect(verdict.landing == times.open + 1)
+            for entry in verdict.entries { try state.apply(entry) }
+            entries += verdict.entries
+            times = period.times(place.deadline, notElapsedAt: times.close)
+        }
+        state.advance(to: end - 1)
+        #expect(end >= expiration && end < expiration + 2880)
+        #expect(state.state(of: keys[0], head: end - 1) == .active(epoch: 1031, expiration: expiration))
+        state.advance(to: end)
+        #expect(state.state(of: keys[0], head: end) == .ended(epoch: end))
+        #expect(state.state(of: keys[1], head: end) == .active(epoch: 1031, expiration: expiration + 2880))
+        let left = try state.deadlineStatus(of: miner, deadline: place.deadline, head: end).partitions[0]
+        #expect(left.live == [2] && left.ended == [1] && left.expired == [] && left.faulty == [])
+        #expect(state.charges.terminations.isEmpty && state.charges.faultyEnds.isEmpty)
+        #expect(state.checkInvariants(head: end) == [])
+        // It is not ended a second time, nor charged for it.
+        #expect(state.considerTerminations([keys[0]], head: end + 5) == .known(epoch: end))
+        let update = SectorReplicaUpdate(
+            key: keys[0], sealedCommitment: commitment(keys[0], 3), unsealedCommitment: commitment(keys[0], 4),
+            proof: [1])
+        #expect(state.consider(update, head: end + 5).refusal?.reason.contains("was ended") == true)
+        // The neighbor goes a period later, and what is read from the store knows the same.
+        let after = end + 2880
+        state.advance(to: after)
+        #expect(state.state(of: keys[1], head: after) == .ended(epoch: after))
+        var copy = try ChainState(parameters: devnet, beacon: beacon)
+        for entry in entries { try copy.apply(ChainEntry(stored: entry.storedBytes())) }
+        copy.advance(to: after)
+        for key in keys { #expect(copy.state(of: key, head: after) == state.state(of: key, head: after)) }
+        #expect(
+            try copy.deadlineStatus(of: miner, deadline: place.deadline, head: after)
+                == state.deadlineStatus(of: miner, deadline: place.deadline, head: after))
+        #expect(copy.charges == state.charges)
+    }
+
+    @Test("a faulty sector whose time is over leaves like any other: it is not given up, nor charged for that")
+    func faultyAtTheEnd() throws {
+        var (state, _, expiration) = try expiring()
+        let key = SectorKey(miner: miner, number: 1)
+        let place = try #require(state.place(of: key))
+        let period = try state.provingPeriod(of: miner)
+        let end = period.times(place.deadline, notElapsedAt: expiration).last
+        // Proven until ten periods before the end: not long enough to be given up.
+        var times = period.times(place.deadline, notElapsedAt: 1031)
+        while times.last <= end - 10 * 2880 {
+            let status = try state.deadlineStatus(of: miner, deadline: place.deadline, head: times.open - 1)
+            _ = try land(proof(status), &state, head: times.open)
+            times = period.times(place.deadline, notElapsedAt: times.close)
+        }
+        state.advance(to: end - 1)
+        #expect(try sole(state, head: end - 1).partitions[0].faulty == [1, 2])
+        state.advance(to: end)
+        let left = try sole(state, head: end).partitions[0]
+        #expect(left.live == [2] && left.faulty == [2] && left.ended == [1] && left.expired == [])
+        #expect(state.state(of: key, head: end) == .ended(epoch: end))
+        #expect(state.charges.terminations.isEmpty && !state.charges.faultyEnds.isEmpty)
+        #expect(state.checkInvariants(head: end) == [])
+    }
+
     struct BadProof: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let words: String
@@ -339,5 +434,10 @@ extension ChainState.BatchVerdict {
 
     var refusal: ChainRefusal? {
         if case .refused(let refusal) = self { refusal } else { nil }
+    }
+
+    /// What is new by it.
+    var entries: [ChainEntry] {
+        if case .new(let entries, _) = self { entries } else { [] }
     }
 }

@@ -26,7 +26,9 @@ struct ProvingViewTests {
                     .init(live: [4], provenOpen: times.open - 2880, provenEpoch: 403 - 2880),
                 ]
             } else if index == 7 {
-                partitions = [.init(live: [5], expired: [6], provenOpen: times.open - 2880, provenEpoch: 1)]
+                partitions = [
+                    .init(live: [5], expired: [6], ended: [7], provenOpen: times.open - 2880, provenEpoch: 1)
+                ]
             }
             return DeadlineStatus(
                 miner: 1000, head: head, times: times, partitions: partitions, randomness: nil)
@@ -101,6 +103,7 @@ struct ProvingViewTests {
                 Faulty Sectors:       []
                 Recovering Sectors:   []
                 Expired Sectors:      [6]
+                Ended Sectors:        [7]
                 Last Proven:          1
                 """)
         #expect(!view.text(showsNumbers: false).contains("Sector Numbers"))

@@ -19,7 +19,9 @@ struct ClusterControlTests {
         var rooms: Ref<StorageEvent>
     }
 
-    func boot() throws -> Cluster {
+    func boot(
+        durations: [TaskType: Duration] = [.preCommit2: .seconds(10_000), .addPiece: .seconds(1)]
+    ) throws -> Cluster {
         let heard = heard
         let node = try world.addNode("miner")
         let storage = try node.spawn("storage") { StorageIndex(home: $0) }
@@ -28,7 +30,7 @@ struct ClusterControlTests {
                 home: $0, policy: SealyardPolicy(), storage: storage,
                 options: .init(
                     lease: .seconds(30), checksInvariants: true, sealingBytes: 4096,
-                    durations: [.preCommit2: .seconds(10_000), .addPiece: .seconds(1)]))
+                    durations: durations))
         }
         return Cluster(
             scheduler: scheduler, storage: storage,

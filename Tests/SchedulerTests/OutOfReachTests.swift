@@ -32,6 +32,50 @@ extension ClusterControlTests {
         #expect(heard.doneCount == 1)
     }
 
+    /// The worker is back while the task still runs on it, or after it has finished.
+    @Test(
+        "a sector that was labelled for a moment is not waited for as long as the store of whole replicas",
+        arguments: [80, 130])
+    func labelledForAMoment(backAfter seconds: Int) throws {
+        let cluster = try boot(durations: [.preCommit1: .seconds(2000), .preCommit2: .seconds(100)])
+        try addWorker("w1", host: "h1", slots: [.addPiece, .preCommit1])
+        run(1)
+        let sectors = [1, 2].map { SectorKey(miner: 1000, number: $0) }
+        for sector in sectors { cluster.scheduler.tell(.admit(sector, bytes: 4096, replyTo: cluster.rooms)) }
+        run(1)
+        #expect(heard.storage == sectors.map { .reserved($0, store: "h1:s", host: "h1") })
+        cluster.scheduler.tell(
+            .submit(request(1, .preCommit1(ticket: [])), host: "h1", replyTo: cluster.tasks))
+        run(20)
+        let (worker, miner) = (try #require(world.node("w1")), try #require(world.node("miner")))
+        world.partition([worker], from: [miner])
+        // Noticed within 5 s, then the lease of 30 s, which is longer than the work that is at stake.
+        run(45)
+        #expect(heard.failures.map(\.cause) == [.infrastructureLost])
+        #expect(heard.storage.dropFirst(2) == [.lost(sectors[0], store: "h1:s")])
+        let states = try stores(cluster)
+        #expect(states.map(\.reservedBytes) == [4096] && states.map(\.isOnline) == [false])
+        // It begins anew elsewhere.
+        try addWorker("w2", host: "h2", slots: [.addPiece, .preCommit1])
+        run(1)
+        cluster.scheduler.tell(.withdraw(sectors[0]))
+        cluster.scheduler.tell(.admit(sectors[0], bytes: 4096, replyTo: cluster.rooms))
+        run(1)
+        #expect(heard.storage.last == .reserved(sectors[0], store: "h2:s", host: "h2"))
+        run(seconds - 67)
+        world.heal([worker], and: [miner])
+        run(30)
+        // What the first worker did of it, or has done meanwhile, is wanted no more, and the sector stays.
+        #expect(runner.aborted.map(\.task.sector) == (seconds < 100 ? [sectors[0]] : []))
+        #expect(try diagnosis(cluster).running.isEmpty)
+        #expect(heard.doneCount == 0)
+        for (sector, host) in zip(sectors, ["h2", "h1"]) {
+            let place: StorageEvent = try world.ask(cluster.storage) { .find(sector, replyTo: $0) }
+            #expect(place == .location(sector, store: "\(host):s", host: host))
+        }
+        #expect(try stores(cluster).map(\.reservedBytes) == [4096, 4096])
+    }
+
     @Test("a task that fails for want of something around it is tried after pauses that grow, uncounted")
     func setbacks() throws {
         let cluster = try boot()

@@ -64,20 +64,26 @@ struct PoStCluster {
     let witness = PoStWitness()
     let runner: PoStRunner
     let miner: SimulatedNode
+    private let network: NetworkParameters
     /// An epoch's number is the time in seconds and this.
     static let age: Int64 = 1000
 
     init(
         seed: UInt64 = 5, provers: Int = 2, sectors: Int = 8, policy: String = SealyardPolicy.name,
-        encodes: Bool = true
+        encodes: Bool = true, lifetimeEpochs: Int64? = nil
     ) throws {
         world = SimulatedWorld(
             options: .init(
                 seed: seed, lossDetection: .seconds(5), encodesNetworkMessages: encodes))
         runner = PoStRunner(world: world)
-        let network = NetworkParameters.devnet(epochDuration: .seconds(1))
+        var network = NetworkParameters.devnet(epochDuration: .seconds(1))
+        if let lifetimeEpochs {
+            network.minSectorLifetime = 0
+            network.defaultSectorLifetime = lifetimeEpochs
+        }
+        self.network = network
         let (store, chainStore, runner, witness) = (store, chainStore, runner, witness)
-        try world.addNode("chain") { node in
+        try world.addNode("chain") { [network] node in
             try node.spawn("chain") { home in
                 try ChainNode(
                     home: home, parameters: network, beacon: DevnetBeacon(network: network.name, seed: 1),
@@ -87,7 +93,7 @@ struct PoStCluster {
         }
         let rule = PledgeRule(
             interval: .seconds(3600), packingCountMax: sectors, initialCount: sectors, totalCountMax: sectors)
-        miner = try world.addNode("miner") { node in
+        miner = try world.addNode("miner") { [network] node in
             let assembly = MinerAssembly(
                 manager: .init(miner: 1000, proof: 5, makesSNARK: true, pledgeRule: rule),
                 scheduler: .init(lease: .seconds(15), startGrace: .seconds(3), checksInvariants: true),
@@ -139,7 +145,6 @@ struct PoStCluster {
 
     /// The chain as its store tells it.
     func chain() throws -> ChainState {
-        let network = NetworkParameters.devnet(epochDuration: .seconds(1))
         var state = try ChainState(
             parameters: network, beacon: DevnetBeacon(network: network.name, seed: 1))
         for bytes in try chainStore.load().dropFirst() { try state.apply(ChainEntry(stored: bytes)) }

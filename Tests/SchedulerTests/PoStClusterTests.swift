@@ -199,6 +199,37 @@ struct PoStClusterTests {
         #expect(cluster.witness.reports.allSatisfy { $0.missed.isEmpty })
     }
 
+    @Test("sectors whose time is over are proven no more; one that is faulty then is given up")
+    func timeIsOver() throws {
+        let cluster = try PoStCluster(encodes: false, lifetimeEpochs: 32 * 2880)
+        let deadlines = try sealed(cluster)
+        let sectors = SectorNumbers(cluster.states.keys.sorted())
+        let sector = try #require(
+            try cluster.chain().deadlineStatus(of: 1000, deadline: deadlines[0].index, head: cluster.epoch)
+                .partitions[0].live.numbers.first)
+        cluster.runner.unreadable = [sector]
+        cluster.run(toEpoch: deadlines[3].close + 33 * 2880)
+        let chain = try cluster.chain()
+        var ended = SectorNumbers()
+        for times in deadlines {
+            for partition in try chain.deadlineStatus(of: 1000, deadline: times.index, head: cluster.epoch)
+                .partitions
+            {
+                #expect(partition.live.isEmpty && partition.expired.isEmpty)
+                ended = ended.union(partition.ended)
+            }
+        }
+        #expect(ended == sectors)
+        #expect(chain.charges.terminations.isEmpty)
+        #expect(cluster.states[sector] == .faultedFinal)
+        #expect(cluster.states.values.filter { $0 == .proving }.count == 7)
+        #expect(cluster.witness.reports.allSatisfy { $0.missed.isEmpty })
+        // Nothing is left to prove, so nothing is.
+        let landings = try cluster.landings().count
+        cluster.run(toEpoch: cluster.epoch + 2 * 2880)
+        #expect(try cluster.landings().count == landings && landings > 4 * 30)
+    }
+
     @Test(
         "proofs start before every sealing task that waits, with any policy",
         arguments: PolicyCatalog.names.filter { $0 != "external" })

@@ -165,6 +165,32 @@ struct StorageIndexTests {
         #expect(found == .location(key(1), store: nil, host: nil))
     }
 
+    @Test("what one sector has at a store is given up alone, once, and only there")
+    func abandon() throws {
+        let (index, owner) = try boot()
+        index.tell(.attach(StoreInfo(name: "a", host: "a", capacityBytes: 1000, sealingCountMax: 0)))
+        for number in 1...2 as ClosedRange<UInt64> {
+            index.tell(.reserve(key(number), bytes: 10, at: "a", owner: owner, replyTo: nil))
+        }
+        index.tell(.setOnline(store: "a", false))
+        world.runUntilIdle()
+        heard.events = []
+        index.tell(.abandon(key(1), store: "b"))
+        index.tell(.abandon(key(3), store: "a"))
+        world.runUntilIdle()
+        #expect(heard.events == [])
+        index.tell(.abandon(key(1), store: "a"))
+        index.tell(.abandon(key(1), store: "a"))
+        world.runUntilIdle()
+        #expect(heard.events == [.lost(key(1), store: "a")])
+        let stores: StorageEvent = try world.ask(index) { .list(replyTo: $0) }
+        guard case .stores(let states) = stores else {
+            Issue.record("expected the list of stores")
+            return
+        }
+        #expect(states.map(\.reservedBytes) == [10] && states.map(\.sectorCount) == [1])
+    }
+
     @Test("room is never granted beyond the capacity, whatever the order", arguments: 0..<20)
     func conservation(seed: UInt64) throws {
         let (index, owner) = try boot()

@@ -204,6 +204,8 @@ package enum ChainSectorState: Sendable, Hashable, Codable {
     case expired(epoch: Int64)
     /// Ended before its time.
     case terminated(epoch: Int64)
+    /// Kept until its time was over, at the end of its deadline.
+    case ended(epoch: Int64)
 }
 
 /// One sector in a list.

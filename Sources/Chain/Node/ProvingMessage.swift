@@ -105,18 +105,22 @@ package struct DeadlineStatus: Sendable, Hashable, Codable {
         package var recovering: SectorNumbers
         /// Given up because they were faulty for too long.
         package var expired: SectorNumbers
+        /// Gone because their time was over.
+        package var ended: SectorNumbers
         /// The opening of the deadline that it was proven in last.
         package var provenOpen: Int64?
         package var provenEpoch: Int64?
 
         package init(
             live: SectorNumbers, faulty: SectorNumbers = [], recovering: SectorNumbers = [],
-            expired: SectorNumbers = [], provenOpen: Int64? = nil, provenEpoch: Int64? = nil
+            expired: SectorNumbers = [], ended: SectorNumbers = [], provenOpen: Int64? = nil,
+            provenEpoch: Int64? = nil
         ) {
             self.live = live
             self.faulty = faulty
             self.recovering = recovering
             self.expired = expired
+            self.ended = ended
             self.provenOpen = provenOpen
             self.provenEpoch = provenEpoch
         }

@@ -28,10 +28,12 @@ extension ChainState {
         nextDeadlineEnd = .max
         for id in provingMiners {
             guard var table = miners[id]?.proving else { continue }
-            for (epoch, numbers) in table.advance(to: head) {
-                for number in numbers.numbers {
-                    charges.terminated(activation: miners[id]?.sectors[number]?.provenEpoch, at: epoch)
-                    miners[id]?.sectors.change(number) { $0.terminatedEpoch = epoch }
+            for gone in table.advance(to: head) {
+                for number in gone.expired.numbers {
+                    charges.terminated(activation: miners[id]?.sectors[number]?.provenEpoch, at: gone.epoch)
+                }
+                for number in gone.expired.union(gone.ended).numbers {
+                    miners[id]?.sectors.change(number) { $0.terminatedEpoch = gone.epoch }
                 }
             }
             charges.add(table.takeCharges())
@@ -71,7 +73,8 @@ extension ChainState {
         }
         // In place: the table would be copied for each sector otherwise.
         guard let deadline = miners[key.miner]?.proving?.deadline(forNewSectorAt: epoch),
-            let partition = miners[key.miner]?.proving?.add(key.number, to: deadline)
+            let partition = miners[key.miner]?.proving?.add(
+                key.number, to: deadline, expiration: sector.preCommit.expiration)
         else { throw ChainError(.corruptStore, "sector \(key) has no place in any deadline") }
         miners[key.miner]?.sectors.change(key.number) {
             $0.place = SectorPlace(deadline: deadline, partition: partition)
@@ -323,7 +326,7 @@ extension ChainState {
             partitions: (table?.deadlines[deadline] ?? []).map {
                 DeadlineStatus.Partition(
                     live: $0.live, faulty: $0.faulty, recovering: $0.recovering, expired: $0.expired,
-                    provenOpen: $0.provenOpen, provenEpoch: $0.provenEpoch)
+                    ended: $0.ended, provenOpen: $0.provenOpen, provenEpoch: $0.provenEpoch)
             },
             randomness: head >= times.challenge
                 ? beacon.draw(.windowPoStChallenge, epoch: times.challenge, miner: address).bytes : nil)

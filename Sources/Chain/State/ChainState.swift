@@ -26,7 +26,7 @@ package struct ChainState: Sendable {
         var provenEpoch: Int64?
         /// The epoch at which its latest replica update landed.
         var updateEpoch: Int64?
-        /// The epoch at which it was ended.
+        /// The epoch at which it was ended, or its time was over.
         var terminatedEpoch: Int64?
         /// Where it is proven again.
         var place: SectorPlace?
@@ -59,7 +59,7 @@ package struct ChainState: Sendable {
     var nextDeadlineEnd = Int64.max
 
     /// What the ends of deadlines and early endings came to, all miners together.
-    var charges = ProvingCharges()
+    package internal(set) var charges = ProvingCharges()
 
     /// Sectors of all miners.
     package private(set) var sectorCount = 0
@@ -159,7 +159,9 @@ package struct ChainState: Sendable {
 
     private func state(of sector: Sector, head: Int64) -> ChainSectorState {
         let landed = sector.preCommit.epoch
-        if let ended = sector.terminatedEpoch, ended <= head { return .terminated(epoch: ended) }
+        if let ended = sector.terminatedEpoch, ended <= head {
+            return ended < sector.preCommit.expiration ? .terminated(epoch: ended) : .ended(epoch: ended)
+        }
         if let proven = sector.provenEpoch, proven <= head {
             return .active(epoch: proven, expiration: sector.preCommit.expiration)
         }

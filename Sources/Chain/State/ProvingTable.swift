@@ -11,6 +11,23 @@ struct ProvingTable: Sendable {
         var numbers: SectorNumbers
     }
 
+    /// Sectors whose time is over at the end of the same deadline.
+    struct EndGroup: Sendable {
+        /// The last epoch of that deadline.
+        var epoch: Int64
+        /// Those are among them that were given up or terminated meanwhile.
+        var numbers: SectorNumbers
+    }
+
+    /// Sectors that left their deadline when it ended.
+    struct Departure: Sendable {
+        var epoch: Int64
+        /// Faulty for too long.
+        var expired: SectorNumbers
+        /// Kept to the end.
+        var ended: SectorNumbers
+    }
+
     /// Sectors that one proof is about.
     struct Partition: Sendable {
         var live = SectorNumbers()
@@ -20,10 +37,14 @@ struct ProvingTable: Sendable {
         var recovering = SectorNumbers()
         /// Given up because they were faulty for too long.
         var expired = SectorNumbers()
+        /// Gone because their time was over.
+        var ended = SectorNumbers()
         var liveCount = 0
         /// Terminated ones included: a gap is not filled.
         var totalCount = 0
         var faultGroups: [FaultGroup] = []
+        /// Ascending by epoch.
+        private var endGroups: [EndGroup] = []
         /// The opening of the deadline that it was proven in last, and the epoch at which that landed.
         var provenOpen: Int64?
         var provenEpoch: Int64?
@@ -58,6 +79,30 @@ struct ProvingTable: Sendable {
                 faultGroups[index].numbers = faultGroups[index].numbers.subtracting(numbers)
             }
             faultGroups.removeAll { $0.numbers.isEmpty }
+        }
+
+        /// Notes when a sector's time is over.
+        mutating func schedule(_ number: UInt64, end: Int64) {
+            // Sectors come in the order of their ends, nearly.
+            var place = endGroups.count
+            while place > 0, endGroups[place - 1].epoch > end { place -= 1 }
+            if place > 0, endGroups[place - 1].epoch == end {
+                endGroups[place - 1].numbers.insert(number)
+            } else {
+                endGroups.insert(EndGroup(epoch: end, numbers: [number]), at: place)
+            }
+        }
+
+        /// Takes out those whose time is over.
+        mutating func end(at last: Int64) -> SectorNumbers {
+            var gone = SectorNumbers()
+            let due = endGroups.prefix { $0.epoch <= last }
+            guard !due.isEmpty else { return gone }
+            for group in due { gone = gone.union(group.numbers.intersection(live)) }
+            endGroups.removeFirst(due.count)
+            remove(gone)
+            ended = ended.union(gone)
+            return gone
         }
 
         /// Takes out what was faulty for too long.
@@ -127,14 +172,20 @@ struct ProvingTable: Sendable {
         return left < right
     }
 
-    /// Puts a sector into the last partition of a deadline, or begins a new one.
-    mutating func add(_ number: UInt64, to deadline: Int) -> Int { add(number..<number + 1, to: deadline) }
+    /// Puts a sector into the last partition of a deadline, or begins a new one, until the deadline ends for
+    /// the first time at `expiration` or later.
+    mutating func add(_ number: UInt64, to deadline: Int, expiration: Int64) -> Int {
+        let partition = add(number..<number + 1, to: deadline)
+        deadlines[deadline][partition]
+            .schedule(number, end: period.times(deadline, notElapsedAt: expiration).last)
+        return partition
+    }
 
     /// How many sectors a deadline takes before it begins a new partition; by the rule above it is given all
     /// of them before another deadline is.
     func room(in deadline: Int) -> Int { partitionSize - totalCounts[deadline] % partitionSize }
 
-    /// The same for as many as there is room for.
+    /// The same for as many as there is room for, without an end.
     mutating func add(_ numbers: Range<UInt64>, to deadline: Int) -> Int {
         if deadlines[deadline].last.map({ $0.totalCount >= partitionSize }) ?? true {
             deadlines[deadline].append(Partition())
@@ -164,17 +215,16 @@ struct ProvingTable: Sendable {
     /// The next epoch at whose end a deadline is looked at; `nil` where there is nothing to prove.
     var nextEnd: Int64? { liveCount > 0 ? period.current(at: closedThrough + 1).last : nil }
 
-    /// Looks at every deadline that ends up to `head`: what was not proven becomes faulty, what was faulty
-    /// for too long is given up, which the answer lists with the epoch.
-    mutating func advance(to head: Int64) -> [(epoch: Int64, numbers: SectorNumbers)] {
-        var gone: [(epoch: Int64, numbers: SectorNumbers)] = []
+    /// Looks at every deadline that ends up to `head`: what was not proven becomes faulty, what is over or was
+    /// faulty for too long leaves, which the answer lists with the epoch.
+    mutating func advance(to head: Int64) -> [Departure] {
+        var gone: [Departure] = []
         // Without proofs all is faulty after a period and given up after the longest time, so this ends soon
         // however far the head is.
         while liveCount > 0 {
             let times = period.current(at: closedThrough + 1)
             guard times.last <= head else { return gone }
-            let expired = close(times)
-            if !expired.isEmpty { gone.append((times.last, expired)) }
+            if let departure = close(times) { gone.append(departure) }
             closedThrough = times.last
         }
         closedThrough = max(closedThrough, head)
@@ -187,8 +237,8 @@ struct ProvingTable: Sendable {
         return charges
     }
 
-    private mutating func close(_ times: DeadlineTimes) -> SectorNumbers {
-        var gone = SectorNumbers()
+    private mutating func close(_ times: DeadlineTimes) -> Departure? {
+        var gone = Departure(epoch: times.last, expired: [], ended: [])
         var (faulty, live, proven) = (0, 0, 0)
         for index in deadlines[times.index].indices {
             // What missed its proof just now is charged from the next end on.
@@ -200,11 +250,13 @@ struct ProvingTable: Sendable {
             }
             proven +=
                 deadlines[times.index][index].liveCount - deadlines[times.index][index].faulty.count
-            gone = gone.union(deadlines[times.index][index].expire(at: times.last))
+            // What is over is not given up, faulty as it may be.
+            gone.ended = gone.ended.union(deadlines[times.index][index].end(at: times.last))
+            gone.expired = gone.expired.union(deadlines[times.index][index].expire(at: times.last))
         }
         charges.ended(faulty: faulty, live: live, proven: proven)
-        liveCounts[times.index] -= gone.count
-        return gone
+        liveCounts[times.index] -= gone.ended.count + gone.expired.count
+        return gone.ended.isEmpty && gone.expired.isEmpty ? nil : gone
     }
 
     func faultExpiry(_ times: DeadlineTimes) -> Int64 {

@@ -75,6 +75,8 @@ package struct DeadlineView: Sendable, Encodable {
         package var recovering: [UInt64]
         /// Given up by the chain after it was faulty for too long.
         package var expired: [UInt64]
+        /// Gone from the chain because their time was over.
+        package var ended: [UInt64]
         /// When its latest proof landed.
         package var provenEpoch: Int64?
         /// It was proven at the deadline that is open, or else when it was open last.
@@ -105,6 +107,7 @@ package struct DeadlineView: Sendable, Encodable {
             Partition(
                 partition: index, sectors: partition.live.numbers, faulty: partition.faulty.numbers,
                 recovering: partition.recovering.numbers, expired: partition.expired.numbers,
+                ended: partition.ended.numbers,
                 provenEpoch: partition.provenEpoch, isProven: partition.provenOpen == last)
         }
         sectors = partitions.reduce(0) { $0 + $1.sectors.count }
@@ -168,6 +171,7 @@ package struct DeadlineView: Sendable, Encodable {
             lines.append(("Faulty Sectors", list(partition.faulty)))
             lines.append(("Recovering Sectors", list(partition.recovering)))
             if !partition.expired.isEmpty { lines.append(("Expired Sectors", list(partition.expired))) }
+            if !partition.ended.isEmpty { lines.append(("Ended Sectors", list(partition.ended))) }
             lines.append(("Last Proven", partition.provenEpoch.map { "\($0)" } ?? "<nil>"))
         }
         return OperatorText.labels(lines)

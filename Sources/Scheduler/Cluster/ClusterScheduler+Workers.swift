@@ -85,12 +85,20 @@ extension ClusterScheduler {
         let ofStore = holdsStore ? storePatience(worker) : options.lease
         var next = ofStore > waited ? ofStore : nil
         for (call, running) in worker.calls {
+            let isBound = holdsStore && call.task.type.needsFiles
             let patience =
-                holdsStore && call.task.type.needsFiles ? ofStore : patience(call, running, worker)
+                isBound
+                ? filePatience(call, running, worker, ofStore) : patience(call, running, worker)
             if patience > waited {
                 next = next.map { min($0, patience) } ?? patience
-            } else {
-                fail(call, of: name, "worker \(name) was lost and did not come back", context.now)
+                continue
+            }
+            worker.givenUp.insert(call)
+            fail(call, of: name, "worker \(name) was lost and did not come back", context.now)
+            // The store may be waited for still, for the sake of others.
+            let store = worker.info.store
+            if isBound, rooms.place(of: call.task.sector)?.store == store {
+                storage.tell(.abandon(call.task.sector, store: store))
             }
         }
         if let next {
@@ -112,6 +120,21 @@ extension ClusterScheduler {
         guard options.waitsForWork, !call.task.type.isPoSt else { return options.lease }
         let isLate = running.assignment.map { slack($0.request.deadline, call.task.type, worker) <= .zero }
         return isLate == true ? options.lease : max(options.lease, worker.lostAt - running.since)
+    }
+
+    /// How long a call on a store that is out of reach is waited for: as long as the sector has been worked on
+    /// there, and no longer than the store.
+    private func filePatience(
+        _ call: CallID, _ running: RunningCall, _ worker: Worker, _ ofStore: Duration
+    ) -> Duration {
+        guard rooms.place(of: call.task.sector)?.store == worker.info.store else { return ofStore }
+        let run = patience(call, running, worker)
+        switch call.task.type {
+        case .preCommit1: return min(ofStore, run)
+        case .preCommit2 where view.profiles.isKnown(.preCommit1):
+            return min(ofStore, view.profiles.duration([.preCommit1]) + run)
+        default: return ofStore
+        }
     }
 
     /// How long a store that is out of reach is waited for: as long as the replica of a sector takes to be

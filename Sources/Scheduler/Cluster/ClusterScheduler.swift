@@ -74,6 +74,8 @@ package actor ClusterScheduler: Component {
         var isLost = false
         var lostAt: Instant = .zero
         var calls: OrderedDictionary<CallID, RunningCall> = [:]
+        /// Calls that were not waited for any longer: should it come back, it is to stop them.
+        var givenUp: Set<CallID> = []
 
         init(index: Int, info: WorkerInfo, ref: Ref<WorkerMessage>, session: UInt64, join: JoinID) {
             self.index = index
@@ -300,6 +302,8 @@ package actor ClusterScheduler: Component {
     ) {
         let now = context.now
         workers[name]?.ref.tell(.confirmed(call))
+        // Of a try that was given up nothing counts, neither where its files are nor what it lacked.
+        if isLate(call) { return }
         if case .done = result, call.task.type.needsFiles { noteFiles(of: call.task.sector, at: name) }
         noteSetback(call.task, result, context)
         if prefetchEnded(call) { return }
@@ -350,11 +354,16 @@ package actor ClusterScheduler: Component {
         options.observer?.taskEnded(call.task, result, since: running.since, at: now)
     }
 
+    /// It was assigned by this scheduler, not by one before its restart, and nobody waits for it.
+    private func isLate(_ call: CallID) -> Bool {
+        let isOwn = call.number > firstCall && call.number <= callCount
+        return isOwn && callOf[call.task]?.call != call && moves.prefetches[call.task]?.call != call
+    }
+
     /// Takes the result of a call that an earlier incarnation of this scheduler assigned: for the sector
     /// that waits for it, or for when it asks.
     private func reportOfEarlier(_ call: CallID, _ result: TaskResult, _ now: Instant) {
-        let isOwn = call.number > firstCall && call.number <= callCount
-        guard !isOwn, case .done = result else { return }
+        guard case .done = result else { return }
         if unqueue(call.task) != nil {
             options.observer?.taskEnded(call.task, result, since: nil, at: now)
             owners.removeValue(forKey: call.task)?.tell(.finished(call.task, result))
@@ -367,6 +376,7 @@ package actor ClusterScheduler: Component {
     /// Takes over a call that an earlier incarnation of this scheduler assigned and the worker still runs.
     func adopt(_ call: CallID, of name: String, _ now: Instant) {
         guard let worker = workers[name], callOf[call.task] == nil, worker.calls[call] == nil,
+            !worker.givenUp.contains(call),
             view.workers[worker.index].busyCounts[call.task.type.stage]
                 < view.workers[worker.index].slotCounts[call.task.type.stage]
         else { return }

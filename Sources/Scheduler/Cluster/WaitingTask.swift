@@ -46,10 +46,12 @@ package struct AdmissionRequest: Sendable, Hashable {
     package let deadline: Instant?
     package let priority: Int
     package let since: Instant
-    /// Counts requests: a total order of age.
+    /// Counts requests.
     package let sequence: UInt64
 
-    var urgency: Urgency { Urgency(deadline: deadline, priority: priority, sequence: sequence) }
+    /// Of equals the oldest sector is first, not the oldest request: a sector that lost its files asks again
+    /// and has waited long enough.
+    var urgency: Urgency { Urgency(deadline: deadline, priority: priority, sequence: sector.number) }
 }
 
 /// The order in which equals wait: deadlines of one hour are one class and the earlier class goes first,
@@ -57,6 +59,7 @@ package struct AdmissionRequest: Sendable, Hashable {
 package struct Urgency: Sendable, Hashable, Comparable {
     package let deadlineClass: Int64
     package let priority: Int
+    /// Ascending with age, and unique among those compared.
     package let sequence: UInt64
 
     package init(deadline: Instant?, priority: Int, sequence: UInt64) {

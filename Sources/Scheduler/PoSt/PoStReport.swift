@@ -55,16 +55,19 @@ package struct SectorFaults: Sendable, Hashable, Codable {
     package var unreadable: SectorNumbers
     /// Given up by the chain.
     package var expired: SectorNumbers
+    /// Gone from the chain because their time was over.
+    package var ended: SectorNumbers
     package var epoch: Int64
 
     package init(
         live: SectorNumbers, faulty: SectorNumbers, unreadable: SectorNumbers, expired: SectorNumbers,
-        epoch: Int64
+        ended: SectorNumbers, epoch: Int64
     ) {
         self.live = live
         self.faulty = faulty
         self.unreadable = unreadable
         self.expired = expired
+        self.ended = ended
         self.epoch = epoch
     }
 }

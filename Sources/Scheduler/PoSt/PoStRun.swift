@@ -213,11 +213,12 @@ package struct PoStRun: Sendable, Hashable {
         tells = false
         guard let latest else { return [] }
         var faults = SectorFaults(
-            live: [], faulty: [], unreadable: unreadable, expired: [], epoch: epoch)
+            live: [], faulty: [], unreadable: unreadable, expired: [], ended: [], epoch: epoch)
         for partition in latest.partitions {
             faults.live = faults.live.union(partition.live)
             faults.faulty = faults.faulty.union(partition.faulty)
             faults.expired = faults.expired.union(partition.expired)
+            faults.ended = faults.ended.union(partition.ended)
         }
         faults.unreadable = unreadable.subtracting(faults.faulty)
         return [.tellSectors(faults)]

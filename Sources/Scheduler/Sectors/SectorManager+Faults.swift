@@ -16,7 +16,7 @@ extension SectorManager {
             let reason = "its files could not be read at epoch \(faults.epoch)"
             try tell(number, .faultFound(reason), nil, context)
         }
-        for number in faultNumbers.intersection(faults.expired).numbers {
+        for number in faultNumbers.intersection(faults.expired.union(faults.ended)).numbers {
             try tell(number, .faultExpired, nil, context)
         }
         let healthy = faults.live.subtracting(faults.faulty).subtracting(faults.unreadable)

@@ -24,7 +24,7 @@ extension SectorStateMachine {
 
     mutating func faultExpired() -> [SectorAction] {
         record.state = .faultedFinal
-        record.lastError = "faulty for too long: the chain gave the sector up"
+        record.lastError = "the chain has it no more: it was faulty for too long, or until its time was over"
         return [.releaseStore]
     }
 

@@ -60,6 +60,7 @@ package actor StorageIndex: Component {
             guard let known = reservations.removeValue(forKey: sector) else { return }
             free(known.bytes, at: known.store)
             if let target = known.target { free(known.bytes, at: target) }
+        case .abandon(let sector, let store): abandon(sector, at: store)
         case .reserveMove(let sector, let store, let asker): reserveMove(sector, to: store, asker)
         case .cancelMove(let sector, let store):
             guard let known = reservations[sector], known.target == store else { return }
@@ -202,6 +203,15 @@ package actor StorageIndex: Component {
         }
         let isReal = paths.stores[name] != nil
         known.owner.tell(.moved(sector, store: name, host: store.info.host, wantsWord: isReal))
+    }
+
+    private func abandon(_ sector: SectorKey, at name: String) {
+        guard let known = reservations[sector], known.store == name else { return }
+        reservations[sector] = nil
+        dropCopies(of: sector, except: nil)
+        free(known.bytes, at: name)
+        if let target = known.target { free(known.bytes, at: target) }
+        known.owner.tell(.lost(sector, store: name))
     }
 
     private func lose(_ name: String) {
