@@ -67,6 +67,11 @@ package enum OpenCLDevices {
     ///
     /// - Throws: ``SealingError`` `.invalidArgument` when there is no such device, with the names
     ///   of those that there are; `.device` when a driver answers with an error.
+    package static func find(_ choice: OpenCLChoice) throws(SealingError) -> OpenCLDevice {
+        try choose(choice).device
+    }
+
+    /// The same with the driver's name for it.
     static func choose(_ choice: OpenCLChoice) throws(SealingError) -> OpenCLHandle {
         let all = try handles()
         let wanted: String

@@ -181,6 +181,7 @@ struct WorkerCommand: AsyncParsableCommand {
         @Option(help: "Time that the first PreCommit1 task of a batch waits for others.")
         var batchWait = DurationArgument(seconds: 2)
         @Option(help: StretchArgument.help) var stretch: [StretchArgument] = []
+        @OptionGroup var host: WorkerHostArguments
         @OptionGroup var sealing: SealingArguments
 
         func validate() throws {
@@ -210,6 +211,9 @@ struct WorkerCommand: AsyncParsableCommand {
                 slots: try slot.map(Self.slotCount), sealingCountMax: maxSealing,
                 threadCount: threads > 0 ? threads : SystemClock.processorCount)
             options.advertised = files.advertise
+            options.resources = try host.resources(host: name, slots: options.slots, device: sealing.device)
+            options.numaNode = sealing.numaNode
+            options.diskBytesPerSecond = host.diskRate?.bytesPerSecond ?? 0
             options.transfers = files.transfers
             options.readCount = parallelReads
             options.sealing = try sealing.options()

@@ -284,11 +284,13 @@ struct ProvingTests {
         let left = try state.deadlineStatus(of: miner, deadline: place.deadline, head: end).partitions[0]
         #expect(left.live == [2] && left.ended == [1] && left.expired == [] && left.faulty == [])
         #expect(state.charges.terminations.isEmpty && state.charges.faultyEnds.isEmpty)
+        #expect(state.charges.keptToTheEnd == 1)
         #expect(state.checkInvariants(head: end) == [])
         // It is not ended a second time, nor charged for it.
         #expect(state.considerTerminations([keys[0]], head: end + 5) == .known(epoch: end))
         let update = SectorReplicaUpdate(
-            key: keys[0], sealedCommitment: commitment(keys[0], 3), unsealedCommitment: commitment(keys[0], 4),
+            key: keys[0], sealedCommitment: commitment(keys[0], 3),
+            unsealedCommitment: commitment(keys[0], 4),
             proof: [1])
         #expect(state.consider(update, head: end + 5).refusal?.reason.contains("was ended") == true)
         // The neighbor goes a period later, and what is read from the store knows the same.
@@ -305,7 +307,7 @@ struct ProvingTests {
         #expect(copy.charges == state.charges)
     }
 
-    @Test("a faulty sector whose time is over leaves like any other: it is not given up, nor charged for that")
+    @Test("a faulty sector whose time is over leaves like any other: not given up, nor charged for that")
     func faultyAtTheEnd() throws {
         var (state, _, expiration) = try expiring()
         let key = SectorKey(miner: miner, number: 1)

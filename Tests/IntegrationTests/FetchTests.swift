@@ -6,14 +6,6 @@ import Testing
 /// Workers that share no disk: the files of a sector follow its tasks from host to host.
 @Suite("Files between workers", .serialized)
 struct FetchTests {
-    private func with(_ cluster: RoleCluster, _ body: (RoleCluster) async throws -> Void) async throws {
-        do { try await body(cluster) } catch {
-            await cluster.stop()
-            throw error
-        }
-        await cluster.stop()
-    }
-
     /// Hashes a kept sector from the replica up and compares it with what the miner knows of it.
     private func check(_ number: UInt64, in store: String, _ cluster: RoleCluster) throws {
         let root = cluster.folder.path(store)
@@ -35,7 +27,7 @@ struct FetchTests {
         "roles on three hosts, one killed with -9 amid a fetch: all sectors prove and lie in the store"
     )
     func roles() async throws {
-        try await with(try await RoleCluster()) { cluster in
+        try await RoleCluster().use { cluster in
             try await cluster.startWorker("w1", slots: ["AP=1", "PC1=1"])
             // Slow enough to be caught: a sector's files take seconds.
             let slots = ["PC2=1"]
@@ -82,7 +74,7 @@ struct FetchTests {
 
     @Test("the source, then the miner, killed with -9 amid a fetch: it goes on, and nothing is sealed twice")
     func sourceKilled() async throws {
-        try await with(try await RoleCluster()) { cluster in
+        try await RoleCluster().use { cluster in
             try await cluster.startWorker("w1", slots: ["AP=1", "PC1=1"])
             try await cluster.startWorker(
                 "w2", slots: ["PC2=1", "C1=1", "FIN=1"],
@@ -104,7 +96,7 @@ struct FetchTests {
 
     @Test("while the only host with a sector's files is away its tasks wait, and are not tried over and over")
     func sourceAway() async throws {
-        try await with(try await RoleCluster(lease: "120s")) { cluster in
+        try await RoleCluster(lease: "120s").use { cluster in
             try await cluster.startWorker("w1", slots: ["AP=1", "PC1=1", "PC2=1"])
             try await cluster.startWorker(
                 "w2", slots: ["C1=1", "FIN=1"], ["--long-term", cluster.folder.path("store")])
@@ -138,7 +130,7 @@ struct FetchTests {
 
     @Test("an operator attaches a path to another worker: finished sectors go there, over its restart too")
     func attached() async throws {
-        try await with(try await RoleCluster()) { cluster in
+        try await RoleCluster().use { cluster in
             try await cluster.startWorker("w1", slots: ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1"])
             try await cluster.startWorker("w2", slots: ["RM=1"])
             let path = cluster.folder.path("kept")

@@ -17,6 +17,7 @@ struct OperatorCommandTests {
 
     private func day(_ cluster: HandCluster) async throws {
         let workers = try cluster.text("sealing", "workers")
+        #expect(workers.contains("core(s) in use") && workers.contains("\tRAM: "), "what its machine has")
         #expect(workers.hasPrefix("Worker w1, host w1\n\tTASK: AP(0/1) PC1(0/1)"), "\(workers)")
 
         // PreCommit1 is paused: the sector waits, and every worker says why.

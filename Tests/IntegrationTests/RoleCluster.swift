@@ -68,6 +68,15 @@ final class RoleCluster: Sendable {
     /// What a worker that runs has said so far.
     func said(_ name: String) -> String { workers.withLock { $0[name] }?.complaints ?? "" }
 
+    /// Hands itself to a test and ends, whatever comes of it.
+    func use(_ body: (RoleCluster) async throws -> Void) async throws {
+        do { try await body(self) } catch {
+            await stop()
+            throw error
+        }
+        await stop()
+    }
+
     func stop() async {
         let running = workers.withLock { Array($0.values) } + [miner.withLock { $0 }, chain]
         for process in running { process.killHard() }

@@ -13,11 +13,12 @@ private final class Books {
 
     func take(
         _ id: UInt64, _ need: ResourceNeed, stage: Int = 2,
-        worker: WorkerInfo = WorkerInfo(name: "w", host: "h", store: "s", slots: [])
+        worker: WorkerInfo = WorkerInfo(name: "w", host: "h", store: "s", slots: []),
+        disk: ResourceLedger.DiskShare? = nil
     ) -> Result<DeviceGrant, Refusal> {
         do throws(Refusal) {
             return .success(
-                try ledger.lease(id, need, stage: stage, host: 0, worker: worker, workerIndex: 0))
+                try ledger.lease(id, need, stage: stage, host: 0, worker: worker, workerIndex: 0, disk: disk))
         } catch { return .failure(error) }
     }
 }
@@ -93,6 +94,30 @@ struct ResourceLedgerTests {
         #expect(books.ledger.brokenAccount() == nil)
     }
 
+    @Test("a disk's rate is leased; an idle disk takes what wants more than it gives, alone")
+    func disks() throws {
+        let books = Books(host())
+        func share(_ rate: UInt64, of disk: String = "d") -> ResourceLedger.DiskShare {
+            .init(disk: disk, bytesPerSecond: rate, limit: 100)
+        }
+        #expect(throws: Never.self) { try books.take(1, .none, disk: share(60)).get() }
+        guard case .failure(let refusal) = books.take(2, .none, disk: share(41)) else {
+            Issue.record("a disk was given more than it has")
+            return
+        }
+        #expect(refusal == Refusal(.disk, "d", needed: 41, free: 40))
+        #expect(
+            "\(refusal)" == "needs 41.0 B a second of the disk of d, which has 40.0 B a second left")
+        #expect(throws: Never.self) { try books.take(3, .none, disk: share(40)).get() }
+        #expect(throws: Never.self) { try books.take(4, .none, disk: share(200, of: "e")).get() }
+        #expect(throws: Refusal.self) { try books.take(5, .none, disk: share(1, of: "e")).get() }
+        #expect(books.ledger.diskBytesUsed("d") == 100 && books.ledger.diskBytesUsed("e") == 200)
+        #expect(books.ledger.brokenAccount() == nil)
+        for id in [1, 3, 4] as [UInt64] { #expect(books.release(id)) }
+        #expect(books.ledger.diskBytesUsed("d") == 0 && books.ledger.diskBytesUsed("e") == 0)
+        #expect(books.ledger.brokenAccount() == nil)
+    }
+
     /// Random starts and ends on one host: never more than there is, and nothing left at the end.
     @Test("no sequence of leases and releases leaks or exceeds", arguments: UInt64(1)...40)
     func conservation(seed: UInt64) {
@@ -108,8 +133,12 @@ struct ResourceLedgerTests {
                 if random.happens(0.2) { need.wantsCoreGroup = true }
                 let bound = random.happens(0.3) ? random.index(below: 2) : nil
                 let stage = random.index(below: TaskType.count)
+                let disk = ResourceLedger.DiskShare(
+                    disk: "d\(random.index(below: 2))", bytesPerSecond: UInt64(1 + random.index(below: 90)),
+                    limit: 300)
                 if case .success(let grant) = books.take(
-                    id, need, stage: stage, worker: worker(numaNode: bound))
+                    id, need, stage: stage, worker: worker(numaNode: bound),
+                    disk: random.happens(0.5) ? disk : nil)
                 {
                     grantedCount += 1
                     held.append(id)
@@ -128,6 +157,7 @@ struct ResourceLedgerTests {
         #expect(books.ledger.brokenAccount() == nil)
         let account = books.ledger.account(0)
         #expect(account?.memoryFree == 300 << 30 && account?.coreCountFree == 40)
+        #expect(["d0", "d1"].allSatisfy { books.ledger.diskBytesUsed($0) == 0 })
         #expect(account?.gpuFreeCount == 3 && account?.coreGroupFreeCount == 5)
     }
 
@@ -135,10 +165,11 @@ struct ResourceLedgerTests {
     func environment() throws {
         let table = try ResourceTable.standard.applying(environment: [
             "PC2_GPU_UTILIZATION": "0.5", "PC2_64G_GPU_UTILIZATION": "0.25", "C2_32G_MAX_CONCURRENT": "2",
-            "C2_MAX_MEMORY": "1024", "FIL_PROOFS_USE_MULTICORE_SDR": "1",
+            "C2_MAX_MEMORY": "1024", "PC2_32G_DISK_RATE": "600000000", "FIL_PROOFS_USE_MULTICORE_SDR": "1",
         ])
         #expect(table.need(.preCommit2, sectorBytes: 32 << 30).gpuUnits == 0.5)
         #expect(table.need(.preCommit2, sectorBytes: 64 << 30).gpuUnits == 0.25)
+        #expect(table.need(.preCommit2, sectorBytes: 32 << 30).diskBytesPerSecond == 600_000_000)
         #expect(table.need(.commit2, sectorBytes: 32 << 30).maxConcurrent == 2)
         #expect(table.need(.commit2, sectorBytes: 64 << 30).maxMemory == 1024)
         #expect(table.need(.preCommit1, sectorBytes: 32 << 30).threads == .count(4))

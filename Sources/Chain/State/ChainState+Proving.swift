@@ -29,6 +29,7 @@ extension ChainState {
         for id in provingMiners {
             guard var table = miners[id]?.proving else { continue }
             for gone in table.advance(to: head) {
+                charges.kept(gone.ended.count)
                 for number in gone.expired.numbers {
                     charges.terminated(activation: miners[id]?.sectors[number]?.provenEpoch, at: gone.epoch)
                 }

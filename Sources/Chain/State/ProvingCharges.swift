@@ -15,6 +15,8 @@ package struct ProvingCharges: Sendable, Hashable {
     package private(set) var provenEnds = 0
     /// Sectors that ended early, by their age in epochs, at most ``ageEpochsMax``.
     package private(set) var terminations: [Int64: Int] = [:]
+    /// Sectors whose time was over; they cost nothing.
+    package private(set) var keptToTheEnd = 0
 
     package init() {}
 
@@ -33,10 +35,14 @@ package struct ProvingCharges: Sendable, Hashable {
         terminations[age, default: 0] += 1
     }
 
+    /// Sectors leave because their time is over.
+    mutating func kept(_ count: Int) { keptToTheEnd += count }
+
     mutating func add(_ other: ProvingCharges) {
         faultyEnds.merge(other.faultyEnds, uniquingKeysWith: +)
         liveEnds.merge(other.liveEnds, uniquingKeysWith: +)
         provenEnds += other.provenEnds
+        keptToTheEnd += other.keptToTheEnd
         terminations.merge(other.terminations, uniquingKeysWith: +)
     }
 }

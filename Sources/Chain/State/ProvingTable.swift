@@ -215,8 +215,8 @@ struct ProvingTable: Sendable {
     /// The next epoch at whose end a deadline is looked at; `nil` where there is nothing to prove.
     var nextEnd: Int64? { liveCount > 0 ? period.current(at: closedThrough + 1).last : nil }
 
-    /// Looks at every deadline that ends up to `head`: what was not proven becomes faulty, what is over or was
-    /// faulty for too long leaves, which the answer lists with the epoch.
+    /// Looks at every deadline that ends up to `head`: what was not proven becomes faulty, what is over or
+    /// was faulty for too long leaves, which the answer lists with the epoch.
     mutating func advance(to head: Int64) -> [Departure] {
         var gone: [Departure] = []
         // Without proofs all is faulty after a period and given up after the longest time, so this ends soon

@@ -22,6 +22,12 @@ package struct WorkerDaemon: Sendable {
         /// Sectors that may be under way in the sealing directory; 0 for no limit.
         package var sealingCountMax: Int
         package var threadCount: Int
+        /// What it tells of its machine; `nil` where slots alone are to limit.
+        package var resources: WorkerResources?
+        /// The NUMA node to whose memory its tasks are bound.
+        package var numaNode: Int?
+        /// What the disk under each of its paths reads or writes in a second; 0 where it is not known.
+        package var diskBytesPerSecond: UInt64 = 0
         /// Rates and limits of what comes from other workers.
         package var transfers = SectorTransfers.Options()
         /// Limits and places for the kernels.
@@ -88,13 +94,16 @@ package struct WorkerDaemon: Sendable {
         try world.spawn(FileServer.name) { FileServer(home: $0, shelf: shelf, puller: transfers) }
         let keeper = StoreKeeper.Options(
             host: name, url: try Self.url(options, node), sealingCountMax: options.sealingCountMax,
-            admitsNew: options.slots.contains { $0.type == .addPiece && $0.count > 0 })
+            admitsNew: options.slots.contains { $0.type == .addPiece && $0.count > 0 },
+            diskBytesPerSecond: options.diskBytesPerSecond)
         let caretaker = StoreCaretaker(stores: stores, list: list, pool: disks, log: log)
         try world.spawn(StoreKeeper.name) {
             StoreKeeper(home: $0, options: keeper, index: index, caretaker: caretaker)
         }
         let info = WorkerInfo(
-            name: name, host: name, store: main.id, slots: options.slots, canFetch: true)
+            name: name, host: name, store: main.id, slots: options.slots,
+            hostInfo: options.resources?.host, canFetch: true, numaNode: options.numaNode,
+            resources: options.resources?.changes ?? [])
         let scheduler = world.ref(
             at: Address(node: options.minerName, name: MinerAssembly.schedulerName), as: SchedulerMessage.self
         )

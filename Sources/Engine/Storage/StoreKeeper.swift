@@ -17,19 +17,22 @@ package actor StoreKeeper: Component {
         package var sealingCountMax: Int
         /// New sectors may begin here.
         package var admitsNew: Bool
+        /// What the disk under each path reads or writes in a second; 0 where it is not known.
+        package var diskBytesPerSecond: UInt64
         /// The time between two looks at the directories.
         package var lookInterval: Duration
         /// The time after which a lost index is looked for.
         package var retryInterval: Duration
 
         package init(
-            host: String, url: String, sealingCountMax: Int, admitsNew: Bool,
+            host: String, url: String, sealingCountMax: Int, admitsNew: Bool, diskBytesPerSecond: UInt64 = 0,
             lookInterval: Duration = .seconds(10), retryInterval: Duration = .seconds(1)
         ) {
             self.host = host
             self.url = url
             self.sealingCountMax = sealingCountMax
             self.admitsNew = admitsNew
+            self.diskBytesPerSecond = diskBytesPerSecond
             self.lookInterval = lookInterval
             self.retryInterval = retryInterval
         }
@@ -133,7 +136,8 @@ package actor StoreKeeper: Component {
             sealingCountMax: store.settings.canSeal ? options.sealingCountMax : 0,
             weight: store.settings.weight, canSeal: store.settings.canSeal,
             canStore: store.settings.canStore, admitsNew: options.admitsNew && store.settings.canSeal,
-            isReadOnly: store.isReadOnly)
+            isReadOnly: store.isReadOnly, readBytesPerSecond: options.diskBytesPerSecond,
+            writeBytesPerSecond: options.diskBytesPerSecond)
     }
 
     private func path(_ store: OpenStore) -> StorePath {

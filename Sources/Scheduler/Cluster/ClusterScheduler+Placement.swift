@@ -47,7 +47,7 @@ extension ClusterScheduler {
         do {
             devices = try view.ledger.lease(
                 call.number, need, stage: id.type.stage, host: target.hostIndex, worker: target.info,
-                workerIndex: index)
+                workerIndex: index, disk: view.diskShare(need, of: task, on: index))
         } catch {
             note(.refused, id.sector, id, name, reason, error, now)
             return false

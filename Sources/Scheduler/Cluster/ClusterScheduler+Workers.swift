@@ -122,8 +122,8 @@ extension ClusterScheduler {
         return isLate == true ? options.lease : max(options.lease, worker.lostAt - running.since)
     }
 
-    /// How long a call on a store that is out of reach is waited for: as long as the sector has been worked on
-    /// there, and no longer than the store.
+    /// How long a call on a store that is out of reach is waited for: as long as the sector has been worked
+    /// on there, and no longer than the store.
     private func filePatience(
         _ call: CallID, _ running: RunningCall, _ worker: Worker, _ ofStore: Duration
     ) -> Duration {

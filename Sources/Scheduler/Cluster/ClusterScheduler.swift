@@ -387,7 +387,8 @@ package actor ClusterScheduler: Component {
             // It runs already: it holds what it holds.
             let devices = try view.ledger.lease(
                 call.number, need, stage: call.task.type.stage, host: target.hostIndex, worker: worker.info,
-                workerIndex: worker.index, force: true)
+                workerIndex: worker.index,
+                disk: task.flatMap { view.diskShare(need, of: $0, on: worker.index) }, force: true)
             workers[name]?.calls[call] = RunningCall(assignment: nil, devices: devices, since: now)
         } catch { preconditionFailure("a forced lease was refused: \(error)") }
         callOf[call.task] = (call, name)

@@ -25,7 +25,23 @@ extension ClusterView {
         if need.maxConcurrent > 0, workers[index].busyCounts[type.stage] >= need.maxConcurrent {
             return Refusal(.maxConcurrent, workers[index].info.name, needed: Double(need.maxConcurrent))
         }
-        return ledger.check(need, stage: type.stage, host: host, worker: workers[index].info)
+        return ledger.check(
+            need, stage: type.stage, host: host, worker: workers[index].info,
+            disk: diskShare(need, of: task, on: index))
+    }
+
+    /// What a task would take of the disk that holds its files, or to which they are moved; `nil` where that
+    /// is not known.
+    func diskShare(_ need: ResourceNeed, of task: WaitingTask, on index: Int) -> ResourceLedger.DiskShare? {
+        guard need.diskBytesPerSecond > 0 else { return nil }
+        let worker = workers[index]
+        let isHere = task.hostIndex == worker.hostIndex
+        let name = isHere ? task.store.map { storeNames[$0] } : moveStore(task, to: worker)
+        guard let info = store(name ?? worker.info.store)?.info else { return nil }
+        let rates = [info.readBytesPerSecond, info.writeBytesPerSecond].filter { $0 > 0 }
+        guard let limit = rates.min() else { return nil }
+        return ResourceLedger.DiskShare(
+            disk: info.fileSystem?.id ?? info.name, bytesPerSecond: need.diskBytesPerSecond, limit: limit)
     }
 
     /// The part of ``canStart(_:on:at:)`` that holds for every worker: files in reach, no setback just now.

@@ -285,10 +285,11 @@ package struct ClusterSketch: Sendable {
             return false
         }
         callCount += 1
+        let need = view.need(id.type, proof: proof, on: index)
         do {
             try view.ledger.lease(
-                callCount, view.need(id.type, proof: proof, on: index), stage: id.type.stage,
-                host: worker.hostIndex, worker: worker.info, workerIndex: index)
+                callCount, need, stage: id.type.stage, host: worker.hostIndex, worker: worker.info,
+                workerIndex: index, disk: view.diskShare(need, of: task, on: index))
         } catch {
             refusals.append((decision, error))
             return false

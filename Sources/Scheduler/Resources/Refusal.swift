@@ -26,6 +26,8 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         /// No core group is free for it alone.
         case coreGroup
         case gpu
+        /// What the disk of the files reads and writes in a second.
+        case disk
         /// Tasks of the kind on one worker.
         case maxConcurrent
         /// The files are elsewhere and the worker cannot fetch.
@@ -91,6 +93,8 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         case .cores: "needs \(Int(needed)) processors and \(limit) has \(Int(free)) left"
         case .coreGroup: "no core group of \(limit) is free"
         case .gpu: "needs \(needed) GPU and no GPU of \(limit) has more than \(free) free"
+        case .disk:
+            "needs \(bytes(needed)) a second of the disk of \(limit), which has \(bytes(free)) a second left"
         case .maxConcurrent: "runs the most at once that its settings allow (\(Int(needed)))"
         case .filesElsewhere: "its files are on \(limit) and the worker does not fetch"
         case .filesOutOfReach: "its files are on \(limit), which is out of reach for now"

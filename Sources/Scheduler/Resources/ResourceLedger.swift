@@ -19,6 +19,7 @@ package struct ResourceLedger: Sendable {
         fileprivate let gpuShares: [GPUShare]
         fileprivate let groupIndex: Int?
         fileprivate let takesAllCores: Bool
+        fileprivate let disk: DiskShare?
         /// It ran already when it was noted: the limits did not apply.
         fileprivate let isForced: Bool
     }
@@ -26,6 +27,27 @@ package struct ResourceLedger: Sendable {
     fileprivate struct GPUShare: Sendable, Hashable {
         let index: Int
         let units: Double
+    }
+
+    /// What a task takes of the disk on which it works.
+    package struct DiskShare: Sendable, Hashable {
+        /// The file system, or the store where it has one of its own; unique in the cluster.
+        package let disk: String
+        package let bytesPerSecond: UInt64
+        /// All that the disk gives.
+        package let limit: UInt64
+
+        package init(disk: String, bytesPerSecond: UInt64, limit: UInt64) {
+            self.disk = disk
+            self.bytesPerSecond = bytesPerSecond
+            self.limit = limit
+        }
+    }
+
+    /// What is taken of one disk.
+    fileprivate struct DiskAccount: Equatable {
+        var used: UInt64 = 0
+        var count = 0
     }
 
     /// What is taken of one host.
@@ -73,6 +95,8 @@ package struct ResourceLedger: Sendable {
 
     private var accounts: [Account?] = []
     private var leases: [UInt64: Lease] = [:]
+    /// Disks of which something is taken.
+    private var disks: [String: DiskAccount] = [:]
 
     package init() {}
 
@@ -80,6 +104,9 @@ package struct ResourceLedger: Sendable {
     package func account(_ host: Int) -> Account? { accounts.indices.contains(host) ? accounts[host] : nil }
 
     package var leaseCount: Int { leases.count }
+
+    /// Bytes a second that are taken of a disk.
+    package func diskBytesUsed(_ disk: String) -> UInt64 { disks[disk]?.used ?? 0 }
 
     package func lease(_ id: UInt64) -> Lease? { leases[id] }
 
@@ -94,7 +121,18 @@ package struct ResourceLedger: Sendable {
     // MARK: Leases
 
     /// Says why a task may not start; `nil` where it may.
-    package func check(_ need: ResourceNeed, stage: Int, host: Int, worker: WorkerInfo) -> Refusal? {
+    ///
+    /// A disk that is idle takes any task: one that wants more than there is runs alone.
+    package func check(
+        _ need: ResourceNeed, stage: Int, host: Int, worker: WorkerInfo, disk: DiskShare? = nil
+    ) -> Refusal? {
+        if let disk, let taken = disks[disk.disk] {
+            let free = disk.limit.minus(taken.used)
+            if disk.bytesPerSecond > free {
+                return Refusal(
+                    .disk, disk.disk, needed: Double(disk.bytesPerSecond), free: Double(free))
+            }
+        }
         guard let account = account(host) else { return nil }
         let base = need.baseMemory.minus(account.kindBases[stage])
         let min = need.minMemory + base
@@ -144,18 +182,19 @@ package struct ResourceLedger: Sendable {
     @discardableResult
     package mutating func lease(
         _ id: UInt64, _ need: ResourceNeed, stage: Int, host: Int, worker: WorkerInfo, workerIndex: Int,
-        force: Bool = false
+        disk: DiskShare? = nil, force: Bool = false
     ) throws(Refusal) -> DeviceGrant {
         precondition(leases[id] == nil, "call \(id) holds a lease already")
+        let refusal = check(need, stage: stage, host: host, worker: worker, disk: disk)
+        if let refusal, !force { throw refusal }
+        if let disk { disks[disk.disk, default: DiskAccount()].take(disk) }
         guard var account = account(host) else {
             leases[id] = Lease(
                 host: host, stage: stage, worker: workerIndex, grant: DeviceGrant(), minMemory: 0,
-                maxMemory: 0,
-                baseMemory: 0, gpuShares: [], groupIndex: nil, takesAllCores: false, isForced: force)
+                maxMemory: 0, baseMemory: 0, gpuShares: [], groupIndex: nil, takesAllCores: false, disk: disk,
+                isForced: force)
             return DeviceGrant()
         }
-        let refusal = check(need, stage: stage, host: host, worker: worker)
-        if let refusal, !force { throw refusal }
         let gpus = usableGPUs(account, worker)
         let shares = need.gpuUnits > 0 ? gpuShares(need.gpuUnits, account, gpus) ?? [] : []
         let cores = coreCount(need, hasGPU: !gpus.isEmpty)
@@ -169,7 +208,7 @@ package struct ResourceLedger: Sendable {
             host: host, stage: stage, worker: workerIndex, grant: grant, minMemory: need.minMemory,
             maxMemory: Swift.max(need.minMemory, need.maxMemory), baseMemory: need.baseMemory,
             gpuShares: shares,
-            groupIndex: group, takesAllCores: takesAll, isForced: refusal != nil)
+            groupIndex: group, takesAllCores: takesAll, disk: disk, isForced: refusal != nil)
         // The only reference: what follows changes its arrays where they are.
         accounts[host] = nil
         account.minMemoryUsed += lease.minMemory
@@ -193,6 +232,11 @@ package struct ResourceLedger: Sendable {
     @discardableResult
     package mutating func release(_ id: UInt64) -> Bool {
         guard let lease = leases.removeValue(forKey: id) else { return false }
+        if let disk = lease.disk, var taken = disks[disk.disk] {
+            taken.used -= disk.bytesPerSecond
+            taken.count -= 1
+            disks[disk.disk] = taken.count > 0 ? taken : nil
+        }
         guard var account = account(lease.host), account.kindCounts[lease.stage] > 0 else { return true }
         accounts[lease.host] = nil
         account.minMemoryUsed -= lease.minMemory
@@ -264,7 +308,9 @@ package struct ResourceLedger: Sendable {
     /// already; `nil` where all are right.
     package func brokenAccount() -> String? {
         var sums = accounts.map { $0.map { Account($0.info) } }
+        var diskSums: [String: DiskAccount] = [:]
         for id in leases.keys.sorted() {
+            if let disk = leases[id]?.disk { diskSums[disk.disk, default: DiskAccount()].take(disk) }
             guard let lease = leases[id], var sum = sums.indices.contains(lease.host) ? sums[lease.host] : nil
             else { continue }
             sum.minMemoryUsed += lease.minMemory
@@ -279,10 +325,18 @@ package struct ResourceLedger: Sendable {
             if lease.isForced { sum.forcedCount += 1 }
             sums[lease.host] = sum
         }
+        if diskSums != disks { return "a disk is not the sum of its leases" }
         for case (let account?, let sum?) in zip(accounts, sums) {
             if let broken = account.difference(from: sum) { return broken }
         }
         return nil
+    }
+}
+
+extension ResourceLedger.DiskAccount {
+    fileprivate mutating func take(_ share: ResourceLedger.DiskShare) {
+        used += share.bytesPerSecond
+        count += 1
     }
 }
 

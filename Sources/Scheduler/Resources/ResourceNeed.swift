@@ -34,10 +34,14 @@ package struct ResourceNeed: Sendable, Hashable, Codable {
     package var maxConcurrent: Int
     /// Threads share a cache, so that they want a whole core group for themselves where the host has such.
     package var wantsCoreGroup: Bool
+    /// Bytes a second that it reads and writes on the disk of its sector's files, on average; 0 where it is
+    /// not known.
+    package var diskBytesPerSecond: UInt64
 
     package init(
         minMemory: UInt64 = 0, maxMemory: UInt64 = 0, baseMemory: UInt64 = 0, threads: Threads = .count(0),
-        threadsWithGPU: Int = 0, gpuUnits: Double = 0, maxConcurrent: Int = 0, wantsCoreGroup: Bool = false
+        threadsWithGPU: Int = 0, gpuUnits: Double = 0, maxConcurrent: Int = 0, wantsCoreGroup: Bool = false,
+        diskBytesPerSecond: UInt64 = 0
     ) {
         self.minMemory = minMemory
         self.maxMemory = maxMemory
@@ -47,6 +51,7 @@ package struct ResourceNeed: Sendable, Hashable, Codable {
         self.gpuUnits = gpuUnits
         self.maxConcurrent = maxConcurrent
         self.wantsCoreGroup = wantsCoreGroup
+        self.diskBytesPerSecond = diskBytesPerSecond
     }
 
     /// Costs nothing, so that nothing holds it back.

@@ -41,6 +41,7 @@ extension ResourceTable {
                 return true
             }
         ),
+        ("DISK_RATE", { need, text in bytes(text).map { need.diskBytesPerSecond = $0 } != nil }),
     ]
 
     /// A number of bytes that no machine exceeds; sums of these never overflow.

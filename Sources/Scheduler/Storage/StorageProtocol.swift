@@ -109,8 +109,8 @@ package enum StorageMessage: Message {
     case claimExpired(store: String)
     /// The sector has left the pipeline: its room is free.
     case release(SectorKey)
-    /// What lies of the sector at that store is not waited for any longer: its owner hears `lost`, its room is
-    /// free, and what is left of it goes when the store is within reach.
+    /// What lies of the sector at that store is not waited for any longer: its owner hears `lost`, its room
+    /// is free, and what is left of it goes when the store is within reach.
     case abandon(SectorKey, store: String)
     /// Room for a sector that is to move: the asker hears `moveReserved` or `moveRefused`.
     case reserveMove(SectorKey, to: String, replyTo: Ref<StorageEvent>)

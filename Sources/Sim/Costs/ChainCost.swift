@@ -65,7 +65,8 @@ package struct ChainCost: Sendable, Hashable {
         depositPerSector = ChainEconomics.preCommitDeposit(sectorBytes: sectorBytes, state)
         terminatedCount = charges.terminations.values.reduce(0, +)
         pledgeLocked = pledgePerSector * BigNumber(proven)
-        pledgeAtEnd = pledgePerSector * BigNumber(max(0, countAtStart + proven - terminatedCount))
+        let goneCount = terminatedCount + charges.keptToTheEnd
+        pledgeAtEnd = pledgePerSector * BigNumber(max(0, countAtStart + proven - goneCount))
         depositsLocked = depositPerSector * BigNumber(ledger.openPreCommitCount)
         expiredPreCommitCount = ledger.expiredPreCommitCount
         depositsBurnt = depositPerSector * BigNumber(expiredPreCommitCount)

@@ -35,6 +35,11 @@ extension ReportPage {
             words += ", and its proof takes \(task.duration.words) on one of \(slots) slots"
         }
         let chain = report.chainCost
+        if chain.faultySectorDays > 0 {
+            words +=
+                ". Sectors were faulty on \(chain.faultySectorDays) days in all; a partition that is faulty "
+                + "as a whole is not due again until its sectors are declared recovered"
+        }
         return words + ". Faults and endings cost \(CostLine.text(chain.faultFees + chain.terminationFees)) "
             + "in this run."
     }

@@ -50,7 +50,11 @@ extension SimulationReport {
         }
         lines.append(
             "window PoSt   \(windowPoSt.due) partitions due, \(windowPoSt.submitted) proven in time, "
-                + "\(windowPoSt.missed) missed")
+                + "\(windowPoSt.missed) missed"
+                + (chainCost.faultySectorDays > 0
+                    // A partition that is faulty as a whole is not due any more.
+                    ? "; \(chainCost.faultySectorDays) sector days without proof, partitions not due included"
+                    : ""))
         if let miss = windowPoSt.latestMiss {
             // The steps follow in the JSON.
             for line in miss.split(separator: "\n").prefix(2) { lines.append("              \(line)") }

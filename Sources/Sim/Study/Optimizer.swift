@@ -113,6 +113,20 @@ package struct Optimizer: Sendable {
             let names = scenario.hosts.map(\.name).joined(separator: ", ")
             throw StudyError(.invalid, "--range: no host group '\(range.group)'; there are \(names)")
         }
+        // A host without a price would be free, and the search would buy as many as it may.
+        if let costs = scenario.costs {
+            let unpriced = scenario.hosts.filter { group in
+                options.ranges.contains { $0.group == group.name && $0.counts.count > 1 }
+                    && !costs.hosts.contains { $0.group == group.name }
+            }
+            guard unpriced.isEmpty else {
+                let names = unpriced.map(\.name).joined(separator: ", ")
+                throw StudyError(
+                    .invalid,
+                    "costs.hosts does not say what a host of \(names) costs, and --range leaves open how "
+                        + "many there are: add a price, or take costs away to count hosts alike")
+            }
+        }
         sums = try options.bounds.sums(scenario)
         self.scenario = scenario
         self.options = options

@@ -133,6 +133,12 @@ struct OptimizerBoundTests {
         #expect { _ = try Optimizer(free, Self.options { $0.watts = 5_000 }) } throws: {
             "\($0)".contains("'miner'")
         }
+        // What is not bought needs no price; what is would be taken for free.
+        #expect(throws: Never.self) { try Optimizer(free, Self.options()) }
+        free.costs?.hosts.removeAll { $0.group == "p1" }
+        #expect { _ = try Optimizer(free, Self.options()) } throws: {
+            "\($0)".contains("what a host of p1 costs")
+        }
         free.costs = nil
         #expect { _ = try Optimizer(free, Self.options { $0.capital = 5 }) } throws: {
             "\($0)".contains("no costs section")

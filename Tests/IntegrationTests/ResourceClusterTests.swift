@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Testing
+
+@Suite("What a worker's machine has limits what runs there")
+struct ResourceClusterTests {
+    @Test("a task that does not fit the memory waits and says so, until the worker has more")
+    func memory() async throws {
+        try await RoleCluster().use { cluster in
+            let slots = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1"]
+            let store = ["--long-term", cluster.folder.path("store")]
+            try await cluster.startWorker("w1", slots: slots, ["--host-memory", "3KiB"] + store)
+            _ = try cluster.text("sectors", "pledge", "--count", "1")
+            try await cluster.until("the piece waits for memory") {
+                try cluster.text("sealing", "sched-diag")
+                    .contains("w1: needs 4.0 KiB of memory and w1 has 3.0 KiB left")
+            }
+            #expect(try cluster.text("sealing", "workers").contains("AP(0/1) PC1(0/1)"))
+            await cluster.killWorker("w1")
+            try await cluster.startWorker("w1", slots: slots, ["--host-memory", "1MiB"] + store)
+            try await cluster.until("the sector proves") { try cluster.states() == ["Proving"] }
+        }
+    }
+
+    @Test("a variable that is no number, and options that say the opposite, end the worker by name")
+    func badValues() throws {
+        let folder = try ScratchFolder()
+        let arguments = [
+            "worker", "run", "--data", folder.path("w"), "--name", "w", "--miner", "127.0.0.1:1", "--secret",
+            folder.path("secret"),
+        ]
+        let variable = try BuiltProgram().run(list: arguments, environment: ["PC1_MIN_MEMORY": "much"])
+        #expect(variable.status == 1)
+        #expect(variable.complaint.contains("PC1_MIN_MEMORY=much is no value"), "\(variable.complaint)")
+        let options = try BuiltProgram().run(
+            list: arguments + ["--ignore-resources", "--host-memory", "1GiB"], environment: [:])
+        #expect(options.status == 2 || options.status == 64, "\(options.status)")
+        #expect(options.complaint.contains("--ignore-resources"), "\(options.complaint)")
+    }
+}
