@@ -68,7 +68,8 @@ struct WorkerResourcesTests {
         #expect(try kernel.memory() == HostMemory(totalBytes: 5000, availableBytes: 0))
     }
 
-    @Test("files that hold something else are an error that names them", arguments: ["", "MemTotal: many kB"])
+    @Test(
+        "files that hold something else are an error that names them", arguments: ["", "MemTotal: many kB"])
     func badMeminfo(text: String) throws {
         let kernel = FakeKernel()
         defer { #expect(throws: Never.self) { try kernel.remove() } }
