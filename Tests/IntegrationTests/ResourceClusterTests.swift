@@ -17,6 +17,15 @@ struct ResourceClusterTests {
             }
             #expect(try cluster.text("sealing", "workers").contains("AP(0/1) PC1(0/1)"))
             await cluster.killWorker("w1")
+            // The environment's word holds for as long as the process that had it.
+            try await cluster.startWorker(
+                "w1", slots: slots, ["--host-memory", "1MiB"] + store,
+                environment: ["AP_2K_MIN_MEMORY": "2000000"])
+            try await cluster.until("the piece waits for what the environment says") {
+                try cluster.text("sealing", "sched-diag")
+                    .contains("w1: needs 1.9 MiB of memory and w1 has 1.0 MiB left")
+            }
+            await cluster.killWorker("w1")
             try await cluster.startWorker("w1", slots: slots, ["--host-memory", "1MiB"] + store)
             try await cluster.until("the sector proves") { try cluster.states() == ["Proving"] }
         }

@@ -38,20 +38,24 @@ final class RoleCluster: Sendable {
         _ = try await new.announced("port")
     }
 
-    private static func start(_ folder: ScratchFolder, _ arguments: [String]) throws -> RunningProgram {
+    private static func start(
+        _ folder: ScratchFolder, _ arguments: [String], _ environment: [String: String] = [:]
+    ) throws -> RunningProgram {
         try Program.start(
             arguments + ["--secret", folder.path("secret"), "--exit-with-parent"], holdsInput: true,
-            environment: ["SEALYARD_LOG": "info"])
+            environment: environment.merging(["SEALYARD_LOG": "info"]) { $1 })
     }
 
     /// Starts a worker, or one that was killed once more.
-    func startWorker(_ name: String, slots: [String], _ others: [String] = []) async throws {
+    func startWorker(
+        _ name: String, slots: [String], _ others: [String] = [], environment: [String: String] = [:]
+    ) async throws {
         let worker = try Self.start(
             folder,
             [
                 "worker", "run", "--data", folder.path(name), "--name", name, "--miner",
                 "127.0.0.1:\(minerPort)",
-            ] + slots.flatMap { ["--slot", $0] } + others)
+            ] + slots.flatMap { ["--slot", $0] } + others, environment)
         _ = try await worker.announced("port")
         workers.withLock { $0[name] = worker }
     }

@@ -94,6 +94,26 @@ struct ResourceLedgerTests {
         #expect(books.ledger.brokenAccount() == nil)
     }
 
+    @Test("a worker's figures are bounded, so that no sum of them overflows")
+    func bounded() {
+        let key = ResourceTable.Key(task: TaskType.preCommit1.rawValue, sectorBytes: 32 << 30)
+        let wild = ResourceNeed(
+            minMemory: .max, maxMemory: .max, baseMemory: .max, threads: .count(.max), threadsWithGPU: .max,
+            gpuUnits: .nan, maxConcurrent: .min, diskBytesPerSecond: .max)
+        var table = ResourceTable.standard
+        table[key] = wild
+        let need = ResourceTable.standard.applying(table.differences(from: .standard))[key]
+        #expect(need == need.bounded && need.gpuUnits == 64 && need.maxConcurrent == 0)
+        let books = Books(host())
+        let disk = ResourceLedger.DiskShare(disk: "d", bytesPerSecond: need.diskBytesPerSecond, limit: 1)
+        guard case .failure(let refusal) = books.take(1, need, disk: disk) else {
+            Issue.record("more memory was given than there is")
+            return
+        }
+        #expect(refusal.code == .memory)
+        #expect(ResourceNeed.none.bounded == .none)
+    }
+
     @Test("a disk's rate is leased; an idle disk takes what wants more than it gives, alone")
     func disks() throws {
         let books = Books(host())

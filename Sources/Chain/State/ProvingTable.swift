@@ -15,7 +15,7 @@ struct ProvingTable: Sendable {
     struct EndGroup: Sendable {
         /// The last epoch of that deadline.
         var epoch: Int64
-        /// Those are among them that were given up or terminated meanwhile.
+        /// With those that were given up or terminated meanwhile.
         var numbers: SectorNumbers
     }
 

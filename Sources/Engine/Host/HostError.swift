@@ -46,6 +46,6 @@ package enum HostLimits {
     package static let objectCountMax = 16_384
     /// Bytes of a text that names processing units.
     package static let cpuSetTextBytesMax = 65_536
-    /// Bytes read from one file below `/sys`.
-    package static let hostFileBytesMax = 4_096
+    /// Bytes read from one file of the kernel.
+    package static let hostFileBytesMax = 1 << 16
 }

@@ -40,16 +40,7 @@ package enum HostHugePages {
 
     /// The number that a file of the kernel holds; `nil` if there is no such file to read.
     private static func number(in path: String) throws(HostError) -> UInt64? {
-        guard let file = FileHandle(forReadingAtPath: path) else { return nil }
-        defer { file.closeFile() }
-        let data: Data
-        do {
-            data = try file.read(upToCount: HostLimits.hostFileBytesMax) ?? Data()
-        } catch {
-            throw HostError(
-                code: .malformedHostFile, message: "\(path) cannot be read: \(error.localizedDescription)")
-        }
-        let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let text = try HostFile.text(path) else { return nil }
         guard let number = UInt64(text) else {
             throw HostError(
                 code: .malformedHostFile,

@@ -108,15 +108,12 @@ package struct HostMemory: Sendable, Equatable {
 
 /// Small files of the kernel.
 enum HostFile {
-    /// The longest of these files, `memory.stat` and `meminfo` among them.
-    private static let bytesMax = 1 << 16
-
     /// The text without the white space around it; `nil` where there is no such file to read.
     static func text(_ path: String) throws(HostError) -> String? {
         guard let file = FileHandle(forReadingAtPath: path) else { return nil }
         defer { file.closeFile() }
         do {
-            let data = try file.read(upToCount: bytesMax) ?? Data()
+            let data = try file.read(upToCount: HostLimits.hostFileBytesMax) ?? Data()
             return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         } catch {
             throw HostError(

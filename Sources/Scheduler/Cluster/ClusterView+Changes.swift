@@ -71,7 +71,10 @@ extension ClusterView {
     }
 
     /// A known worker is there again, perhaps on other hardware.
-    func rejoin(_ index: Int, _ info: WorkerInfo) { noteHostInfo(info, workers[index].hostIndex) }
+    func rejoin(_ index: Int, _ info: WorkerInfo) {
+        noteHostInfo(info, workers[index].hostIndex)
+        needs.setOverrides(info.resources, of: index, resources)
+    }
 
     private func noteHostInfo(_ info: WorkerInfo, _ host: Int) {
         guard let told = info.hostInfo?.bounded else { return }

@@ -177,6 +177,7 @@ package struct ResourceLedger: Sendable {
     ///
     /// - Parameters:
     ///   - id: the call's number; never used twice.
+    ///   - disk: what it takes of the disk of its files; `nil` where that is not known.
     ///   - force: the task runs already, so that it holds what it holds whatever the limits say.
     /// - Throws: ``Refusal``.
     @discardableResult

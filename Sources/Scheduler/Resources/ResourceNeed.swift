@@ -54,6 +54,22 @@ package struct ResourceNeed: Sendable, Hashable, Codable {
         self.diskBytesPerSecond = diskBytesPerSecond
     }
 
+    /// The same with every figure within its bounds, so that no sum of them overflows: it comes from another
+    /// process.
+    package var bounded: ResourceNeed {
+        var need = self
+        need.minMemory = min(minMemory, HostInfo.bytesMax)
+        need.maxMemory = min(maxMemory, HostInfo.bytesMax)
+        need.baseMemory = min(baseMemory, HostInfo.bytesMax)
+        need.diskBytesPerSecond = min(diskBytesPerSecond, HostInfo.bytesMax)
+        if case .count(let count) = threads { need.threads = .count(min(max(0, count), 1 << 16)) }
+        need.threadsWithGPU = min(max(0, threadsWithGPU), 1 << 16)
+        // What is no number is as much as there can be, so that it is refused and not let pass.
+        need.gpuUnits = gpuUnits >= 0 ? min(gpuUnits, 64) : 64
+        need.maxConcurrent = min(max(0, maxConcurrent), 1 << 20)
+        return need
+    }
+
     /// Costs nothing, so that nothing holds it back.
     package static let none = ResourceNeed()
 }

@@ -65,7 +65,7 @@ package struct ResourceTable: Sendable, Hashable {
     /// The table with a worker's cells in place of its own.
     package func applying(_ overrides: [Override]) -> ResourceTable {
         var table = self
-        for item in overrides { table[item.key] = item.need }
+        for item in overrides { table[item.key] = item.need.bounded }
         return table
     }
 
