@@ -142,15 +142,27 @@ if !coreOnly {
             ],
             path: "Sources/Kernel/TCP", swiftSettings: strict),
         .target(
+            name: "ObjectStore",
+            dependencies: [
+                "Kernel",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            path: "Sources/Engine/ObjectStore", swiftSettings: strict),
+        .target(
             name: "Engine",
             dependencies: [
-                "Kernel", "KernelTCP", "KernelJournal", "Sealing", "Chain", "Scheduler", "CHwloc",
-                "CNuma", "CSQLite",
+                "Kernel", "KernelTCP", "KernelJournal", "Sealing", "Chain", "Scheduler", "ObjectStore",
+                "CHwloc", "CNuma", "CSQLite",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "OrderedCollections", package: collections),
             ],
-            exclude: ["README.md", "Storage.md"], swiftSettings: strict),
+            exclude: ["ObjectStore", "README.md", "Storage.md"], swiftSettings: strict),
         .executableTarget(
             name: "sealyard",
             dependencies: [
@@ -169,16 +181,25 @@ if !coreOnly {
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        // A server that the tests of object stores start.
+        .target(name: "ObjectServer", path: "Tests/ObjectServer", swiftSettings: strict),
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Engine", "Scheduler", "Chain", "Sealing", "Kernel", "KernelTCP", "CHwloc", "CNuma",
+                "Engine", "ObjectStore", "ObjectServer",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                "Scheduler", "Chain", "Sealing", "Kernel", "KernelTCP", "CHwloc",
+                "CNuma",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["sealyard", "Kernel", "Sealing", "Chain", "Scheduler", "Engine"],
+            dependencies: [
+                "sealyard", "Kernel", "Sealing", "Chain", "Scheduler", "Engine", "ObjectServer",
+            ],
             swiftSettings: strict),
     ]
 }

@@ -328,9 +328,4 @@ final class InputFile: Sendable {
         )
         #endif
     }
-
-    /// One node.
-    func node(_ index: UInt64) throws(SealingError) -> Commitment {
-        Commitment(in: try read(at: 32 * index, count: 32))
-    }
 }

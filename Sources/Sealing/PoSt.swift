@@ -162,12 +162,14 @@ package enum PoStVanilla {
     ///   - statement: what is to be proven.
     ///   - index: place of the sector in the statement.
     ///   - paths: its files; sealed file, tree-r-last and `p_aux` are read.
+    ///   - files: where these paths are.
     /// - Returns: the openings, each of which leads to CommRLast.
     /// - Throws: ``SealingError`` for files that are missing or damaged.
     package static func prove(
         _ statement: PoStStatement,
         sectorAt index: Int,
-        paths: SectorPaths
+        paths: SectorPaths,
+        in files: any ReplicaFiles = LocalFiles()
     ) throws(SealingError) -> PoStVanillaProof {
         guard statement.sectors.indices.contains(index) else {
             throw SealingError(
@@ -179,7 +181,8 @@ package enum PoStVanilla {
             statement.sectors[index],
             at: statement.challenges(at: index),
             statement.sectorSize,
-            paths
+            paths,
+            in: files
         )
     }
 
@@ -189,16 +192,17 @@ package enum PoStVanilla {
         _ sector: PoStSector,
         at challenges: [UInt64],
         _ size: SectorSize,
-        _ paths: SectorPaths
+        _ paths: SectorPaths,
+        in files: any ReplicaFiles = LocalFiles()
     ) throws(SealingError) -> PoStVanillaProof {
-        let aux = try PersistentAux(file: paths.persistentAux)
+        let aux = try PersistentAux(file: paths.persistentAux, in: files)
         guard try aux.commR() == sector.commR else {
             throw SealingError(
                 .commitmentMismatch,
                 "\(paths.persistentAux) is not that of CommR \(sector.commR)"
             )
         }
-        let reader = try ReplicaTreeReader(paths, size: size)
+        let reader = try ReplicaTreeReader(paths, size: size, in: files)
         guard reader.root == aux.commRLast else {
             throw SealingError(
                 .commitmentMismatch,

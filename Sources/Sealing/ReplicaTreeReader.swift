@@ -6,8 +6,8 @@
 ///     rebuilt:      row d … row 1, one small subtree
 ///     stored:       row 0                           the sealed file
 package struct ReplicaTreeReader: Sendable {
-    private let sealed: InputFile
-    private let trees: [InputFile]
+    private let sealed: any ReplicaFile
+    private let trees: [any ReplicaFile]
     private let compound: CompoundReader
     private let leafCount: UInt64
     private let subtreeLeafCount: UInt64
@@ -16,18 +16,18 @@ package struct ReplicaTreeReader: Sendable {
     ///
     /// - Throws: ``SealingError`` `.missingFile`, `.wrongFileSize`, `.inputOutput`,
     ///   `.notCanonical`.
-    package init(_ paths: SectorPaths, size: SectorSize) throws(SealingError) {
+    package init(
+        _ paths: SectorPaths, size: SectorSize, in files: any ReplicaFiles = LocalFiles()
+    ) throws(SealingError) {
         let shape = size.shape
-        try Files.require(paths.sealed, size: size.bytes, "the sealed file")
-        sealed = try InputFile(paths.sealed)
+        sealed = try files.open(paths.sealed, size: size.bytes, "the sealed file")
         leafCount = size.baseTreeLeafCount
         subtreeLeafCount = 1 << UInt64(3 * (shape.discardedRowCount + 1))
         let nodes = TreeHasher.poseidon8.nodeCount(leafCount: leafCount / subtreeLeafCount)
-        var trees: [InputFile] = []
+        var trees: [any ReplicaFile] = []
         var roots: [Commitment] = []
         for path in paths.trees("tree-r-last", baseTreeCount: shape.baseTreeCount) {
-            try Files.require(path, size: 32 * nodes, "tree-r-last")
-            let tree = try InputFile(path)
+            let tree = try files.open(path, size: 32 * nodes, "tree-r-last")
             roots.append(try tree.node(nodes - 1))
             trees.append(tree)
         }
@@ -126,7 +126,7 @@ package struct ReplicaTreeReader: Sendable {
         }
     }
 
-    private func verifyStoredRows(_ file: InputFile) throws(SealingError) {
+    private func verifyStoredRows(_ file: any ReplicaFile) throws(SealingError) {
         var rowStart: UInt64 = 0
         var rowCount = leafCount / subtreeLeafCount
         while rowCount > 1 {

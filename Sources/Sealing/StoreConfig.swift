@@ -92,8 +92,10 @@ package struct PersistentAux: Hashable, Sendable, Codable {
     /// Reads a file.
     ///
     /// - Throws: ``SealingError`` `.missingFile`, `.inputOutput`, `.wrongFileSize`, `.malformed`.
-    package init(file path: String) throws(SealingError) {
-        let bytes = try Files.readAll(path, countMax: 64)
+    package init(
+        file path: String, in files: any ReplicaFiles = LocalFiles()
+    ) throws(SealingError) {
+        let bytes = try files.open(path, size: 64, "the auxiliary file").read(at: 0, count: 64)
         do throws(SealingError) {
             try self.init(bytes: bytes)
         } catch {

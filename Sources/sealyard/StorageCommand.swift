@@ -46,15 +46,20 @@ struct StorageCommand: AsyncParsableCommand {
 
     struct Attach: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Have a worker use a directory, now and after each start.",
+            abstract: "Have a worker use a directory or a bucket, now and after each start.",
             discussion: """
                 With --init the directory becomes a path first: its sectorstore.json is written with what \
                 the other options say. Without --seal and --store it is read only.
+
+                A bucket of an S3-compatible store keeps finished sectors: \
+                s3://BUCKET[/PREFIX][?endpoint=https://HOST:PORT&region=NAME&style=path|virtual]. Its keys \
+                are those of the worker's own environment (AWS_ACCESS_KEY_ID and the others) or \
+                ~/.aws/credentials; they are never sent.
                 """)
 
         @OptionGroup var connection: OperatorArguments
         @OptionGroup var target: WorkerArguments
-        @Argument(help: "The directory on the worker's host, from the root.") var path: String
+        @Argument(help: "The directory on the worker's host, from the root; or s3://BUCKET/PREFIX.") var path: String
         @Flag(name: .customLong("init"), help: "Make the directory a path.") var initializes = false
         @Option(help: "How much the path is preferred, 0 to 1000000.") var weight: Int?
         @Flag(help: "Sectors may be sealed here.") var seal = false
@@ -105,8 +110,9 @@ struct StorageCommand: AsyncParsableCommand {
         }
 
         func validate() throws {
-            guard path.hasPrefix("/") else {
-                throw ValidationError("'\(path)' must be a path from the root of the worker's host")
+            guard StoreOpener.isPlace(path) else {
+                throw ValidationError(
+                    "'\(path)' must be a path from the root of the worker's host, or s3://BUCKET/PREFIX")
             }
             _ = try settings()
         }

@@ -8,7 +8,8 @@ import Sim
 struct WorkerFileArguments: ParsableArguments {
     @Option(
         help: """
-            A directory for finished sectors, besides those of 'storage attach'; one for all workers is fine.
+            A directory for finished sectors, or s3://BUCKET/PREFIX (see 'storage attach --help'), besides \
+            those of 'storage attach'; one for all workers is fine.
             """)
     var longTerm: String?
 

@@ -32,8 +32,13 @@ enum ImportRules {
             folder: "Sources/Sim", modules: ["Kernel", "Sealing", "Chain", "Scheduler", "Yams"] + foundation),
         Row(
             folder: "Sources/Engine",
-            modules: ["Kernel", "KernelTCP", "KernelJournal", "Sealing", "Chain", "Scheduler", "GRDB"]
-                + machine + network + foundation),
+            modules: [
+                "Kernel", "KernelTCP", "KernelJournal", "Sealing", "Chain", "Scheduler", "ObjectStore",
+                "GRDB",
+            ] + machine + network + foundation),
+        Row(
+            folder: "Sources/Engine/ObjectStore",
+            modules: ["Kernel", "FoundationXML"] + network + foundation),
         Row(
             folder: "Sources/sealyard",
             modules: [
@@ -54,13 +59,15 @@ enum ImportRules {
         Row(
             folder: "Tests/EngineTests",
             modules: [
-                "Kernel", "KernelTCP", "KernelJournal", "Sealing", "Chain", "Scheduler", "Engine", "GRDB",
+                "Kernel", "KernelTCP", "KernelJournal", "Sealing", "Chain", "Scheduler", "Engine",
+                "ObjectStore", "ObjectServer", "GRDB",
             ] + machine + network + tests),
+        Row(folder: "Tests/ObjectServer", modules: tests),
         Row(
             folder: "Tests/IntegrationTests",
             modules: [
                 "Kernel", "KernelTCP", "KernelJournal", "Sealing", "Chain", "Scheduler", "Sim", "Engine",
-                "sealyard",
+                "ObjectServer", "sealyard",
             ] + tests),
         Row(folder: "Tests/TidyTests", modules: ["CSQLite"] + tests),
     ]

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Foundation
 private import Kernel
 package import KernelTCP
 package import Logging
@@ -75,7 +76,10 @@ package struct WorkerDaemon: Sendable {
         provingPool = try WorkPool(name: "prove", threadCount: min(max(provingCount, 1), options.threadCount))
         let results = try SQLiteResultStore(path: "\(options.node.dataDirectory)/results.sqlite")
         let list = StoreList(path: "\(options.node.dataDirectory)/storage.json")
-        let stores = StorePaths()
+        let stores = StorePaths(
+            opener: StoreOpener(
+                environment: ProcessInfo.processInfo.environment,
+                spool: "\(options.node.dataDirectory)/spool"))
         let main = try Self.openStores(stores, options)
         let index = world.ref(
             at: Address(node: options.minerName, name: MinerAssembly.storageName), as: StorageMessage.self)
@@ -123,7 +127,7 @@ package struct WorkerDaemon: Sendable {
         _ = try StoreFile.make(StoreSettings(canSeal: true), in: options.sealingDirectory)
         let main = try stores.open(options.sealingDirectory)
         if let longTerm = options.longTermDirectory {
-            _ = try StoreFile.make(StoreSettings(canStore: true), in: longTerm)
+            _ = try stores.opener.place(longTerm).make(StoreSettings(canStore: true))
             try stores.open(longTerm)
         }
         return main

@@ -83,27 +83,31 @@ extension NativeTaskRunner {
     private func moveNear(_ sector: SectorKey) throws -> String {
         let source = try finishing(sector)
         if source.settings.canStore { return source.id }
-        guard let target = stores.all.first(where: { $0.settings.canStore && $0.error == nil }) else {
+        let target = stores.all.first {
+            $0.settings.canStore && $0.error == nil && $0.directory != nil
+        }
+        guard let target, let directory = target.directory else {
             throw EngineError(code: .refused, message: "no path for finished sectors is in use here")
         }
-        try source.directory.move(sector, to: target.directory)
+        try source.directory?.move(sector, to: directory)
         return target.id
     }
 
     /// A move to a near store that was cut off between two files goes on; it began after all was cleared.
     func finishMove(_ sector: SectorKey) throws {
-        guard let kept = try stores.keeping(sector) else { return }
+        guard let kept = try stores.keeping(sector)?.directory else { return }
         for store in stores.all where store.settings.canSeal && store.error == nil {
-            let held = try store.directory.held(sector).types
+            guard let directory = store.directory else { continue }
+            let held = try directory.held(sector).types
             guard held.contains(.cache), !held.contains(.sealed) else { continue }
-            try store.directory.move(sector, to: kept.directory)
+            try directory.move(sector, to: kept)
         }
     }
 
     /// Deletes a sector's files here, and has them deleted everywhere.
     func removeAll(_ sector: SectorIdentity) throws {
         for store in stores.all where !store.isReadOnly && store.error == nil {
-            try store.directory.remove(sector)
+            try store.place.remove(sector.key)
             try stores.refresh(sector.key, at: store.id)
         }
         transfers?.forget(sector.key)

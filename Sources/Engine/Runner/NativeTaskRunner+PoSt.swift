@@ -117,16 +117,15 @@ extension NativeTaskRunner {
     private func look(_ question: ReplicaQuestion) -> ReplicaLook {
         var (damage, away): ([String], [String]) = ([], [])
         for store in stores.all {
-            let root = store.directory.root
-            // A directory that is not mounted would make every sector on it look lost.
-            guard store.error == nil, FileManager.default.fileExists(atPath: "\(root)/sealed") else {
-                away.append("\(root) is out of use: \(store.error ?? "it is not mounted, or no store")")
+            if let error = store.error {
+                away.append("\(store.root) is out of use: \(error)")
                 continue
             }
-            let places = ["sealed", "cache"].map { "\(root)/\($0)/\(question.sector.fileName)" }
-            guard places.contains(where: { FileManager.default.fileExists(atPath: $0) }) else { continue }
-            do throws(SealingError) { return .opened(try question.open(in: root)) } catch {
-                damage.append(error.message)
+            switch store.place.look(question) {
+            case .opened(let proof)?: return .opened(proof)
+            case .damaged(let reason)?: damage.append(reason)
+            case .away(let reason)?: away.append(reason)
+            case nil: break
             }
         }
         guard damage.isEmpty else { return .damaged(damage.joined(separator: "; ")) }

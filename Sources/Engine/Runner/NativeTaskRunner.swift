@@ -100,7 +100,11 @@ package final class NativeTaskRunner: TaskRunner {
 
     /// The directory in which a sector is sealed.
     func sealing(_ sector: SectorIdentity) throws(EngineError) -> SectorDirectory {
-        try stores.sealing(sector.key, named: named.withLock { $0[sector.key] }).directory
+        let store = try stores.sealing(sector.key, named: named.withLock { $0[sector.key] })
+        guard let directory = store.directory else {
+            throw EngineError(code: .refused, message: "nothing can be sealed in \(store.root)")
+        }
+        return directory
     }
 
     /// Where a sector is when its sealing ends.
@@ -169,7 +173,10 @@ package final class NativeTaskRunner: TaskRunner {
         let sealing: SectorDirectory
         if case .finalize = request.work {
             try finishMove(sector.key)
-            sealing = try finishing(sector.key).directory
+            let store = try finishing(sector.key)
+            // What lies in a bucket was cleared before it went there, by an earlier try.
+            guard let directory = store.directory else { return .finalize(store: store.root) }
+            sealing = directory
         } else {
             sealing = try self.sealing(sector)
         }

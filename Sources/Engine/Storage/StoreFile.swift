@@ -30,18 +30,21 @@ package struct StoreFile: Sendable, Hashable {
     ///   names the key that is wrong.
     package init(in root: String) throws(EngineError) {
         let path = "\(root)/\(Self.name)"
+        guard let bytes = try DiskFile.settings(path) else {
+            throw EngineError(
+                code: .fileFailed,
+                message: "\(path) is not there: \(root) is no store, or its disk is not mounted; "
+                    + "'storage attach --init' makes it one")
+        }
+        try self.init(parsing: bytes, path)
+    }
+
+    /// Reads the file's content; `path` names it in errors.
+    ///
+    /// - Throws: ``EngineError`` with `fileFailed` or `badOption`.
+    init(parsing bytes: [UInt8], _ path: String) throws(EngineError) {
         let value: Any
-        do {
-            guard let bytes = try DiskFile.settings(path) else {
-                throw EngineError(
-                    code: .fileFailed,
-                    message: "\(path) is not there: \(root) is no store, or its disk is not mounted; "
-                        + "'storage attach --init' makes it one")
-            }
-            value = try JSONSerialization.jsonObject(with: Data(bytes))
-        } catch let error as EngineError {
-            throw error
-        } catch {
+        do { value = try JSONSerialization.jsonObject(with: Data(bytes)) } catch {
             throw EngineError(code: .fileFailed, message: "\(path) is no JSON: \(error)")
         }
         try self.init(value, path)
@@ -129,11 +132,11 @@ package struct StoreFile: Sendable, Hashable {
     package static func make(_ settings: StoreSettings, in root: String) throws(EngineError) -> StoreFile {
         let path = "\(root)/\(name)"
         if try DiskFile.facts(path) != nil { return try StoreFile(in: root) }
-        let file = StoreFile(id: freshID(root), settings: settings)
+        let file = fresh(settings, root)
         let temporary = "\(path).\(file.id)"
         do {
             try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-            try DiskFile.make(temporary, [UInt8](try file.json()))
+            try DiskFile.make(temporary, try file.bytes())
             defer {
                 do { try FileManager.default.removeItem(atPath: temporary) } catch {
                     // It was the second name of the file, or its write has failed, which is told.
@@ -152,14 +155,28 @@ package struct StoreFile: Sendable, Hashable {
         return try StoreFile(in: root)
     }
 
-    private func json() throws -> Data {
-        try JSONSerialization.data(
-            withJSONObject: [
-                "ID": id, "Weight": settings.weight, "CanSeal": settings.canSeal,
-                "CanStore": settings.canStore, "MaxStorage": settings.bytesMax, "Groups": settings.groups,
-                "AllowTo": settings.allowTo, "AllowTypes": settings.allowTypes.map(\.rawValue),
-                "DenyTypes": settings.denyTypes.map(\.rawValue),
-            ] as [String: Any], options: [.prettyPrinted, .sortedKeys])
+    /// The file of a new store; `root` helps to make its name one of its own.
+    static func fresh(_ settings: StoreSettings, _ root: String) -> StoreFile {
+        StoreFile(id: freshID(root), settings: settings)
+    }
+
+    /// The file's content.
+    ///
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    func bytes() throws(EngineError) -> [UInt8] {
+        do {
+            return [UInt8](
+                try JSONSerialization.data(
+                    withJSONObject: [
+                        "ID": id, "Weight": settings.weight, "CanSeal": settings.canSeal,
+                        "CanStore": settings.canStore, "MaxStorage": settings.bytesMax,
+                        "Groups": settings.groups, "AllowTo": settings.allowTo,
+                        "AllowTypes": settings.allowTypes.map(\.rawValue),
+                        "DenyTypes": settings.denyTypes.map(\.rawValue),
+                    ] as [String: Any], options: [.prettyPrinted, .sortedKeys]))
+        } catch {
+            throw EngineError(code: .fileFailed, message: "\(Self.name) cannot be written: \(error)")
+        }
     }
 
     /// An identifier in the usual form; the clock and the place make it one of its own.

@@ -115,7 +115,7 @@ package actor StoreKeeper: Component {
                 continue
             }
             guard let files = look.files else { continue }
-            if let error = look.health.error { context.log.error("\(store.directory.root): \(error)") }
+            if let error = look.health.error { context.log.error("\(store.root): \(error)") }
             opened.insert(store.id)
             index.tell(
                 .path(
@@ -142,7 +142,7 @@ package actor StoreKeeper: Component {
 
     private func path(_ store: OpenStore) -> StorePath {
         StorePath(
-            path: store.directory.root, url: options.url, groups: store.settings.groups,
+            path: store.root, url: options.url, groups: store.settings.groups,
             allowTo: store.settings.allowTo, allowTypes: store.settings.allowTypes,
             denyTypes: store.settings.denyTypes, bytesMax: store.settings.bytesMax)
     }
@@ -201,7 +201,7 @@ package final class StoreCaretaker: Sendable {
         if health.error == nil {
             do {
                 for sector in try stores.discardFetches(at: store.id, idleFor: Self.fetchIdleMax) {
-                    log.info("\(sector): nobody went on with its fetch into \(store.directory.root)")
+                    log.info("\(sector): nobody went on with its fetch into \(store.root)")
                 }
             } catch { health.error = error.message }
         }
@@ -214,7 +214,7 @@ package final class StoreCaretaker: Sendable {
     /// Opens attached directories that were away when the worker was started.
     package func openListed() {
         do throws(EngineError) {
-            let open = Set(stores.all.map(\.directory.root))
+            let open = Set(stores.all.map(\.root))
             for path in try list.read() where !open.contains(path) {
                 do throws(EngineError) {
                     try stores.open(path)
@@ -246,11 +246,11 @@ package final class StoreCaretaker: Sendable {
             else { return }
             defer { stores.endDrop(sector) }
             do {
-                try store.directory.remove(sector)
+                try store.place.remove(sector)
                 try stores.refresh(sector, at: name)
-                log.info("\(sector): its copy in \(store.directory.root) is deleted")
+                log.info("\(sector): its copy in \(store.root) is deleted")
             } catch {
-                log.error("\(sector): its copy in \(store.directory.root) stays: \(error)")
+                log.error("\(sector): its copy in \(store.root) stays: \(error)")
             }
         }
     }
@@ -277,17 +277,19 @@ package final class StoreCaretaker: Sendable {
     }
 
     private func attach(_ path: String, _ settings: StoreSettings?) throws(EngineError) -> String {
-        guard path.hasPrefix("/") else {
+        guard StoreOpener.isPlace(path) else {
             throw EngineError(
                 code: .badOption,
-                message: "'\(path)' is no path from the root; the worker has a folder of its own")
+                message: "'\(path)' is neither a path from the root nor s3://…; the worker has a folder of "
+                    + "its own")
         }
         if let settings {
-            guard try DiskFile.facts("\(path)/\(StoreFile.name)") == nil else {
+            let place = try stores.opener.place(path)
+            guard try !place.isStore() else {
                 throw EngineError(
                     code: .badOption, message: "\(path) is a store already; attach it without --init")
             }
-            _ = try StoreFile.make(settings, in: path)
+            _ = try place.make(settings)
         }
         let store = try stores.open(path)
         do throws(EngineError) {
@@ -302,7 +304,7 @@ package final class StoreCaretaker: Sendable {
     }
 
     private func detach(_ path: String) throws(EngineError) -> String {
-        guard let store = stores.all.first(where: { $0.directory.root == path }) else {
+        guard let store = stores.all.first(where: { $0.root == path }) else {
             throw unknown(path)
         }
         let listed = try list.read()
@@ -317,7 +319,7 @@ package final class StoreCaretaker: Sendable {
     }
 
     private func redeclare(_ path: String?) throws(EngineError) -> String {
-        let meant = stores.all.filter { path == nil || $0.directory.root == path }
+        let meant = stores.all.filter { path == nil || $0.root == path }
         if let path, meant.isEmpty { throw unknown(path) }
         var count = 0
         for store in meant where store.error == nil { count += try stores.scan(store.id).count }
@@ -325,7 +327,7 @@ package final class StoreCaretaker: Sendable {
     }
 
     private func unknown(_ path: String) -> EngineError {
-        let known = stores.all.map(\.directory.root).joined(separator: ", ")
+        let known = stores.all.map(\.root).joined(separator: ", ")
         return EngineError(
             code: .badOption,
             message: "\(path) is not in use here; paths are \(known.isEmpty ? "none" : known)")

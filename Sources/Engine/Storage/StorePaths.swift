@@ -7,15 +7,21 @@ package import Scheduler
 internal import Sealing
 private import Synchronization
 
-/// A directory that this worker uses as a store.
+/// A directory, or a bucket, that this worker uses as a store.
 package struct OpenStore: Sendable {
     package let id: String
     package let settings: StoreSettings
-    package let directory: SectorDirectory
+    package let place: any StorePlace
     /// Why it cannot be used now; `nil` where it can.
     package internal(set) var error: String?
 
     package var isReadOnly: Bool { !settings.canSeal && !settings.canStore }
+
+    /// How operators name it.
+    package var root: String { place.root }
+
+    /// The directory; `nil` for a bucket.
+    package var directory: SectorDirectory? { place as? SectorDirectory }
 }
 
 /// The stores of one worker: which directories, what lies there, and who is at work on it.
@@ -31,8 +37,9 @@ package final class StorePaths: Sendable {
     }
 
     private let state = Mutex(State())
+    package let opener: StoreOpener
 
-    package init() {}
+    package init(opener: StoreOpener = StoreOpener()) { self.opener = opener }
 
     /// The two directories of a worker that has no index to ask: where it seals and where it keeps.
     package convenience init(sealing: SectorDirectory, longTerm: SectorDirectory) {
@@ -41,7 +48,7 @@ package final class StorePaths: Sendable {
             for (directory, canSeal) in [(sealing, true), (longTerm, false)] {
                 state.stores[directory.root] = OpenStore(
                     id: directory.root,
-                    settings: StoreSettings(canSeal: canSeal, canStore: !canSeal), directory: directory)
+                    settings: StoreSettings(canSeal: canSeal, canStore: !canSeal), place: directory)
             }
         }
     }
@@ -58,16 +65,14 @@ package final class StorePaths: Sendable {
 
     package func store(_ id: String) -> OpenStore? { state.withLock { $0.stores[id] } }
 
-    /// Begins to use a directory, as its own file says.
+    /// Begins to use a directory or a bucket, as its own file says.
     ///
     /// - Throws: ``EngineError`` where the file is missing or wrong, `refused` where the store is in use here
     ///   already, under this path or another.
     @discardableResult
     package func open(_ root: String) throws(EngineError) -> OpenStore {
-        let file = try StoreFile(in: root)
-        let directory =
-            file.isReadOnly ? SectorDirectory(readingAt: root) : try SectorDirectory(root: root)
-        let open = OpenStore(id: file.id, settings: file.settings, directory: directory)
+        let (file, place) = try opener.store(root)
+        let open = OpenStore(id: file.id, settings: file.settings, place: place)
         let known = state.withLock { state -> OpenStore? in
             if let known = state.stores[file.id] { return known }
             state.stores[file.id] = open
@@ -76,7 +81,7 @@ package final class StorePaths: Sendable {
         if let known {
             throw EngineError(
                 code: .refused,
-                message: "\(root) has the ID \(file.id), which is in use here for \(known.directory.root)")
+                message: "\(root) has the ID \(file.id), which is in use here for \(known.root)")
         }
         return open
     }
@@ -94,26 +99,22 @@ package final class StorePaths: Sendable {
     /// - Returns: how the directory is; `nil` for a store that is not open.
     package func look(at id: String) -> StoreHealth? {
         guard let open = store(id) else { return nil }
-        let root = open.directory.root
+        let (root, place) = (open.root, open.place)
         var health = StoreHealth(capacityBytes: 0, availableBytes: 0, usedBytes: usedBytes(at: id))
-        do {
-            let file = try StoreFile(in: root)
+        do throws(EngineError) {
+            let file = try place.storeFile()
             guard file.id == id else {
                 throw EngineError(
                     code: .checkFailed,
                     message: "\(root) is another store, \(file.id): another disk is mounted there")
             }
-            if !open.isReadOnly { try Self.test(root) }
-            let facts = try FileManager.default.attributesOfFileSystem(forPath: root)
-            health.capacityBytes = (facts[.systemSize] as? NSNumber)?.uint64Value ?? 0
-            health.availableBytes = (facts[.systemFreeSize] as? NSNumber)?.uint64Value ?? 0
-            for sector in try open.directory.fetching() where isBusy(sector) {
-                health.fetchingBytes += try PartialFetch.takenBytes(of: sector, in: root)
+            if !open.isReadOnly { try place.test() }
+            (health.capacityBytes, health.availableBytes) = try place.room()
+            for sector in try place.arriving() where isBusy(sector) {
+                health.fetchingBytes += try place.arrivedBytes(of: sector)
             }
-        } catch let error as EngineError {
-            health.error = error.message
         } catch {
-            health.error = "the file system of \(root) cannot be looked at: \(error)"
+            health.error = error.message
         }
         let error = health.error
         state.withLock { $0.stores[id]?.error = error }
@@ -126,29 +127,12 @@ package final class StorePaths: Sendable {
     /// - Throws: ``EngineError`` with `fileFailed`.
     package func discardFetches(at id: String, idleFor most: Duration) throws(EngineError) -> [SectorKey] {
         guard let open = store(id), open.error == nil, !open.isReadOnly else { return [] }
-        let (root, wall) = (open.directory.root, SystemClock.wallNanoseconds)
         var gone: [SectorKey] = []
-        for sector in try open.directory.fetching() where !isBusy(sector) {
-            guard let idle = try PartialFetch.idle(sector, in: root, wall: wall), idle >= most else {
-                continue
-            }
-            try PartialFetch.discard(sector, in: root)
-            gone.append(sector)
+        for sector in try open.place.arriving() where !isBusy(sector) {
+            if try open.place.discardArrival(of: sector, idleFor: most) { gone.append(sector) }
         }
+        if let bucket = open.place as? SectorBucket { try bucket.sweep { isBusy($0) } }
         return gone
-    }
-
-    private static func test(_ root: String) throws(EngineError) {
-        let path = "\(root)/.sealyard-test"
-        let bytes = Array("\(SystemClock.wallNanoseconds)".utf8)
-        let file = try DiskFile(writing: path)
-        try file.setLength(0)
-        try file.write(bytes, at: 0)
-        try file.synchronize()
-        guard try file.read(at: 0, count: bytes.count) == bytes else {
-            throw EngineError(code: .fileFailed, message: "\(path) does not read as it was written")
-        }
-        guard unlink(path) == 0 else { throw DiskFile.failure("\(path) cannot be removed") }
     }
 
     // MARK: What lies there
@@ -160,16 +144,12 @@ package final class StorePaths: Sendable {
     package func scan(_ id: String) throws(EngineError) -> [SectorFiles] {
         guard let open = store(id) else { return [] }
         if !open.isReadOnly {
-            for sector in try open.directory.fetching() where !isBusy(sector) {
-                try PartialFetch.finishInstall(of: sector, in: open.directory.root)
+            for sector in try open.place.arriving() where !isBusy(sector) {
+                try open.place.finishArrival(of: sector)
             }
         }
-        var held: OrderedDictionary<SectorKey, SectorFiles> = [:]
-        for sector in try open.directory.sectors() {
-            let files = try open.directory.held(sector)
-            if !files.types.isEmpty { held[sector] = files }
-        }
-        let files = held
+        let files = OrderedDictionary(
+            uniqueKeysWithValues: try open.place.held().map { ($0.sector, $0) })
         let (changed, announce) = state.withLock { state in
             let before = state.held[id] ?? [:]
             state.held[id] = files
@@ -188,7 +168,7 @@ package final class StorePaths: Sendable {
     /// - Throws: ``EngineError``.
     @discardableResult
     package func refresh(_ sector: SectorKey, at id: String) throws(EngineError) -> SectorFiles {
-        let files = try store(id)?.directory.held(sector) ?? SectorFiles(sector: sector, types: [], bytes: 0)
+        let files = try store(id)?.place.held(sector) ?? SectorFiles(sector: sector, types: [], bytes: 0)
         let announce = state.withLock { state in
             state.held[id, default: [:]][sector] = files.types.isEmpty ? nil : files
             return state.announce
@@ -218,14 +198,14 @@ package final class StorePaths: Sendable {
         func outOfUse(_ store: OpenStore) -> EngineError {
             EngineError(
                 code: .unreachable,
-                message: "\(sector) is on a path that is out of use: \(store.error ?? store.directory.root)")
+                message: "\(sector) is on a path that is out of use: \(store.error ?? store.root)")
         }
         if let named = sealing.first(where: { $0.id == id }) {
             guard named.error == nil else { throw outOfUse(named) }
             return named
         }
         let usable = sealing.filter { $0.error == nil }
-        for store in usable where try !store.directory.held(sector).types.isEmpty { return store }
+        for store in usable where try !store.place.held(sector).types.isEmpty { return store }
         // Nothing is lost where only a disk is away.
         if let away = sealing.first(where: { $0.error != nil }) { throw outOfUse(away) }
         guard let first = usable.first else {
@@ -241,7 +221,7 @@ package final class StorePaths: Sendable {
     package func finishing(_ sector: SectorKey, named id: String?) throws(EngineError) -> OpenStore {
         if let id, store(id)?.error != nil { return try sealing(sector, named: id) }
         let usable = all.filter { $0.error == nil && $0.settings.canSeal }
-        for store in usable where try store.directory.held(sector).types.contains(.sealed) { return store }
+        for store in usable where try store.place.held(sector).types.contains(.sealed) { return store }
         if let kept = try keeping(sector) { return kept }
         return try sealing(sector, named: id)
     }
@@ -251,7 +231,7 @@ package final class StorePaths: Sendable {
     /// - Throws: ``EngineError`` with `fileFailed`.
     package func keeping(_ sector: SectorKey) throws(EngineError) -> OpenStore? {
         for store in all where store.error == nil && !store.settings.canSeal {
-            if try store.directory.held(sector).types.contains(.sealed) { return store }
+            if try store.place.held(sector).types.contains(.sealed) { return store }
         }
         return nil
     }

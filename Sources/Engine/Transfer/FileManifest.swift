@@ -46,6 +46,11 @@ package struct FileManifest: Sendable, Hashable, Codable {
     /// Files that a step makes for itself and nobody else needs.
     private static let passing = [".tmp", ".moving", ".staging"]
 
+    init(sector: SectorKey, files: [File]) {
+        self.sector = sector
+        self.files = files
+    }
+
     /// Lists what a directory holds of a sector; no files where it holds nothing.
     ///
     /// - Throws: ``EngineError`` with `fileFailed`.

@@ -79,6 +79,13 @@ package struct ReplicaQuestion: Sendable, Hashable, Codable {
     package var sealedCommitment: [UInt8]
     /// The chain's challenge, 32 bytes.
     package var randomness: [UInt8]
+
+    package init(sector: SectorKey, proof: Int, sealedCommitment: [UInt8], randomness: [UInt8]) {
+        self.sector = sector
+        self.proof = proof
+        self.sealedCommitment = sealedCommitment
+        self.randomness = randomness
+    }
 }
 
 /// The digest of a file: of the digests of all its chunks, in order.

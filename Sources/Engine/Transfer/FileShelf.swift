@@ -11,7 +11,6 @@ private import Synchronization
 /// it a second time; what it does not remember it reads again.
 package final class FileShelf: Sendable {
     private struct Known {
-        let root: String
         let manifest: FileManifest
         /// By file and offset.
         var digests: [[UInt64: (count: Int, digest: [UInt8])]]
@@ -47,30 +46,30 @@ package final class FileShelf: Sendable {
     }
 
     func list(_ sector: SectorKey, _ store: String) throws -> FileManifest {
-        let root = try root(of: store)
-        let manifest = try FileManifest(of: sector, in: root)
+        let place = try place(of: store)
+        let manifest = try place.manifest(of: sector)
         guard !manifest.types.isEmpty else {
-            throw FetchProblem(.missing, "\(root) holds no files of \(sector)")
+            throw FetchProblem(.missing, "\(place.root) holds no files of \(sector)")
         }
-        remember(manifest, root)
+        remember(manifest)
         return manifest
     }
 
-    func root(of store: String) throws -> String {
+    func place(of store: String) throws -> any StorePlace {
         guard let open = stores.store(store) else {
             throw FetchProblem(.unreadable, "the store \(store) is not in use here")
         }
-        if let error = open.error { throw FetchProblem(.unreadable, "\(open.directory.root): \(error)") }
-        return open.directory.root
+        if let error = open.error { throw FetchProblem(.unreadable, "\(open.root): \(error)") }
+        return open.place
     }
 
-    private func remember(_ manifest: FileManifest, _ root: String) {
+    private func remember(_ manifest: FileManifest) {
         known.withLock { known in
             let digest = manifest.digest
             let entry =
                 known.removeValue(forKey: digest)
                 ?? Known(
-                    root: root, manifest: manifest,
+                    manifest: manifest,
                     digests: Array(repeating: [:], count: manifest.files.count))
             known[digest] = entry
             if known.count > Self.knownCountMax { known.removeFirst() }
@@ -82,7 +81,8 @@ package final class FileShelf: Sendable {
         if let found = known.withLock({ $0[digest]?.manifest }), found.sector == sector { return found }
         let now = try list(sector, store)
         guard now.digest == digest else {
-            throw FetchProblem(.changed, "the files of \(sector) in \(try root(of: store)) have changed")
+            let root = try place(of: store).root
+            throw FetchProblem(.changed, "the files of \(sector) in \(root) have changed")
         }
         return now
     }
@@ -105,14 +105,7 @@ package final class FileShelf: Sendable {
         else {
             throw FetchProblem(.refused, "\(count) bytes at \(offset) of file \(file) are not in the list")
         }
-        let known = manifest.files[file]
-        let path = "\(try root(of: store))/\(known.path)"
-        let disk = try DiskFile(reading: path)
-        let facts = try disk.facts()
-        guard facts.bytes == known.bytes, facts.modified == known.modified else {
-            throw FetchProblem(.changed, "\(path) has changed since it was listed")
-        }
-        return try disk.read(at: offset, count: count)
+        return try place(of: store).read(manifest.files[file], of: sector, at: offset, count: count)
     }
 
     func confirm(

@@ -2,10 +2,10 @@
 internal import Chain
 internal import Kernel
 internal import Scheduler
-internal import Sealing
+package import Sealing
 
 /// What came of a try to open a replica.
-enum ReplicaLook: Sendable {
+package enum ReplicaLook: Sendable, Hashable {
     case opened(PoStVanillaProof)
     /// Its files are there, and not sound.
     case damaged(String)
@@ -20,19 +20,19 @@ enum ReplicaLook: Sendable {
 extension FileShelf {
     /// Opens a replica in one of this worker's stores.
     func open(_ question: ReplicaQuestion, _ store: String) throws -> FileEvent {
-        let root = try root(of: store)
-        do throws(SealingError) {
-            let proof = try question.open(in: root)
-            return .opened(proof.binary)
-        } catch {
-            throw FetchProblem(error.code == .invalidArgument ? .refused : .damaged, error.message)
+        let place = try place(of: store)
+        switch place.look(question) {
+        case .opened(let proof)?: return .opened(proof.binary)
+        case .damaged(let reason)?: throw FetchProblem(.damaged, reason)
+        case .away(let reason)?: throw FetchProblem(.unreadable, reason)
+        case nil: throw FetchProblem(.missing, "\(place.root) has no files of \(question.sector)")
         }
     }
 }
 
 extension ReplicaQuestion {
     /// Opens the replica under a store's root.
-    func open(in root: String) throws(SealingError) -> PoStVanillaProof {
+    func open(in root: String, _ files: any ReplicaFiles) throws(SealingError) -> PoStVanillaProof {
         let proof = try RegisteredSealProof(number: proof)
         let identity = SectorIdentity(minerID: sector.miner, number: sector.number, proof: proof)
         let statement = try PoStStatement(
@@ -42,7 +42,7 @@ extension ReplicaQuestion {
                 PoStSector(number: sector.number, commR: try Commitment(bytes: sealedCommitment))
             ])
         return try PoStVanilla.prove(
-            statement, sectorAt: 0, paths: SectorPaths(root: root, sector: identity))
+            statement, sectorAt: 0, paths: SectorPaths(root: root, sector: identity), in: files)
     }
 }
 

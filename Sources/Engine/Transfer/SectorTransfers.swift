@@ -84,7 +84,12 @@ package final class SectorTransfers: SectorPuller {
         defer { fetching.withLock { _ = $0.remove(sector) } }
         await slots.acquire()
         defer { slots.release() }
-        let root = open.directory.root
+        let bucket = open.place as? SectorBucket
+        guard let directory = bucket == nil ? open.directory : bucket?.spool else {
+            throw EngineError(
+                code: .refused, message: "\(open.root) takes nothing from other workers: no folder to wait in")
+        }
+        let root = directory.root
         if try await pool.run({ try PartialFetch.finishInstall(of: sector, in: root) }) {
             world.log.info("\(sector): an earlier fetch was complete; its files have their names now")
         }
@@ -106,8 +111,15 @@ package final class SectorTransfers: SectorPuller {
             clock: .init(now: { world.now }, sleep: { await world.sleep(for: $0) }), pool: pool,
             log: world.log, isCancelled: isCancelled)
         try await fetch.run(manifest, news: news)
+        if let bucket {
+            try await pool.run {
+                try bucket.upload(sector, from: directory, isCancelled: isCancelled)
+                try directory.remove(sector)
+            }
+        }
         _ = try await pool.run { [stores] in try stores.refresh(sector, at: target) }
-        world.log.info("\(sector): \(manifest.totalBytes) bytes are in \(root) after \(world.now - began)")
+        world.log.info(
+            "\(sector): \(manifest.totalBytes) bytes are in \(open.root) after \(world.now - began)")
     }
 
     /// Waits for an earlier fetch of the sector, which was aborted, or the deletion of an old copy to end.
@@ -162,6 +174,11 @@ package final class SectorTransfers: SectorPuller {
     package func store(
         _ sector: SectorKey, at source: String, call: String, isCancelled: @escaping @Sendable () -> Bool
     ) async throws -> String {
+        if let kept = stores.store(source), kept.directory == nil {
+            // An earlier try has brought it where it stays.
+            index.tell(.path(.stored(sector, store: source)))
+            return source
+        }
         let held = try await pool.run { [stores] in try stores.refresh(sector, at: source) }
         let host = world.name
         let answer: StorageEvent = try await index.ask(timeout: Self.askMax) {
@@ -178,20 +195,39 @@ package final class SectorTransfers: SectorPuller {
         if target == source {
             // It is sealed where it stays.
         } else if stores.store(target)?.error == nil, let near = stores.store(target),
-            let far = stores.store(source)
+            let far = stores.store(source)?.directory
         {
-            stores.hold(sector)
-            defer { stores.letGo(sector) }
-            try await pool.run { [stores] in
-                try far.directory.move(sector, to: near.directory)
-                try stores.refresh(sector, at: target)
-                try stores.refresh(sector, at: source)
-            }
+            try await bring(sector, from: far, to: near, isCancelled)
+            _ = try await pool.run { [stores] in try stores.refresh(sector, at: source) }
         } else {
             try await push(sector, from: source, to: target, path.url, call, isCancelled)
         }
         index.tell(.path(.stored(sector, store: target)))
         return target
+    }
+
+    /// Brings a sector from a directory here to another store of this worker: by rename to a directory, by
+    /// upload to a bucket. Then the directory keeps its copy until the sector's record names the new place.
+    private func bring(
+        _ sector: SectorKey, from source: SectorDirectory, to target: OpenStore,
+        _ isCancelled: @escaping @Sendable () -> Bool
+    ) async throws {
+        stores.hold(sector)
+        defer { stores.letGo(sector) }
+        let (began, log) = (world.now, world.log)
+        try await pool.run { [stores] in
+            if let directory = target.directory {
+                try source.move(sector, to: directory)
+            } else if let bucket = target.place as? SectorBucket {
+                log.info("\(sector): bringing its files from \(source.root) to \(bucket.root)")
+                try bucket.upload(sector, from: source, isCancelled: isCancelled)
+            }
+            try stores.refresh(sector, at: target.id)
+        }
+        if target.directory == nil {
+            let bytes = stores.held(sector, at: target.id).bytes
+            log.info("\(sector): \(bytes) bytes are in \(target.root) after \(world.now - began)")
+        }
     }
 
     /// Has another worker fetch a sector from here, and asks until it has.
