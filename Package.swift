@@ -198,7 +198,8 @@ if !coreOnly {
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "sealyard", "Kernel", "Sealing", "Chain", "Scheduler", "Engine", "ObjectServer",
+                "sealyard", "Kernel", "Sealing", "Chain", "Scheduler", "Engine", "ObjectStore",
+                "ObjectServer",
             ],
             swiftSettings: strict),
     ]

@@ -59,7 +59,8 @@ struct StorageCommand: AsyncParsableCommand {
 
         @OptionGroup var connection: OperatorArguments
         @OptionGroup var target: WorkerArguments
-        @Argument(help: "The directory on the worker's host, from the root; or s3://BUCKET/PREFIX.") var path: String
+        @Argument(help: "The directory on the worker's host, from the root; or s3://BUCKET/PREFIX.") var path:
+            String
         @Flag(name: .customLong("init"), help: "Make the directory a path.") var initializes = false
         @Option(help: "How much the path is preferred, 0 to 1000000.") var weight: Int?
         @Flag(help: "Sectors may be sealed here.") var seal = false

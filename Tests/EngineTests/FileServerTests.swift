@@ -4,6 +4,7 @@ import Engine
 import Foundation
 import Kernel
 import Logging
+import ObjectServer
 import Scheduler
 import Sealing
 import Testing
@@ -107,6 +108,57 @@ struct FileServerTests {
                         sector, store: store, list: list.digest, file: 0, offset: 0, count: 500, replyTo: $0)
                 }
                 #expect(problem(answer) == .changed)
+            }
+        }
+    }
+
+    @Test(
+        "what lies in a bucket is served like what lies in a directory",
+        .enabled(if: ObjectServer.isInstalled, "\(ObjectServer.why)"))
+    func bucket() async throws {
+        try await ObjectServer.with { objects in
+            try await with { root, _, _ in
+                let stores = StorePaths(opener: StoreOpener(environment: objects.environment))
+                let place = try stores.opener.place(objects.location("served"))
+                let store = try place.make(StoreSettings(canStore: true)).id
+                let bucket = try #require(try stores.open(place.root).place as? SectorBucket)
+                try bucket.upload(sector, from: try SectorDirectory(root: root), isCancelled: { false })
+                #expect(try stores.scan(store).map(\.types) == [[.sealed]])
+                let pool = try WorkPool(name: "disk", threadCount: 1)
+                let world = try LiveWorld(
+                    name: "w", log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                defer {
+                    world.shutDown()
+                    pool.shutDown()
+                }
+                let server = try world.spawn("files") {
+                    FileServer(home: $0, shelf: FileShelf(stores: stores, pool: pool), puller: NoPuller())
+                }
+                guard
+                    case .manifest(let list) = try await ask(
+                        server, { .list(sector, store: store, replyTo: $0) })
+                else { throw CancellationError() }
+                let answer = try await ask(server) {
+                    .read(
+                        sector, store: store, list: list.digest, file: 0, offset: 1_000, count: 500,
+                        replyTo: $0)
+                }
+                guard case .chunk(let bytes, _) = answer else { throw CancellationError() }
+                #expect(bytes == (1_000..<1_500).map { UInt8(truncatingIfNeeded: $0) })
+                let whole = (0..<3_000).map { UInt8(truncatingIfNeeded: $0) }
+                let right = SHA256.hash(SHA256.hash(whole).bytes).bytes
+                let confirmed = try await ask(server) {
+                    .confirm(
+                        sector, store: store, list: list.digest, file: 0, chunkBytes: 3_000, digest: right,
+                        replyTo: $0)
+                }
+                guard case .confirmed = confirmed else { throw CancellationError() }
+                try bucket.remove(sector)
+                let gone = try await ask(server) {
+                    .read(
+                        sector, store: store, list: list.digest, file: 0, offset: 0, count: 500, replyTo: $0)
+                }
+                #expect(problem(gone) == .changed)
             }
         }
     }

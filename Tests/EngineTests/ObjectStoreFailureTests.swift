@@ -231,7 +231,9 @@ struct ObjectStoreFailureTests {
     @Test("an upload whose completion fails after the server said that all is well is not taken for complete")
     func lateError() async throws {
         try await with([
-            .reply(200, [], "<InitiateMultipartUploadResult><UploadId>7</UploadId></InitiateMultipartUploadResult>"),
+            .reply(
+                200, [],
+                "<InitiateMultipartUploadResult><UploadId>7</UploadId></InitiateMultipartUploadResult>"),
             .reply(200, [("etag", "\"p\"")], ""),
             .reply(200, [], "<Error><Code>InternalError</Code><Message>oh</Message></Error>"),
         ]) { server in

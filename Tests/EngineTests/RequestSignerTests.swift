@@ -87,7 +87,9 @@ struct RequestSignerTests {
         }
     }
 
-    @Test("keys come from the environment, else from a profile of the file; both wrong, it says where it looked")
+    @Test(
+        "keys come from the environment, else from a profile of the file; both wrong, it says where it looked"
+    )
     func keys() throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "keys-\(UUID())").path
         defer {

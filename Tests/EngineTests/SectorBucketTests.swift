@@ -68,7 +68,9 @@ struct SectorBucketTests {
 
     // MARK: Objects
 
-    @Test("objects are written, read in part, listed over pages, and deleted; a changed one is not taken for the old")
+    @Test(
+        "objects are written, read in part, listed over pages, deleted; a changed one is told from the old"
+    )
     func objects() async throws {
         try await ObjectServer.with { server in
             let store = try store(server, "deep/er")
@@ -146,7 +148,8 @@ struct SectorBucketTests {
 
     // MARK: Stores
 
-    @Test("a bucket becomes a store once; who comes later finds the first one's word; nothing is sealed there")
+    @Test(
+        "a bucket becomes a store once; who comes later finds the first one's word; nothing is sealed there")
     func make() async throws {
         try await ObjectServer.with { server in
             let first = try bucket(server)
@@ -186,7 +189,8 @@ struct SectorBucketTests {
                 #expect(manifest.types == [.unsealed, .sealed, .cache])
                 for file in manifest.files {
                     let bytes = try bucket.read(file, of: sector, at: 0, count: Int(file.bytes))
-                    #expect(Data(bytes) == FileManager.default.contents(atPath: "\(directory.root)/\(file.path)"))
+                    #expect(
+                        Data(bytes) == FileManager.default.contents(atPath: "\(directory.root)/\(file.path)"))
                 }
                 let before = try server.requests().count
                 try bucket.upload(sector, from: directory, isCancelled: { false })
@@ -231,7 +235,8 @@ struct SectorBucketTests {
         }
     }
 
-    @Test("files that changed since an upload was cut off are sent anew; a reader of the old list hears of it")
+    @Test(
+        "files that changed since an upload was cut off are sent anew; a reader of the old list hears of it")
     func changed() async throws {
         try await ObjectServer.with { server in
             try await with { directory in
@@ -256,7 +261,8 @@ struct SectorBucketTests {
 
     // MARK: Proving
 
-    @Test("a replica in a bucket is opened as one in a directory is; damage is told from a server that is away")
+    @Test(
+        "a replica in a bucket is opened as one in a directory is; damage is told from a server that is away")
     func replica() async throws {
         try await ObjectServer.with { server in
             let house = try RunnerHouse()

@@ -13,6 +13,8 @@ final class RestartableCluster: OperatedCluster {
     let workers: [String]
     private let sectorSize: String
     private let slots: [String: [String]]
+    private let store: String?
+    private let environment: [String: String]
     private let state = Mutex(State())
 
     private struct State {
@@ -27,11 +29,15 @@ final class RestartableCluster: OperatedCluster {
     var minerPort: String { port("miner") }
 
     /// `slots`: one of each of these kinds on the worker of that name; those that workers have anyway unless
-    /// given. Who does not finalize has no part in the store of finished sectors.
+    /// given. Who does not finalize has no part in the store of finished sectors: a folder of the cluster
+    /// unless given.
     init(
-        workers: [String], sectorSize: String = "2KiB", slots: [String: [String]] = [:]
+        workers: [String], sectorSize: String = "2KiB", slots: [String: [String]] = [:],
+        store: String? = nil, environment: [String: String] = [:]
     ) async throws {
         folder = try ScratchFolder()
+        self.store = store
+        self.environment = environment
         self.slots = slots
         self.workers = workers
         self.sectorSize = sectorSize
@@ -59,7 +65,7 @@ final class RestartableCluster: OperatedCluster {
                 + ["--chain", "127.0.0.1:\(port("chain"))", "--sector-size", sectorSize]
         default:
             let kinds = slots[name]
-            let store = kinds?.contains("FIN") ?? true ? ["--long-term", folder.path("store")] : []
+            let store = kinds?.contains("FIN") ?? true ? ["--long-term", store ?? folder.path("store")] : []
             return ["worker", "run", "--name", name, "--miner", "127.0.0.1:\(minerPort)"] + store
                 + (kinds ?? []).flatMap { ["--slot", "\($0)=1"] }
         }
@@ -70,7 +76,7 @@ final class RestartableCluster: OperatedCluster {
         let process = try Program.start(
             arguments(name) + [
                 "--data", folder.path(name), "--secret", folder.path("secret"), "--exit-with-parent",
-            ], holdsInput: true)
+            ], holdsInput: true, environment: environment)
         state.withLock { $0.running[name] = process }
         guard !workers.contains(name) else { return }
         let port = try await process.announced("port")

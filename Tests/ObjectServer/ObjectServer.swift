@@ -35,9 +35,9 @@ package final class ObjectServer: Sendable {
 
     /// Starts one on a free port of loopback.
     ///
-    /// - Parameter checksSignatures: it refuses requests that are not signed right. It then refuses names that
-    ///   need escapes, too, and a slash in a query, whoever signs them: it works out their signatures from
-    ///   the text without escapes.
+    /// - Parameter checksSignatures: it refuses requests that are not signed right. It then refuses names
+    ///   that need escapes, too, and a slash in a query, whoever signs them: it works out their signatures
+    ///   from the text without escapes.
     package init(checksSignatures: Bool = false) async throws {
         guard let path = Self.path else { throw Failure(description: Self.why) }
         log = FileManager.default.temporaryDirectory.appending(path: "moto-\(UUID().uuidString).log")
@@ -70,7 +70,9 @@ package final class ObjectServer: Sendable {
     package func requests() throws -> [String] {
         let said = String(decoding: try Data(contentsOf: log), as: UTF8.self)
         return said.split(separator: "\n").compactMap { line in
-            guard let start = line.firstIndex(of: "\""), let end = line.range(of: " HTTP/1") else { return nil }
+            guard let start = line.firstIndex(of: "\""), let end = line.range(of: " HTTP/1") else {
+                return nil
+            }
             return String(line[line.index(after: start)..<end.lowerBound])
         }.filter { !$0.hasPrefix("POST / ") && $0 != "POST /" }
     }
@@ -105,7 +107,8 @@ package final class ObjectServer: Sendable {
     }
 
     private static func prepare(_ url: String) async throws -> [String: String] {
-        let policy = #"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#
+        let policy =
+            #"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#
         let allowed = policy.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
         let version = "Version=2010-05-08&UserName=keeper"
         _ = try await ask(url, "iam", "POST", "Action=CreateUser&\(version)")

@@ -5,7 +5,7 @@ enum BannedCalls {
     /// Where real time and real chance are made, or where a test watches the real world.
     private static let realWorld = [
         "Sources/Kernel", "Tests/KernelTests", "Tests/KernelTCPTests", "Tests/EngineTests",
-        "Tests/IntegrationTests",
+        "Tests/IntegrationTests", "Tests/ObjectServer",
     ]
 
     static let rules: [Rule] = [

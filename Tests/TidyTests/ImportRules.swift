@@ -67,7 +67,7 @@ enum ImportRules {
             folder: "Tests/IntegrationTests",
             modules: [
                 "Kernel", "KernelTCP", "KernelJournal", "Sealing", "Chain", "Scheduler", "Sim", "Engine",
-                "ObjectServer", "sealyard",
+                "ObjectStore", "ObjectServer", "sealyard",
             ] + tests),
         Row(folder: "Tests/TidyTests", modules: ["CSQLite"] + tests),
     ]

@@ -36,9 +36,9 @@ struct HTTPQuestion: Sendable {
 /// question. A call blocks its thread: it is for threads that work on files.
 final class HTTPClient: Sendable {
     struct Options: Sendable {
-        var connectTime = Duration.seconds(10)
+        var connectTime: Duration
         /// The longest time in which no byte goes either way.
-        var silence = Duration.seconds(60)
+        var silence: Duration
     }
 
     private let server: ObjectLocation.Server
@@ -53,7 +53,7 @@ final class HTTPClient: Sendable {
     /// - Parameter authorities: a file of certificates to trust; those of the system unless given.
     /// - Throws: ``HTTPFailure`` where they cannot be read.
     init(
-        _ server: ObjectLocation.Server, authorities: String?, options: Options = Options()
+        _ server: ObjectLocation.Server, authorities: String?, options: Options
     ) throws(HTTPFailure) {
         self.server = server
         self.options = options

@@ -40,7 +40,8 @@ package struct ObjectLocation: Sendable, Hashable {
     package init(parsing text: String, environment: [String: String]) throws(ObjectStoreError) {
         func refuse(_ what: String) -> ObjectStoreError {
             ObjectStoreError(
-                .badLocation, "'\(text.prefix(512))': \(what); a location is s3://BUCKET[/PREFIX]"
+                .badLocation,
+                "'\(text.prefix(512))': \(what); a location is s3://BUCKET[/PREFIX]"
                     + "[?endpoint=http://HOST:PORT&region=NAME&style=path|virtual]")
         }
         guard Self.isOne(text) else { throw refuse("it does not begin with \(Self.scheme)") }
@@ -91,7 +92,9 @@ package struct ObjectLocation: Sendable, Hashable {
 
     private static func isBucket(_ name: String) -> Bool {
         (3...63).contains(name.utf8.count)
-            && name.utf8.allSatisfy { isSmallOrDigit($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
+            && name.utf8.allSatisfy {
+                isSmallOrDigit($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".")
+            }
             && !name.contains("..")
             && [name.utf8.first, name.utf8.last].allSatisfy { $0.map(isSmallOrDigit) ?? false }
     }

@@ -20,8 +20,18 @@ package final class ObjectStore: Sendable {
         package var tryCount = 5
         package var firstPause = Duration.milliseconds(200)
         package var pauseMax = Duration.seconds(10)
+        package var connectTime = Duration.seconds(10)
+        /// The longest time in which no byte goes either way.
+        package var silence = Duration.seconds(60)
 
         package init() {}
+
+        /// For what must not wait: whether the server is there, and proofs.
+        package static var short: Patience {
+            var patience = Patience()
+            (patience.tryCount, patience.connectTime, patience.silence) = (2, .seconds(3), .seconds(10))
+            return patience
+        }
     }
 
     package let location: ObjectLocation
@@ -44,7 +54,9 @@ package final class ObjectStore: Sendable {
         self.environment = environment
         credentials = Mutex(try ObjectCredentials.find(environment: environment))
         do throws(HTTPFailure) {
-            client = try HTTPClient(location.server, authorities: environment["AWS_CA_BUNDLE"])
+            client = try HTTPClient(
+                location.server, authorities: environment["AWS_CA_BUNDLE"],
+                options: .init(connectTime: patience.connectTime, silence: patience.silence))
         } catch {
             throw ObjectStoreError(.badLocation, "\(location.text): \(error.description)")
         }
@@ -60,8 +72,11 @@ package final class ObjectStore: Sendable {
     package func put(_ key: String, _ bytes: [UInt8], isNew: Bool = false) throws(ObjectStoreError) -> Facts {
         var request = ObjectRequest(method: "PUT", path: path(key), body: bytes)
         if isNew { request.headers.append(("if-none-match", "*")) }
-        let answer = try send(request, "\(name(key)) cannot be written")
-        return Facts(key: key, bytes: UInt64(bytes.count), tag: answer.header("etag") ?? "")
+        let what = "\(name(key)) cannot be written"
+        guard let tag = try send(request, what).header("etag") else {
+            throw ObjectStoreError(.malformed, "\(what): no tag in the answer")
+        }
+        return Facts(key: key, bytes: UInt64(bytes.count), tag: tag)
     }
 
     /// A whole object of at most so many bytes.

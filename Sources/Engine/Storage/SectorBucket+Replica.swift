@@ -8,7 +8,7 @@ private import Synchronization
 extension SectorBucket {
     package func look(_ question: ReplicaQuestion) -> ReplicaLook? {
         do throws(EngineError) {
-            guard let listing = try listing(of: question.sector) else { return nil }
+            guard let listing = try listing(of: question.sector, by: probe) else { return nil }
             return opened(question, in: BucketFiles(bucket: self, listing: listing))
         } catch {
             return .away(error.message)
@@ -73,7 +73,7 @@ private final class BucketFile: ReplicaFile {
         let start = index * Self.blockBytes
         let bytes: [UInt8]
         do throws(ObjectStoreError) {
-            bytes = try bucket.store.get(
+            bytes = try bucket.probe.get(
                 key, tag: tag, at: start, count: Int(min(Self.blockBytes, size - start)))
         } catch {
             switch error.code {

@@ -34,10 +34,11 @@ extension SectorBucket {
         }
         let done = Mutex<UInt64>(0)
         let work = UploadWork(isCancelled: isCancelled) { count in
-            news(done.withLock { done in
-                done += count
-                return done
-            })
+            news(
+                done.withLock { done in
+                    done += count
+                    return done
+                })
         }
         var tags: [String] = []
         for file in manifest.files {
@@ -101,7 +102,8 @@ extension SectorBucket {
         guard let facts, facts.bytes == file.bytes else {
             throw EngineError(
                 code: .checkFailed,
-                message: "\(root)/\(file.path) has \(facts?.bytes ?? 0) bytes after \(file.bytes) were stored")
+                message: "\(root)/\(file.path) has \(facts?.bytes ?? 0) bytes after \(file.bytes) were stored"
+            )
         }
         return facts.tag
     }

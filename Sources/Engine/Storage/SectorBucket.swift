@@ -38,6 +38,8 @@ package final class SectorBucket: StorePlace {
 
     package let root: String
     package let store: ObjectStore
+    /// The same for what must not wait.
+    let probe: ObjectStore
     let options: Options
     /// Where sectors wait that come from elsewhere.
     let spool: SectorDirectory?
@@ -59,10 +61,12 @@ package final class SectorBucket: StorePlace {
         self.root = root
         self.options = options
         self.spool = try spool.map { (path) throws(EngineError) in try SectorDirectory(root: path) }
-        store = try EngineError.mapping { () throws(ObjectStoreError) in
-            try ObjectStore(
-                try ObjectLocation(parsing: root, environment: environment), environment: environment,
-                patience: options.patience)
+        (store, probe) = try EngineError.mapping { () throws(ObjectStoreError) in
+            let location = try ObjectLocation(parsing: root, environment: environment)
+            return (
+                try ObjectStore(location, environment: environment, patience: options.patience),
+                try ObjectStore(location, environment: environment, patience: .short)
+            )
         }
     }
 
@@ -70,11 +74,12 @@ package final class SectorBucket: StorePlace {
 
     package func storeFile() throws(EngineError) -> StoreFile {
         let bytes: [UInt8]
-        do throws(ObjectStoreError) { bytes = try store.get(StoreFile.name, countMax: 1 << 20) } catch {
+        do throws(ObjectStoreError) { bytes = try probe.get(StoreFile.name, countMax: 1 << 20) } catch {
             guard error.code == .missing else { throw EngineError(error) }
             throw EngineError(
                 code: .fileFailed,
-                message: "\(root) has no \(StoreFile.name): it is no store; 'storage attach --init' makes it one")
+                message:
+                    "\(root) has no \(StoreFile.name): it is no store; 'storage attach --init' makes it one")
         }
         return try StoreFile(parsing: bytes, "\(StoreFile.name) of \(root)")
     }
@@ -86,7 +91,8 @@ package final class SectorBucket: StorePlace {
     package func make(_ settings: StoreSettings) throws(EngineError) -> StoreFile {
         guard !settings.canSeal else {
             throw EngineError(
-                code: .badOption, message: "\(root): nothing can be sealed in an object store; leave --seal out")
+                code: .badOption,
+                message: "\(root): nothing can be sealed in an object store; leave --seal out")
         }
         let file = StoreFile.fresh(settings, root)
         let bytes = try file.bytes()
@@ -105,8 +111,8 @@ package final class SectorBucket: StorePlace {
         // Other workers write the same object: any of the words will do.
         let word = "sealyard \(SystemClock.wallNanoseconds)"
         let found = try EngineError.mapping { () throws(ObjectStoreError) in
-            try store.put(Self.testName, Array(word.utf8))
-            return try store.get(Self.testName, countMax: 4_096)
+            try probe.put(Self.testName, Array(word.utf8))
+            return try probe.get(Self.testName, countMax: 4_096)
         }
         guard found.starts(with: Array("sealyard ".utf8)) else {
             throw EngineError(
@@ -123,10 +129,15 @@ package final class SectorBucket: StorePlace {
     private static func listingName(_ sector: SectorKey) -> String { "sectors/\(sector.fileName).json" }
 
     /// The list of a sector as it is now; `nil` where the sector is not here.
-    func listing(of sector: SectorKey) throws(EngineError) -> Listing? {
+    ///
+    /// - Parameter asked: whom to ask; the patient one unless given.
+    func listing(
+        of sector: SectorKey, by asked: ObjectStore? = nil
+    ) throws(EngineError) -> Listing? {
+        let asked = asked ?? store
         let name = Self.listingName(sector)
         let bytes: [UInt8]
-        do throws(ObjectStoreError) { bytes = try store.get(name, countMax: Self.listingBytesMax) } catch {
+        do throws(ObjectStoreError) { bytes = try asked.get(name, countMax: Self.listingBytesMax) } catch {
             guard error.code == .missing else { throw EngineError(error) }
             known.withLock { $0[sector] = nil }
             return nil
@@ -157,7 +168,8 @@ package final class SectorBucket: StorePlace {
             bytes = [UInt8](try encoder.encode(listing))
         } catch {
             throw EngineError(
-                code: .checkFailed, message: "the list of \(listing.manifest.sector) cannot be written: \(error)")
+                code: .checkFailed,
+                message: "the list of \(listing.manifest.sector) cannot be written: \(error)")
         }
         _ = try EngineError.mapping { () throws(ObjectStoreError) in
             try store.put(Self.listingName(listing.manifest.sector), bytes)

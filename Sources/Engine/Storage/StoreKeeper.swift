@@ -131,13 +131,15 @@ package actor StoreKeeper: Component {
     }
 
     private func info(_ store: OpenStore) -> StoreInfo {
-        StoreInfo(
+        // A bucket is on no disk of this host.
+        let diskBytesPerSecond = store.directory == nil ? 0 : options.diskBytesPerSecond
+        return StoreInfo(
             name: store.id, host: options.host, capacityBytes: 0,
             sealingCountMax: store.settings.canSeal ? options.sealingCountMax : 0,
             weight: store.settings.weight, canSeal: store.settings.canSeal,
             canStore: store.settings.canStore, admitsNew: options.admitsNew && store.settings.canSeal,
-            isReadOnly: store.isReadOnly, readBytesPerSecond: options.diskBytesPerSecond,
-            writeBytesPerSecond: options.diskBytesPerSecond)
+            isReadOnly: store.isReadOnly, readBytesPerSecond: diskBytesPerSecond,
+            writeBytesPerSecond: diskBytesPerSecond)
     }
 
     private func path(_ store: OpenStore) -> StorePath {

@@ -29,7 +29,9 @@ package protocol StorePlace: Sendable {
     /// A part of a file of such a list.
     ///
     /// - Throws: ``FetchProblem`` with `changed` where the file is another now, or ``EngineError``.
-    func read(_ file: FileManifest.File, of sector: SectorKey, at offset: UInt64, count: Int) throws -> [UInt8]
+    func read(
+        _ file: FileManifest.File, of sector: SectorKey, at offset: UInt64, count: Int
+    ) throws -> [UInt8]
     /// Deletes what is left of a sector, what is unfinished too.
     func remove(_ sector: SectorKey) throws(EngineError)
 
@@ -146,7 +148,7 @@ extension SectorDirectory: StorePlace {
     package func look(_ question: ReplicaQuestion) -> ReplicaLook? {
         // A directory that is not mounted would make every sector on it look lost.
         guard FileManager.default.fileExists(atPath: "\(root)/sealed") else {
-            return .away("\(root) is not mounted, or no store")
+            return .away("\(root) is out of use: it is not mounted, or no store")
         }
         let places = ["sealed", "cache"].map { "\(root)/\($0)/\(question.sector.fileName)" }
         guard places.contains(where: { FileManager.default.fileExists(atPath: $0) }) else { return nil }

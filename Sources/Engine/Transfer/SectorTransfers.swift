@@ -87,7 +87,8 @@ package final class SectorTransfers: SectorPuller {
         let bucket = open.place as? SectorBucket
         guard let directory = bucket == nil ? open.directory : bucket?.spool else {
             throw EngineError(
-                code: .refused, message: "\(open.root) takes nothing from other workers: no folder to wait in")
+                code: .refused, message: "\(open.root) takes nothing from other workers: no folder to wait in"
+            )
         }
         let root = directory.root
         if try await pool.run({ try PartialFetch.finishInstall(of: sector, in: root) }) {
