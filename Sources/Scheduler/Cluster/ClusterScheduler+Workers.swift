@@ -17,7 +17,11 @@ extension ClusterScheduler {
         }
         sessionCount += 1
         let session = sessionCount
+        if let known = workers[info.name], (known.info.host, known.info.store) != (info.host, info.store) {
+            retire(known, context)
+        }
         if let known = workers[info.name] {
+            known.info = info
             known.ref = ref
             known.session = session
             known.join = id
@@ -67,6 +71,21 @@ extension ClusterScheduler {
         )
         if isLastOfStore(worker) { storage.tell(.setOnline(store: worker.info.store, false)) }
         context.schedule(after: options.lease, .leaseExpired(name: name, session: session))
+    }
+
+    /// A worker is there with another store than before: what the former one holds is waited for and given
+    /// up as that of a worker that does not come back.
+    private func retire(_ known: Worker, _ context: Context<SchedulerMessage>) {
+        let name = known.info.name
+        let former = "\(name), before it was started with another store (\(known.session))"
+        context.log.warning("worker \(name) was started with another store than \(known.info.store)")
+        if !known.isLost { gone(name, known.session, .stopped, context) }
+        workers[name] = nil
+        workers[former] = known
+        for call in known.calls.keys where callOf[call.task]?.call == call {
+            callOf[call.task] = (call, former)
+        }
+        context.schedule(after: options.lease, .leaseExpired(name: former, session: known.session))
     }
 
     private func isLastOfStore(_ worker: Worker) -> Bool {

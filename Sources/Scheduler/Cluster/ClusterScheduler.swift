@@ -67,7 +67,7 @@ package actor ClusterScheduler: Component {
     /// One thing, looked at with every message and never copied.
     final class Worker {
         let index: Int
-        let info: WorkerInfo
+        var info: WorkerInfo
         var ref: Ref<WorkerMessage>
         var session: UInt64
         var join: JoinID

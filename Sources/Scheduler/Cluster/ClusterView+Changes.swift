@@ -51,13 +51,7 @@ extension ClusterView {
 
     func join(_ info: WorkerInfo) -> Int {
         let host = noteHost(info.host)
-        var view = WorkerView(index: freeIndices.last ?? workers.count, info: info, hostIndex: host)
-        for slot in info.slots {
-            let sum =
-                view.slotCounts[slot.type.stage]
-                + min(max(0, slot.count), WorkerInfo.SlotCount.asResourcesAllow)
-            view.slotCounts[slot.type.stage] = min(sum, WorkerInfo.SlotCount.asResourcesAllow)
-        }
+        let view = WorkerView(index: freeIndices.last ?? workers.count, info: info, hostIndex: host)
         if freeIndices.popLast() != nil { workers[view.index] = view } else { workers.append(view) }
         noteHostInfo(info, host)
         needs.setOverrides(info.resources, of: view.index, resources)
@@ -70,8 +64,9 @@ extension ClusterView {
         return view.index
     }
 
-    /// A known worker is there again, perhaps on other hardware.
+    /// A known worker is there again, perhaps on other hardware or with other slots.
     func rejoin(_ index: Int, _ info: WorkerInfo) {
+        if workers[index].info != info { change(index) { $0.renew(info) } }
         noteHostInfo(info, workers[index].hostIndex)
         needs.setOverrides(info.resources, of: index, resources)
     }

@@ -6,7 +6,7 @@ package import Kernel
 package struct WorkerView: Sendable {
     /// The worker's position in ``ClusterView/workers``, stable while it is in the cluster.
     package let index: Int
-    private let infoBox: Box<WorkerInfo>
+    private var infoBox: Box<WorkerInfo>
     /// Its host's position in ``ClusterView/hosts``.
     package let hostIndex: Int
     /// Slots by ``TaskType/stage``; 0 where it does not accept the kind.
@@ -27,14 +27,30 @@ package struct WorkerView: Sendable {
         self.index = index
         infoBox = Box(info)
         self.hostIndex = hostIndex
-        slotCounts = Array(repeating: 0, count: TaskType.count)
+        slotCounts = Self.slotCounts(info)
         busyCounts = Array(repeating: 0, count: TaskType.count)
     }
 
-    /// Slots of a kind that are free now; 0 where it is lost, paused or cordoned.
+    /// The worker was started again and tells other things of itself.
+    mutating func renew(_ info: WorkerInfo) {
+        infoBox = Box(info)
+        slotCounts = Self.slotCounts(info)
+    }
+
+    private static func slotCounts(_ info: WorkerInfo) -> [Int] {
+        var counts = Array(repeating: 0, count: TaskType.count)
+        for slot in info.slots {
+            let most = WorkerInfo.SlotCount.asResourcesAllow
+            counts[slot.type.stage] = min(counts[slot.type.stage] + min(max(0, slot.count), most), most)
+        }
+        return counts
+    }
+
+    /// Slots of a kind that are free now; 0 where it is lost, paused or cordoned, or was started again with
+    /// fewer than are taken.
     package func freeCount(_ type: TaskType) -> Int {
         isAvailable && !isCordoned && !pausedKinds[type.stage]
-            ? slotCounts[type.stage] - busyCounts[type.stage] : 0
+            ? max(0, slotCounts[type.stage] - busyCounts[type.stage]) : 0
     }
 
     /// The most tasks of a kind that run here at once: 0 where it is not accepted, `nil` for as many as the
