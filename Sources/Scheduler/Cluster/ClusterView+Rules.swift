@@ -15,19 +15,25 @@ extension ClusterView {
             return Refusal(.pace, hosts[host].name, until: next)
         }
         if let refusal = mayTry(task, at: now) { return refusal }
-        if let from = task.hostIndex, from != host, let held = heldMoves[task.id.sector], held > now {
-            return Refusal(.filesElsewhere, task.host ?? "", until: held)
-        }
-        if let from = task.hostIndex, from != host, let refusal = canMove(task, from, to: workers[index]) {
-            return refusal
+        if let from = task.hostIndex, from != host {
+            if let held = heldMoves[task.id.sector], held > now {
+                return Refusal(.filesElsewhere, task.host ?? "", until: held)
+            }
+            if let refusal = canMove(task, from, to: workers[index]) { return refusal }
         }
         let need = need(type, proof: task.request.proof, on: index)
         if need.maxConcurrent > 0, workers[index].busyCounts[type.stage] >= need.maxConcurrent {
             return Refusal(.maxConcurrent, workers[index].info.name, needed: Double(need.maxConcurrent))
         }
         return ledger.check(
-            need, stage: type.stage, host: host, worker: workers[index].info,
-            disk: diskShare(need, of: task, on: index))
+            need, stage: type.stage, host: host, worker: workers[index].infoBox,
+            disk: need.diskBytesPerSecond > 0 ? diskShare(need, of: task, on: index) : nil)
+    }
+
+    /// ``canStart(_:on:at:)`` says the same of every waiting task of a kind that lies on the worker's host or
+    /// may run anywhere: what it asks of the task itself is the same for all of them now.
+    func isSameForAll(_ type: TaskType) -> Bool {
+        setbacks.isEmpty && offlineStores.isEmpty && needs.isSameForAll(type)
     }
 
     /// What a task would take of the disk that holds its files, or to which they are moved; `nil` where that

@@ -6,7 +6,7 @@ package import Kernel
 package struct WorkerView: Sendable {
     /// The worker's position in ``ClusterView/workers``, stable while it is in the cluster.
     package let index: Int
-    private let infoBox: Box<WorkerInfo>
+    let infoBox: Box<WorkerInfo>
     /// Its host's position in ``ClusterView/hosts``.
     package let hostIndex: Int
     /// Slots by ``TaskType/stage``; 0 where it does not accept the kind.
