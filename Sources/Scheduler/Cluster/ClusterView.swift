@@ -56,9 +56,6 @@ package struct HostView: Sendable {
     package internal(set) var workerIndices: [Int] = []
     /// Stores that are here.
     package internal(set) var storeCount = 0
-    /// Transfers of sectors that go in or out now.
-    package internal(set) var transferInCount = 0
-    package internal(set) var transferOutCount = 0
     /// Tasks that run on its workers, by ``TaskType/stage``.
     package internal(set) var busyCounts = Array(repeating: 0, count: TaskType.count)
     /// Slots of its workers that may take new tasks, by ``TaskType/stage``.

@@ -111,6 +111,8 @@ package struct ResourceLedger: Sendable {
     private var leases: [UInt64: Lease] = [:]
     /// Disks of which something is taken.
     private var disks: [String: DiskAccount] = [:]
+    /// The cards, and the moves of files between hosts.
+    package internal(set) var links = LinkLedger()
 
     package init() {}
 
@@ -120,6 +122,9 @@ package struct ResourceLedger: Sendable {
     private func hasAccount(_ host: Int) -> Bool { host < isKnown.count && isKnown[host] }
 
     package var leaseCount: Int { leases.count }
+
+    /// Moves that run for no call that holds a lease: those ahead of their tasks.
+    var moveAheadCount: Int { links.count { leases[$0] != nil } }
 
     /// Bytes a second that are taken of a disk.
     package func diskBytesUsed(_ disk: String) -> UInt64 { disks[disk]?.used ?? 0 }
@@ -378,7 +383,7 @@ package struct ResourceLedger: Sendable {
         for (account, sum) in zip(accounts, sums) {
             if let broken = account.difference(from: sum) { return broken }
         }
-        return nil
+        return links.brokenAccount()
     }
 }
 
