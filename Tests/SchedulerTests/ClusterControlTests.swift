@@ -39,14 +39,15 @@ struct ClusterControlTests {
     }
 
     func addWorker(
-        _ name: String, host: String, slots: [TaskType], canFetch: Bool = false, capacity: UInt64 = 10_000
+        _ name: String, host: String, slots: [TaskType], slotCount: Int = 1, canFetch: Bool = false,
+        capacity: UInt64 = 10_000, hostInfo: HostInfo? = nil
     ) throws {
         let runner = runner
         let scheduler = Address(node: "miner", name: "scheduler")
         try world.addNode(name) { node in
             let info = WorkerInfo(
-                name: name, host: host, store: "\(host):s", slots: slots.map { .init($0, 1) },
-                canFetch: canFetch)
+                name: name, host: host, store: "\(host):s", slots: slots.map { .init($0, slotCount) },
+                hostInfo: hostInfo, canFetch: canFetch)
             try node.spawn("worker") { home in
                 WorkerActor(
                     home: home, info: info,

@@ -48,15 +48,24 @@ extension ClusterScheduler {
             return nil
         }
         let move = Move(from: from, to: worker.hostIndex, store: view.moveStore(task, to: worker))
-        begin(move, task, replies)
+        begin(move, task, call, replies)
         return move
     }
 
-    private func begin(_ move: Move, _ task: WaitingTask, _ replies: Ref<StorageEvent>) {
-        view.noteTransfer(from: move.from, to: move.to, by: 1)
+    private func begin(_ move: Move, _ task: WaitingTask, _ call: CallID, _ replies: Ref<StorageEvent>) {
+        takeLink(of: task, from: move.from, to: move.to, store: move.store, call)
         view.notePending(move.store, bytes: max(task.moveBytes, options.sealingBytes), isOver: false)
         moves.tasks[task.id.sector] = task.id
         storage.tell(.reserveMove(task.id.sector, to: move.store, replyTo: replies))
+    }
+
+    /// Takes what a move that was found possible, or is under way already, takes of the cards. Given back when
+    /// the files are there, or with the end of the call or of the prefetch.
+    func takeLink(of task: WaitingTask, from: Int, to: Int, store: String, _ call: CallID) {
+        let share = view.linkShare(task, from: from, to: to, store: view.storeIndex(store))
+        do { try view.ledger.links.lease(call.number, share, force: true) } catch {
+            preconditionFailure("a forced lease was refused: \(error)")
+        }
     }
 
     private func endReserving(_ move: Move, _ task: WaitingTask?) {
@@ -116,7 +125,7 @@ extension ClusterScheduler {
             moves.prefetches.removeValue(forKey: call.task)
             view.movesAhead.remove(call.task)
             moves.tasks[sector] = nil
-            view.noteTransfer(from: prefetch.move.from, to: prefetch.move.to, by: -1)
+            view.ledger.links.release(call.number)
             noteFiles(of: sector, at: name, in: prefetch.move.store)
             guard let task = view.remove(call.task), let host = workers[name]?.info.host else { return }
             view.add(
@@ -124,13 +133,12 @@ extension ClusterScheduler {
                 sequence: task.sequence)
             return
         }
-        guard callOf[call.task]?.call == call, var move = workers[name]?.calls[call]?.move,
-            move.stage == .fetching
-        else { return }
+        guard callOf[call.task]?.call == call else { return }
+        view.ledger.links.release(call.number)
+        guard var move = workers[name]?.calls[call]?.move, move.stage == .fetching else { return }
         move.stage = .done
         workers[name]?.calls[call]?.move = move
         moves.tasks[sector] = nil
-        view.noteTransfer(from: move.from, to: move.to, by: -1)
         noteFiles(of: sector, at: name, in: move.store)
     }
 
@@ -147,10 +155,12 @@ extension ClusterScheduler {
     }
 
     /// A call is over: its move is over too, for good or for nothing.
-    func endMove(of running: RunningCall, sector: SectorKey, at name: String, isDone: Bool) {
+    func endMove(of running: RunningCall, _ call: CallID, isDone: Bool) {
+        // That of a call that was taken over has no move of ours.
+        view.ledger.links.release(call.number)
         guard let move = running.move, move.stage != .done else { return }
+        let sector = call.task.sector
         moves.tasks[sector] = nil
-        view.noteTransfer(from: move.from, to: move.to, by: -1)
         if move.stage == .reserving { endReserving(move, running.task) }
         if !isDone { storage.tell(.cancelMove(sector, to: move.store)) }
     }
@@ -173,10 +183,11 @@ extension ClusterScheduler {
             fromHost: task.host ?? "", fromStore: rooms.place(of: id.sector)?.store ?? "",
             toStore: store, bytes: task.moveBytes)
         let move = Move(from: from, to: target.hostIndex, store: store)
+        let call = CallID(task: id, number: callCount)
         moves.prefetches[id] = Prefetch(
-            call: CallID(task: id, number: callCount), worker: target.info.name, fetch: fetch, move: move)
+            call: call, worker: target.info.name, fetch: fetch, move: move)
         view.movesAhead.insert(id)
-        begin(move, task, replies)
+        begin(move, task, call, replies)
         note(.prefetched, id.sector, id, target.info.name, PlacementReason("prefetch"), nil, now)
         return true
     }
@@ -193,7 +204,7 @@ extension ClusterScheduler {
         guard !moves.prefetches.isEmpty, let known = moves.prefetches.removeValue(forKey: id) else { return }
         view.movesAhead.remove(id)
         moves.tasks[id.sector] = nil
-        view.noteTransfer(from: known.move.from, to: known.move.to, by: -1)
+        view.ledger.links.release(known.call.number)
         if known.move.stage == .reserving { endReserving(known.move, view.task(id)) }
         workers[known.worker]?.ref.tell(.abort(known.call))
         storage.tell(.cancelMove(id.sector, to: known.move.store))
@@ -201,5 +212,23 @@ extension ClusterScheduler {
 
     func revokePrefetches(at name: String) {
         for id in moves.prefetches.filter({ $0.value.worker == name }).map(\.key) { revokePrefetch(of: id) }
+    }
+
+    /// Says that a link is leased to what is over, or not to what runs; asked after each event in tests and
+    /// simulation.
+    func brokenMoves() -> String? {
+        let ahead = view.ledger.moveAheadCount
+        guard ahead == moves.prefetches.count else {
+            return "\(moves.prefetches.count) sectors move ahead of their tasks and \(ahead) links are leased"
+        }
+        for worker in workers.values {
+            for (call, running) in worker.calls {
+                guard let move = running.move else { continue }
+                guard view.ledger.links.holds(call.number) == (move.stage != .done) else {
+                    return "the move of \(call) and its lease of the links disagree"
+                }
+            }
+        }
+        return nil
     }
 }

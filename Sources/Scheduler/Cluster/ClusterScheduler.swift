@@ -148,7 +148,7 @@ package actor ClusterScheduler: Component {
     package func receive(_ message: SchedulerMessage, _ context: Context<SchedulerMessage>) {
         if handle(message, context) { place(context) }
         reportQuiet()
-        guard options.checksInvariants, let broken = view.brokenInvariant() else { return }
+        guard options.checksInvariants, let broken = view.brokenInvariant() ?? brokenMoves() else { return }
         guard let observer = options.observer else { preconditionFailure(broken) }
         observer.accountsBroken(broken)
     }
@@ -341,7 +341,7 @@ package actor ClusterScheduler: Component {
         guard let worker = workers[name], let running = worker.calls[call] else { return }
         worker.calls.removeValue(forKey: call)
         untaken[call] = nil
-        endMove(of: running, sector: call.task.sector, at: name, isDone: result?.isDone ?? false)
+        endMove(of: running, call, isDone: result?.isDone ?? false)
         view.vacate(worker.index, call.task)
         if call.task.type == .addPiece { view.entryBook.pieceEnded(call.task.sector, at: now) }
         if options.bug != .schedulerKeepsLeases || result?.isDone == true {
@@ -391,6 +391,10 @@ package actor ClusterScheduler: Component {
                 disk: task.flatMap { view.diskShare(need, of: $0, on: worker.index) }, force: true)
             workers[name]?.calls[call] = RunningCall(assignment: nil, devices: devices, since: now)
         } catch { preconditionFailure("a forced lease was refused: \(error)") }
+        // Its files are not known to have arrived: they are on their way, and its worker says when they come.
+        if let task, let from = task.hostIndex, from != target.hostIndex {
+            takeLink(of: task, from: from, to: target.hostIndex, store: worker.info.store, call)
+        }
         callOf[call.task] = (call, name)
         view.occupy(worker.index, call.task)
         tellStarted(call.task, on: name)

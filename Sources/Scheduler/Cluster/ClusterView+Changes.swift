@@ -127,11 +127,6 @@ extension ClusterView {
         noteOpen(index, id.type)
     }
 
-    func noteTransfer(from source: Int, to target: Int, by sign: Int) {
-        hosts[source].transferOutCount += sign
-        hosts[target].transferInCount += sign
-    }
-
     func noteStart(_ type: TaskType, on host: Int, at now: Instant) {
         guard let rule = pacings[type.stage] else { return }
         while starts.count <= host { starts.append([]) }
@@ -236,9 +231,6 @@ extension ClusterView {
             guard busyTotals[type.stage] == workers.reduce(0, { $0 + $1.busyCounts[type.stage] }) else {
                 return "\(type.short): the number of running tasks is wrong"
             }
-        }
-        for host in hosts where host.transferInCount < 0 || host.transferOutCount < 0 {
-            return "\(host.name): fewer transfers than none"
         }
         let running = workers.reduce(0) { $0 + $1.running.count }
         return ledger.leaseCount == running

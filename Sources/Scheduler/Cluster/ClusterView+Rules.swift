@@ -15,19 +15,25 @@ extension ClusterView {
             return Refusal(.pace, hosts[host].name, until: next)
         }
         if let refusal = mayTry(task, at: now) { return refusal }
-        if let from = task.hostIndex, from != host, let held = heldMoves[task.id.sector], held > now {
-            return Refusal(.filesElsewhere, task.host ?? "", until: held)
-        }
-        if let from = task.hostIndex, from != host, let refusal = canMove(task, from, to: workers[index]) {
-            return refusal
+        if let from = task.hostIndex, from != host {
+            if let held = heldMoves[task.id.sector], held > now {
+                return Refusal(.filesElsewhere, task.host ?? "", until: held)
+            }
+            if let refusal = canMove(task, from, to: workers[index]) { return refusal }
         }
         let need = need(type, proof: task.request.proof, on: index)
         if need.maxConcurrent > 0, workers[index].busyCounts[type.stage] >= need.maxConcurrent {
             return Refusal(.maxConcurrent, workers[index].info.name, needed: Double(need.maxConcurrent))
         }
         return ledger.check(
-            need, stage: type.stage, host: host, worker: workers[index].info,
-            disk: diskShare(need, of: task, on: index))
+            need, stage: type.stage, host: host, worker: workers[index].infoBox,
+            disk: need.diskBytesPerSecond > 0 ? diskShare(need, of: task, on: index) : nil)
+    }
+
+    /// ``canStart(_:on:at:)`` says the same of every waiting task of a kind that lies on the worker's host or
+    /// may run anywhere: what it asks of the task itself is the same for all of them now.
+    func isSameForAll(_ type: TaskType) -> Bool {
+        setbacks.isEmpty && offlineStores.isEmpty && needs.isSameForAll(type)
     }
 
     /// What a task would take of the disk that holds its files, or to which they are moved; `nil` where that
@@ -112,17 +118,42 @@ extension ClusterView {
     private func canMove(_ task: WaitingTask, _ from: Int, to worker: WorkerView) -> Refusal? {
         guard worker.info.canFetch else { return Refusal(.filesElsewhere, task.host ?? "") }
         switch moveTarget(max(task.moveBytes, sealingBytes), to: worker) {
-        case .success: break
+        case .success(let store):
+            return ledger.links.check(linkShare(task, from: from, to: worker.hostIndex, store: store))
         case .failure(let refusal): return refusal
         }
-        for (host, count) in [
-            (hosts[from], hosts[from].transferOutCount),
-            (hosts[worker.hostIndex], hosts[worker.hostIndex].transferInCount),
-        ] {
-            let most = host.info?.transferCountMax ?? 10
-            if count >= most { return Refusal(.link, host.name, needed: Double(most)) }
+    }
+
+    /// A move takes no more than this part of the smaller card. One stream seldom fills a fast card, and a
+    /// sector of hundreds of GiB must not shut the small ones out for as long as it is on its way.
+    private static let linkPart: UInt64 = 4
+
+    /// What a move takes of the two cards: what it can use of them, by the stores at its ends too.
+    ///
+    /// - Parameter store: where it goes, as a place in ``stores``; `nil` where that is not known.
+    func linkShare(_ task: WaitingTask, from: Int, to: Int, store: Int?) -> LinkLedger.Share {
+        let (source, target) = (card(from), card(to))
+        var smaller = min(source.bytesPerSecond, target.bytesPerSecond)
+        if smaller == 0 { smaller = max(source.bytesPerSecond, target.bytesPerSecond) }
+        guard smaller > 0 else { return LinkLedger.Share(from: source, to: target, bytesPerSecond: 0) }
+        // What is over within a second takes no more than its bytes.
+        var rate = min(smaller / Self.linkPart, task.moveBytes)
+        if let number = task.store, let known = storeIndex(storeNames[number]),
+            stores[known].info.readBytesPerSecond > 0
+        {
+            rate = min(rate, stores[known].info.readBytesPerSecond)
         }
-        return nil
+        if let store, stores[store].info.writeBytesPerSecond > 0 {
+            rate = min(rate, stores[store].info.writeBytesPerSecond)
+        }
+        return LinkLedger.Share(from: source, to: target, bytesPerSecond: max(1, rate))
+    }
+
+    private func card(_ host: Int) -> LinkLedger.Card {
+        let info = hosts[host].infoBox
+        return LinkLedger.Card(
+            host: host, name: hosts[host].name, bytesPerSecond: info?.value.nicBytesPerSecond ?? 0,
+            countMax: info?.value.transferCountMax ?? 10)
     }
 
     /// Says why a sector may not be let in to a store; `nil` where it may.
@@ -160,15 +191,16 @@ extension ClusterView {
         let bytes = moveBytes(task, to: worker)
         guard bytes > 0, let from = task.hostIndex else { return 0 }
         let (source, target) = (hosts[from], hosts[workers[worker].hostIndex])
+        let arriving = ledger.links.receivingCount(workers[worker].hostIndex) + 1
         var rate = Double.infinity
         if let nic = source.info?.nicBytesPerSecond, nic > 0 {
-            rate = min(rate, Double(nic) / Double(source.transferOutCount + 1))
+            rate = min(rate, Double(nic) / Double(ledger.links.sendingCount(from) + 1))
         }
         if let nic = target.info?.nicBytesPerSecond, nic > 0 {
-            rate = min(rate, Double(nic) / Double(target.transferInCount + 1))
+            rate = min(rate, Double(nic) / Double(arriving))
         }
         if let store = store(workers[worker].info.store), store.info.writeBytesPerSecond > 0 {
-            rate = min(rate, Double(store.info.writeBytesPerSecond) / Double(target.transferInCount + 1))
+            rate = min(rate, Double(store.info.writeBytesPerSecond) / Double(arriving))
         }
         // Nothing is known: a gigabit card.
         return Double(bytes) / (rate.isFinite ? rate : 125e6)

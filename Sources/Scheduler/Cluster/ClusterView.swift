@@ -6,7 +6,7 @@ package import Kernel
 package struct WorkerView: Sendable {
     /// The worker's position in ``ClusterView/workers``, stable while it is in the cluster.
     package let index: Int
-    private var infoBox: Box<WorkerInfo>
+    private(set) var infoBox: Box<WorkerInfo>
     /// Its host's position in ``ClusterView/hosts``.
     package let hostIndex: Int
     /// Slots by ``TaskType/stage``; 0 where it does not accept the kind.
@@ -72,9 +72,6 @@ package struct HostView: Sendable {
     package internal(set) var workerIndices: [Int] = []
     /// Stores that are here.
     package internal(set) var storeCount = 0
-    /// Transfers of sectors that go in or out now.
-    package internal(set) var transferInCount = 0
-    package internal(set) var transferOutCount = 0
     /// Tasks that run on its workers, by ``TaskType/stage``.
     package internal(set) var busyCounts = Array(repeating: 0, count: TaskType.count)
     /// Slots of its workers that may take new tasks, by ``TaskType/stage``.

@@ -19,6 +19,11 @@ struct NeedCache: Sendable {
         return common[place][type.stage]
     }
 
+    /// Every task of a kind needs the same on a worker, and nothing of the disk of its own files.
+    func isSameForAll(_ type: TaskType) -> Bool {
+        common.count == 1 && common[0][type.stage].diskBytesPerSecond == 0 && own.isEmpty
+    }
+
     /// Learns a proof; called before its first task is queued.
     mutating func learn(proof: UInt64, _ table: ResourceTable) {
         guard !proofs.contains(proof) else { return }

@@ -54,7 +54,7 @@ package struct ClusterSketch: Sendable {
     private var callCount: UInt64 = 0
     private var sequence: UInt64 = 0
     private var callOf: [TaskID: (call: UInt64, worker: Int, request: TaskRequest)] = [:]
-    private var prefetching: [TaskID: Int] = [:]
+    private var prefetching: [TaskID: UInt64] = [:]
     private static let miner: UInt64 = 1000
     /// A policy that never has enough is wrong: so many rounds at one moment are a trap.
     private static let roundCountMax = 100_000
@@ -239,11 +239,10 @@ package struct ClusterSketch: Sendable {
     }
 
     private mutating func fetched(_ id: TaskID, _ worker: Int) {
-        guard prefetching.removeValue(forKey: id) != nil, let task = view.remove(id) else { return }
+        guard let move = prefetching.removeValue(forKey: id) else { return }
+        view.ledger.links.release(move)
+        guard let task = view.remove(id) else { return }
         let host = view.workers[worker].info.host
-        if let from = task.hostIndex {
-            view.noteTransfer(from: from, to: view.workers[worker].hostIndex, by: -1)
-        }
         hostOf[id.sector.number] = host
         view.add(task.request, host: host, since: task.since, sequence: task.sequence)
     }
@@ -294,9 +293,7 @@ package struct ClusterSketch: Sendable {
             refusals.append((decision, error))
             return false
         }
-        if let target = prefetching.removeValue(forKey: id), let from = task.hostIndex {
-            view.noteTransfer(from: from, to: view.workers[target].hostIndex, by: -1)
-        }
+        if let move = prefetching.removeValue(forKey: id) { view.ledger.links.release(move) }
         let (bytes, seconds) = (view.moveBytes(task, to: index), view.moveSeconds(task, to: index))
         _ = view.remove(id)
         holds[id] = nil
@@ -317,10 +314,16 @@ package struct ClusterSketch: Sendable {
             view.workers.indices.contains(index), from != view.workers[index].hostIndex,
             view.canFetch(task, to: index) == nil
         else { return false }
-        prefetching[id] = index
         let seconds = view.moveSeconds(task, to: index)
+        let target = view.workers[index]
+        callCount += 1
+        let store = view.storeIndex(view.moveStore(task, to: target))
+        do {
+            try view.ledger.links.lease(
+                callCount, view.linkShare(task, from: from, to: target.hostIndex, store: store))
+        } catch { return false }
+        prefetching[id] = callCount
         movedBytes += view.moveBytes(task, to: index)
-        view.noteTransfer(from: from, to: view.workers[index].hostIndex, by: 1)
         schedule(now + .nanoseconds(Int64(seconds * 1e9)), .fetched(id, worker: index))
         return true
     }

@@ -264,7 +264,7 @@ private struct LotusView: LotusSurroundings {
         if host == view.workers[worker].hostIndex { return LotusVerdict(isAcceptable: true) }
         guard LotusQueueOrder.mayFetch(type.rawValue) else { return .refused }
         switch view.canFetch(waiting, to: worker)?.code {
-        case nil, .link: return LotusVerdict(isAcceptable: true)
+        case nil, .link, .bandwidth: return LotusVerdict(isAcceptable: true)
         default: return .refused
         }
     }

@@ -29,15 +29,29 @@ extension SealyardPolicy {
 
     // MARK: Starts of PreCommit1
 
-    /// Why a host should not start another PreCommit1 now, in words; `nil` where it should.
-    mutating func holdReason(_ host: Int, _ view: ClusterView, _ now: Instant) -> String? {
-        if let bound = pace(host, view, now).bound, work(host, view) >= bound {
-            return
-                "\(view.hosts[host].name) has \(bound) sectors under way, enough for its slowest stage"
+    /// Why a host should not start another PreCommit1 now.
+    enum Hold {
+        case enoughOnHost(Int)
+        case enoughInCluster(Int)
+        case spread(next: Instant)
+
+        /// In words; made only where they are said.
+        func reason(_ host: String) -> String {
+            switch self {
+            case .enoughOnHost(let bound):
+                "\(host) has \(bound) sectors under way, enough for its slowest stage"
+            case .enoughInCluster(let bound):
+                "the cluster has \(bound) sectors under way, enough for its slowest stage"
+            case .spread(let next):
+                "starts of PreCommit1 on \(host) are spread; the next is at \(next.seconds) s"
+            }
         }
-        if let bound = pace(nil, view, now).bound, work(nil, view) >= bound {
-            return "the cluster has \(bound) sectors under way, enough for its slowest stage"
-        }
+    }
+
+    /// What holds the next PreCommit1 of a host back; `nil` where nothing does.
+    mutating func hold(_ host: Int, _ view: ClusterView, _ now: Instant) -> Hold? {
+        if let bound = pace(host, view, now).bound, work(host, view) >= bound { return .enoughOnHost(bound) }
+        if let bound = pace(nil, view, now).bound, work(nil, view) >= bound { return .enoughInCluster(bound) }
         let free =
             view.hosts[host].slotCounts[TaskType.preCommit1.stage]
             - view.hosts[host].busyCounts[TaskType.preCommit1.stage]
@@ -46,7 +60,7 @@ extension SealyardPolicy {
         let next = last + .nanoseconds(Int64(pace(host, view, now).spacing * 1e9))
         guard next > now else { return nil }
         wakeAt = wakeAt.map { min($0, next) } ?? next
-        return "starts of PreCommit1 on \(view.hosts[host].name) are spread; the next is at \(next.seconds) s"
+        return .spread(next: next)
     }
 
     /// Seconds between two starts on a host while it fills.

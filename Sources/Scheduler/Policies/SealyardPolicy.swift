@@ -107,10 +107,10 @@ package struct SealyardPolicy: SchedulingPolicy {
             guard host != doneHost, view.queue.hasWork(type, on: host) else { continue }
             doneHost = host
             guard let head = view.first(type, on: host) else { continue }
-            if type == .preCommit1, slack == nil, let reason = holdReason(host, view, now) {
+            if type == .preCommit1, slack == nil, let hold = hold(host, view, now) {
                 if saidHold[host] != head.id {
                     saidHold[host] = head.id
-                    decisions.append(.hold(head.id, reason: reason))
+                    decisions.append(.hold(head.id, reason: hold.reason(view.hosts[host].name)))
                 }
                 continue
             }
@@ -130,17 +130,23 @@ package struct SealyardPolicy: SchedulingPolicy {
     private func fitting(
         _ type: TaskType, _ head: WaitingTask, _ host: Int, _ view: ClusterView, _ now: Instant
     ) -> (WaitingTask, Int)? {
-        let near = view.hosts[host].workerIndices.filter { view.workers[$0].freeCount(type) > 0 }
-            .sorted { (-view.workers[$0].freeCount(type), $0) < (-view.workers[$1].freeCount(type), $1) }
-        var triedCount = 0
         func place(_ task: WaitingTask) -> Int? {
-            triedCount += 1
-            return near.first { view.canStart(task, on: $0, at: now) == nil }
+            var best: (worker: Int, freeCount: Int)?
+            for index in view.hosts[host].workerIndices {
+                let freeCount = view.workers[index].freeCount(type)
+                guard freeCount > best?.freeCount ?? 0, view.canStart(task, on: index, at: now) == nil
+                else { continue }
+                best = (index, freeCount)
+            }
+            return best?.worker
         }
         if let worker = place(head) { return (head, worker) }
+        if view.isSameForAll(type) { return nil }
         // What does not fit does not block those behind it.
+        var triedCount = 1
         for task in view.waiting(type, on: host) where task.id != head.id {
             guard triedCount < tuning.lookAhead else { break }
+            triedCount += 1
             if let worker = place(task) { return (task, worker) }
         }
         return nil
@@ -167,6 +173,7 @@ package struct SealyardPolicy: SchedulingPolicy {
                 best = (index, seconds)
             }
             guard let best else {
+                if view.isSameForAll(type) { break }
                 failedCount += 1
                 continue
             }

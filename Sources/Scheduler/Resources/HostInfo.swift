@@ -106,6 +106,7 @@ package struct HostInfo: Sendable, Hashable, Codable {
         info.memoryUsedBytes = min(memoryUsedBytes, Self.bytesMax)
         info.swapUsedBytes = min(swapUsedBytes, Self.bytesMax)
         info.gpus = Array(gpus.prefix(Self.deviceCountMax))
+        info.nicBytesPerSecond = min(nicBytesPerSecond, Self.bytesMax)
         info.fileSystems = Array(fileSystems.prefix(Self.deviceCountMax))
         info.transferCountMax = max(1, transferCountMax)
         return info

@@ -40,6 +40,8 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         case noRoom
         /// As many sectors as allowed are on their way to or from the host.
         case link
+        /// What the host's card sends or receives in a second.
+        case bandwidth
         /// No such store, or it is out of reach.
         case storeMissing
         /// The store takes no new sectors by its settings.
@@ -61,7 +63,7 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
     package var code: Code
     /// The thing that limits: a host, a store, a file system, a policy's reason.
     package var limit: String
-    /// In the unit of the code: bytes, cores, GPUs, tasks.
+    /// In the unit of the code: bytes, bytes a second, cores, GPUs, tasks.
     package var needed: Double
     package var free: Double
     /// When it may be tried again, where that is known.
@@ -103,6 +105,9 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
                 + "\(until?.seconds ?? 0) s"
         case .noRoom: "its files are elsewhere, need \(bytes(needed)), and \(limit) has \(bytes(free)) left"
         case .link: "as many transfers as \(limit) may have at once (\(Int(needed))) are under way"
+        case .bandwidth:
+            "its files are elsewhere, need \(bytes(needed)) a second of the link of \(limit), and that has "
+                + "\(bytes(free)) a second left"
         case .storeMissing: "the store \(limit) is not there or out of reach"
         case .storeClosed: "the store \(limit) takes no new sectors by its settings"
         case .storeFull: "needs \(bytes(needed)) and the store \(limit) has \(bytes(free)) left"

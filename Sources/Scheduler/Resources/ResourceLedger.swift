@@ -54,6 +54,11 @@ package struct ResourceLedger: Sendable {
     package struct Account: Sendable {
         package var info: HostInfo { infoBox.value }
         private let infoBox: Box<HostInfo>
+        /// What tasks may have in sum; kept beside ``info``, whose copies would cost more than the question.
+        private let memoryMax: UInt64
+        private let virtualMemoryMax: UInt64
+        private let coreCountMax: Int
+        fileprivate let hasNUMANodes: Bool
         /// Sum over the leases, without what kinds share.
         package fileprivate(set) var minMemoryUsed: UInt64 = 0
         package fileprivate(set) var maxMemoryUsed: UInt64 = 0
@@ -64,46 +69,62 @@ package struct ResourceLedger: Sendable {
         fileprivate var numaUsed: [Int: UInt64] = [:]
         /// By ``TaskType/stage``: leases, and the bytes that they share.
         fileprivate var kindCounts = Array(repeating: 0, count: TaskType.count)
-        fileprivate var kindBases = Array(repeating: UInt64(0), count: TaskType.count)
+        fileprivate private(set) var kindBases = Array(repeating: UInt64(0), count: TaskType.count)
         fileprivate var forcedCount = 0
+        /// Bytes that are shared by the kinds that run.
+        package private(set) var baseMemoryUsed: UInt64 = 0
 
         fileprivate init(_ info: HostInfo) {
             infoBox = Box(info)
+            memoryMax = info.memoryBytes.minus(info.memoryUsedBytes)
+            virtualMemoryMax = (info.memoryBytes + info.swapBytes).minus(
+                info.memoryUsedBytes + info.swapUsedBytes)
+            coreCountMax = info.logicalCoreCount
+            hasNUMANodes = !info.numaNodes.isEmpty
             gpuUsed = Array(repeating: 0, count: info.gpus.count)
             groupHolders = Array(repeating: nil, count: info.coreGroups.count)
         }
 
-        /// Bytes that are shared by the kinds that run.
-        package var baseMemoryUsed: UInt64 { kindBases.reduce(0, +) }
+        fileprivate mutating func setBase(_ bytes: UInt64, of stage: Int) {
+            baseMemoryUsed = baseMemoryUsed - kindBases[stage] + bytes
+            kindBases[stage] = bytes
+        }
 
         /// Bytes of physical memory that a new task may take.
-        package var memoryFree: UInt64 {
-            info.memoryBytes.minus(info.memoryUsedBytes).minus(minMemoryUsed).minus(baseMemoryUsed)
-        }
+        package var memoryFree: UInt64 { memoryMax.minus(minMemoryUsed).minus(baseMemoryUsed) }
 
         /// Bytes of memory and swap that a new task may take at its peak.
         package var virtualMemoryFree: UInt64 {
-            (info.memoryBytes + info.swapBytes).minus(info.memoryUsedBytes + info.swapUsedBytes)
-                .minus(maxMemoryUsed).minus(baseMemoryUsed)
+            virtualMemoryMax.minus(maxMemoryUsed).minus(baseMemoryUsed)
         }
 
-        package var coreCountFree: Int { info.logicalCoreCount - coreCountUsed }
+        package var coreCountFree: Int { coreCountMax - coreCountUsed }
         package var coreGroupFreeCount: Int { groupHolders.reduce(0) { $0 + ($1 == nil ? 1 : 0) } }
         /// GPUs of which nothing is taken.
         package var gpuFreeCount: Int { gpuUsed.reduce(0) { $0 + ($1 == 0 ? 1 : 0) } }
     }
 
-    private var accounts: [Account?] = []
+    /// A host without one has that of a host that has nothing, and ``isKnown`` says so: what is not optional
+    /// is read and changed where it lies.
+    private var accounts: [Account] = []
+    private var isKnown: [Bool] = []
     private var leases: [UInt64: Lease] = [:]
     /// Disks of which something is taken.
     private var disks: [String: DiskAccount] = [:]
+    /// The cards, and the moves of files between hosts.
+    package internal(set) var links = LinkLedger()
 
     package init() {}
 
     /// The account of a host; `nil` where the host told nothing of itself.
-    package func account(_ host: Int) -> Account? { accounts.indices.contains(host) ? accounts[host] : nil }
+    package func account(_ host: Int) -> Account? { hasAccount(host) ? accounts[host] : nil }
+
+    private func hasAccount(_ host: Int) -> Bool { host < isKnown.count && isKnown[host] }
 
     package var leaseCount: Int { leases.count }
+
+    /// Moves that run for no call that holds a lease: those ahead of their tasks.
+    var moveAheadCount: Int { links.count { leases[$0] != nil } }
 
     /// Bytes a second that are taken of a disk.
     package func diskBytesUsed(_ disk: String) -> UInt64 { disks[disk]?.used ?? 0 }
@@ -113,9 +134,13 @@ package struct ResourceLedger: Sendable {
     /// Opens or renews the account of a host. What is leased stays leased; the figures of a host on which
     /// something runs are not replaced, because they would count it twice.
     package mutating func setHost(_ host: Int, _ info: HostInfo) {
-        while accounts.count <= host { accounts.append(nil) }
-        if let known = accounts[host], known.kindCounts.contains(where: { $0 > 0 }) { return }
+        while accounts.count <= host {
+            accounts.append(Account(HostInfo(name: "", logicalCoreCount: 0, memoryBytes: 0)))
+            isKnown.append(false)
+        }
+        if isKnown[host], accounts[host].kindCounts.contains(where: { $0 > 0 }) { return }
         accounts[host] = Account(info)
+        isKnown[host] = true
     }
 
     // MARK: Leases
@@ -126,6 +151,13 @@ package struct ResourceLedger: Sendable {
     package func check(
         _ need: ResourceNeed, stage: Int, host: Int, worker: WorkerInfo, disk: DiskShare? = nil
     ) -> Refusal? {
+        check(need, stage: stage, host: host, worker: Box(worker), disk: disk)
+    }
+
+    /// The same without a copy of the worker: it is asked for every task and worker that a policy tries.
+    func check(
+        _ need: ResourceNeed, stage: Int, host: Int, worker: Box<WorkerInfo>, disk: DiskShare?
+    ) -> Refusal? {
         if let disk, let taken = disks[disk.disk] {
             let free = disk.limit.minus(taken.used)
             if disk.bytesPerSecond > free {
@@ -133,42 +165,49 @@ package struct ResourceLedger: Sendable {
                     .disk, disk.disk, needed: Double(disk.bytesPerSecond), free: Double(free))
             }
         }
-        guard let account = account(host) else { return nil }
-        let base = need.baseMemory.minus(account.kindBases[stage])
+        guard hasAccount(host) else { return nil }
+        let base = need.baseMemory.minus(accounts[host].kindBases[stage])
         let min = need.minMemory + base
-        if min > account.memoryFree {
+        let memoryFree = accounts[host].memoryFree
+        if min > memoryFree {
             return Refusal(
-                .memory, account.info.name, needed: Double(min), free: Double(account.memoryFree))
+                .memory, accounts[host].info.name, needed: Double(min), free: Double(memoryFree))
         }
         let max = Swift.max(need.minMemory, need.maxMemory) + base
-        if max > account.virtualMemoryFree {
+        let virtualFree = accounts[host].virtualMemoryFree
+        if max > virtualFree {
             return Refusal(
-                .virtualMemory, account.info.name, needed: Double(max),
-                free: Double(account.virtualMemoryFree))
+                .virtualMemory, accounts[host].info.name, needed: Double(max), free: Double(virtualFree))
         }
-        if let node = worker.numaNode, let known = account.info.numaNodes.first(where: { $0.index == node }) {
-            let free = known.memoryBytes.minus(account.numaUsed[node] ?? 0)
+        if accounts[host].hasNUMANodes, let node = worker.value.numaNode,
+            let known = accounts[host].info.numaNodes.first(where: { $0.index == node })
+        {
+            let free = known.memoryBytes.minus(accounts[host].numaUsed[node] ?? 0)
             if need.minMemory > free {
                 return Refusal(
-                    .numaMemory, "NUMA node \(node) of \(account.info.name)", needed: Double(need.minMemory),
-                    free: Double(free))
+                    .numaMemory, "NUMA node \(node) of \(accounts[host].info.name)",
+                    needed: Double(need.minMemory), free: Double(free))
             }
         }
-        let gpus = usableGPUs(account, worker)
-        if need.gpuUnits > 0, !gpus.isEmpty, gpuShares(need.gpuUnits, account, gpus) == nil {
-            let most = gpus.map { 1 - account.gpuUsed[$0] }.max() ?? 0
-            return Refusal(.gpu, account.info.name, needed: need.gpuUnits, free: most)
+        let hasGPU = need.gpuUnits > 0 && hasUsableGPU(host, worker)
+        if hasGPU, !mayShareGPUs(need.gpuUnits, host, worker) {
+            let most = usableGPUs(accounts[host], worker.value).map { 1 - accounts[host].gpuUsed[$0] }.max()
+            return Refusal(.gpu, accounts[host].info.name, needed: need.gpuUnits, free: most ?? 0)
         }
-        let cores = coreCount(need, hasGPU: !gpus.isEmpty)
-        if cores.isAll, account.allCoresHolder != nil {
-            return Refusal(.cores, account.info.name, needed: Double(account.info.logicalCoreCount))
-        }
-        if cores.count > account.coreCountFree {
+        let cores = coreCount(need, hasGPU: hasGPU)
+        if cores.isAll, accounts[host].allCoresHolder != nil {
             return Refusal(
-                .cores, account.info.name, needed: Double(cores.count), free: Double(account.coreCountFree))
+                .cores, accounts[host].info.name, needed: Double(accounts[host].info.logicalCoreCount))
         }
-        if need.wantsCoreGroup, !account.info.coreGroups.isEmpty, freeGroup(account, worker) == nil {
-            return Refusal(.coreGroup, account.info.name)
+        if cores.count > accounts[host].coreCountFree {
+            return Refusal(
+                .cores, accounts[host].info.name, needed: Double(cores.count),
+                free: Double(accounts[host].coreCountFree))
+        }
+        if need.wantsCoreGroup, !accounts[host].groupHolders.isEmpty,
+            freeGroup(accounts[host], worker.value) == nil
+        {
+            return Refusal(.coreGroup, accounts[host].info.name)
         }
         return nil
     }
@@ -186,43 +225,41 @@ package struct ResourceLedger: Sendable {
         disk: DiskShare? = nil, force: Bool = false
     ) throws(Refusal) -> DeviceGrant {
         precondition(leases[id] == nil, "call \(id) holds a lease already")
-        let refusal = check(need, stage: stage, host: host, worker: worker, disk: disk)
+        let refusal = check(need, stage: stage, host: host, worker: Box(worker), disk: disk)
         if let refusal, !force { throw refusal }
         if let disk { disks[disk.disk, default: DiskAccount()].take(disk) }
-        guard var account = account(host) else {
+        guard hasAccount(host) else {
             leases[id] = Lease(
                 host: host, stage: stage, worker: workerIndex, grant: DeviceGrant(), minMemory: 0,
                 maxMemory: 0, baseMemory: 0, gpuShares: [], groupIndex: nil, takesAllCores: false, disk: disk,
                 isForced: force)
             return DeviceGrant()
         }
-        let gpus = usableGPUs(account, worker)
-        let shares = need.gpuUnits > 0 ? gpuShares(need.gpuUnits, account, gpus) ?? [] : []
+        let gpus = usableGPUs(accounts[host], worker)
+        let shares = need.gpuUnits > 0 ? gpuShares(need.gpuUnits, accounts[host], gpus) ?? [] : []
         let cores = coreCount(need, hasGPU: !gpus.isEmpty)
-        let group = need.wantsCoreGroup ? freeGroup(account, worker) : nil
-        let takesAll = cores.isAll && account.allCoresHolder == nil
+        let group = need.wantsCoreGroup ? freeGroup(accounts[host], worker) : nil
+        let takesAll = cores.isAll && accounts[host].allCoresHolder == nil
+        let info = accounts[host].info
         let grant = DeviceGrant(
-            coreCount: cores.count, coreGroup: group.map { account.info.coreGroups[$0].id },
-            cores: group.map { account.info.coreGroups[$0].cores } ?? [], numaNode: worker.numaNode,
-            gpus: shares.map { account.info.gpus[$0.index].id }, memoryBytes: need.minMemory)
+            coreCount: cores.count, coreGroup: group.map { info.coreGroups[$0].id },
+            cores: group.map { info.coreGroups[$0].cores } ?? [], numaNode: worker.numaNode,
+            gpus: shares.map { info.gpus[$0.index].id }, memoryBytes: need.minMemory)
         let lease = Lease(
             host: host, stage: stage, worker: workerIndex, grant: grant, minMemory: need.minMemory,
             maxMemory: Swift.max(need.minMemory, need.maxMemory), baseMemory: need.baseMemory,
             gpuShares: shares,
             groupIndex: group, takesAllCores: takesAll, disk: disk, isForced: refusal != nil)
-        // The only reference: what follows changes its arrays where they are.
-        accounts[host] = nil
-        account.minMemoryUsed += lease.minMemory
-        account.maxMemoryUsed += lease.maxMemory
-        account.coreCountUsed += grant.coreCount
-        for share in shares { account.gpuUsed[share.index] += share.units }
-        if let group { account.groupHolders[group] = id }
-        if takesAll { account.allCoresHolder = id }
-        if let node = grant.numaNode { account.numaUsed[node, default: 0] += lease.minMemory }
-        account.kindCounts[stage] += 1
-        account.kindBases[stage] = Swift.max(account.kindBases[stage], need.baseMemory)
-        if lease.isForced { account.forcedCount += 1 }
-        accounts[host] = account
+        accounts[host].minMemoryUsed += lease.minMemory
+        accounts[host].maxMemoryUsed += lease.maxMemory
+        accounts[host].coreCountUsed += grant.coreCount
+        for share in shares { accounts[host].gpuUsed[share.index] += share.units }
+        if let group { accounts[host].groupHolders[group] = id }
+        if takesAll { accounts[host].allCoresHolder = id }
+        if let node = grant.numaNode { accounts[host].numaUsed[node, default: 0] += lease.minMemory }
+        accounts[host].kindCounts[stage] += 1
+        accounts[host].setBase(Swift.max(accounts[host].kindBases[stage], need.baseMemory), of: stage)
+        if lease.isForced { accounts[host].forcedCount += 1 }
         leases[id] = lease
         return grant
     }
@@ -238,27 +275,43 @@ package struct ResourceLedger: Sendable {
             taken.count -= 1
             disks[disk.disk] = taken.count > 0 ? taken : nil
         }
-        guard var account = account(lease.host), account.kindCounts[lease.stage] > 0 else { return true }
-        accounts[lease.host] = nil
-        account.minMemoryUsed -= lease.minMemory
-        account.maxMemoryUsed -= lease.maxMemory
-        account.coreCountUsed -= lease.grant.coreCount
+        let (host, stage) = (lease.host, lease.stage)
+        guard hasAccount(host), accounts[host].kindCounts[stage] > 0 else { return true }
+        accounts[host].minMemoryUsed -= lease.minMemory
+        accounts[host].maxMemoryUsed -= lease.maxMemory
+        accounts[host].coreCountUsed -= lease.grant.coreCount
         for share in lease.gpuShares {
-            let left = account.gpuUsed[share.index] - share.units
+            let left = accounts[host].gpuUsed[share.index] - share.units
             // Tenths do not add up exactly in binary: what is nearly nothing is nothing.
-            account.gpuUsed[share.index] = left < 1e-9 ? 0 : left
+            accounts[host].gpuUsed[share.index] = left < 1e-9 ? 0 : left
         }
-        if let group = lease.groupIndex { account.groupHolders[group] = nil }
-        if account.allCoresHolder == id { account.allCoresHolder = nil }
-        if let node = lease.grant.numaNode { account.numaUsed[node, default: 0] -= lease.minMemory }
-        account.kindCounts[lease.stage] -= 1
-        if account.kindCounts[lease.stage] == 0 { account.kindBases[lease.stage] = 0 }
-        if lease.isForced { account.forcedCount -= 1 }
-        accounts[lease.host] = account
+        if let group = lease.groupIndex { accounts[host].groupHolders[group] = nil }
+        if accounts[host].allCoresHolder == id { accounts[host].allCoresHolder = nil }
+        if let node = lease.grant.numaNode { accounts[host].numaUsed[node, default: 0] -= lease.minMemory }
+        accounts[host].kindCounts[stage] -= 1
+        if accounts[host].kindCounts[stage] == 0 { accounts[host].setBase(0, of: stage) }
+        if lease.isForced { accounts[host].forcedCount -= 1 }
         return true
     }
 
     // MARK: Choice of devices
+
+    private func hasUsableGPU(_ host: Int, _ worker: Box<WorkerInfo>) -> Bool {
+        if worker.value.gpus == nil { return !accounts[host].gpuUsed.isEmpty }
+        return !usableGPUs(accounts[host], worker.value).isEmpty
+    }
+
+    /// Tells whether ``gpuShares(_:_:_:)`` would find them.
+    private func mayShareGPUs(_ units: Double, _ host: Int, _ worker: Box<WorkerInfo>) -> Bool {
+        // The usual cases without a list: one GPU or a part of one, of any.
+        guard units == 1 || units < 1 && units > 1e-9, worker.value.gpus == nil else {
+            return gpuShares(units, accounts[host], usableGPUs(accounts[host], worker.value)) != nil
+        }
+        for used in accounts[host].gpuUsed where units == 1 ? used == 0 : 1 - used + 1e-9 >= units {
+            return true
+        }
+        return false
+    }
 
     private func usableGPUs(_ account: Account, _ worker: WorkerInfo) -> [Int] {
         guard let bound = worker.gpus else { return Array(account.info.gpus.indices) }
@@ -308,12 +361,12 @@ package struct ResourceLedger: Sendable {
     /// Says where an account differs from the sum of its leases, or is overdrawn by other than what ran
     /// already; `nil` where all are right.
     package func brokenAccount() -> String? {
-        var sums = accounts.map { $0.map { Account($0.info) } }
+        var sums = accounts.map { Account($0.info) }
         var diskSums: [String: DiskAccount] = [:]
         for id in leases.keys.sorted() {
             if let disk = leases[id]?.disk { diskSums[disk.disk, default: DiskAccount()].take(disk) }
-            guard let lease = leases[id], var sum = sums.indices.contains(lease.host) ? sums[lease.host] : nil
-            else { continue }
+            guard let lease = leases[id], hasAccount(lease.host) else { continue }
+            var sum = sums[lease.host]
             sum.minMemoryUsed += lease.minMemory
             sum.maxMemoryUsed += lease.maxMemory
             sum.coreCountUsed += lease.grant.coreCount
@@ -327,10 +380,10 @@ package struct ResourceLedger: Sendable {
             sums[lease.host] = sum
         }
         if diskSums != disks { return "a disk is not the sum of its leases" }
-        for case (let account?, let sum?) in zip(accounts, sums) {
+        for (account, sum) in zip(accounts, sums) {
             if let broken = account.difference(from: sum) { return broken }
         }
-        return nil
+        return links.brokenAccount()
     }
 }
 
@@ -348,6 +401,7 @@ extension ResourceLedger.Account {
             minMemoryUsed == sum.minMemoryUsed && maxMemoryUsed == sum.maxMemoryUsed
                 && coreCountUsed == sum.coreCountUsed && kindCounts == sum.kindCounts
                 && groupHolders == sum.groupHolders && forcedCount == sum.forcedCount
+                && baseMemoryUsed == kindBases.reduce(0, +)
         else { return "the account of \(info.name) is not the sum of its leases" }
         for (used, counted) in zip(gpuUsed, sum.gpuUsed) {
             guard (used - counted).magnitude < 1e-6 else {

@@ -20,7 +20,8 @@ package actor WorkerActor: Component {
     private let retryInterval: Duration
     private let bug: SeededBug?
     private enum Running {
-        case task, prefetch
+        /// `fetchedTask`: its files were fetched, and the scheduler was told so once.
+        case task, fetchedTask, prefetch
     }
 
     private var running: OrderedDictionary<CallID, Running> = [:]
@@ -69,6 +70,10 @@ package actor WorkerActor: Component {
             // What came since the registration is not meant: an assignment may overtake the welcome.
             let wanted = Set(known)
             for call in announced where !wanted.contains(call) { abort(call) }
+            // What was said into a broken link is not known: until then the move counts as under way.
+            for call in announced where running[call] == .fetchedTask {
+                scheduler.tell(.fetched(worker: info.name, call))
+            }
             announced = []
         case .assign(let call, let assignment):
             scheduler.tell(.taken(call))
@@ -84,13 +89,13 @@ package actor WorkerActor: Component {
         case .abort(let call): abort(call)
         case .fetched(let call):
             guard let kind = running[call] else { return }
-            if kind == .prefetch { running[call] = nil }
+            running[call] = kind == .prefetch ? nil : .fetchedTask
             scheduler.tell(.fetched(worker: info.name, call))
         case .confirmed(let call): forget(call, context)
         case .finished(let call, let result):
             guard let kind = running.removeValue(forKey: call) else { return }
             // A prefetch that failed is worth a word, and no more: the task fetches for itself.
-            if kind == .task, bug != .workerForgetsResults { keep(call, result, context) }
+            if kind != .prefetch, bug != .workerForgetsResults { keep(call, result, context) }
             scheduler.tell(.report(worker: info.name, call, result))
             arm(context)
         case .schedulerLost:
@@ -118,7 +123,7 @@ package actor WorkerActor: Component {
         scheduler.tell(
             .workerJoined(
                 info, context.me, JoinID(incarnation: incarnation, number: joinCount), store: store,
-                running: running.filter { $0.value == .task }.map(\.key),
+                running: running.filter { $0.value != .prefetch }.map(\.key),
                 finished: unconfirmed.map { FinishedCall(call: $0.key, result: $0.value) }))
         arm(context)
     }
