@@ -8,8 +8,11 @@ extension SimulatedCluster {
     var prices: Scenario.ChainPrices { scenario.costs?.chain ?? Scenario.Defaults.chain }
 
     func chainCost() -> ChainCost {
-        ChainCost(
-            ledger.snapshot, prices, sectorBytes: scenario.sectorSize.bytes,
+        // The chain began so many epochs before the run.
+        let began = plan.network.sealLookback + 1
+        let head = began + world.now.nanoseconds / Int64(plan.network.epochDuration.nanosecondsValue)
+        return ChainCost(
+            ledger.snapshot(at: head), prices, sectorBytes: scenario.sectorSize.bytes,
             countAtStart: scenario.workload.provingAtStart)
     }
 
