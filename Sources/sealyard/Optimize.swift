@@ -14,7 +14,8 @@ struct Optimize: ParsableCommand {
             and the cluster that is regretted least should tasks take longer or shorter than the file says. \
             Where nothing keeps all bounds, the message says which one stands in the way.
 
-            Prices and power are those of the scenario's costs.
+            Prices, power and heights are those of the scenario's costs. OpEx is what runs month by month: \
+            electricity, rack units and the TiB that are stored when a run ends. What has no price is named.
             """)
 
     @Argument(help: "The scenario file.", completion: .file(extensions: ["yaml", "yml", "json"]))
@@ -35,7 +36,8 @@ struct Optimize: ParsableCommand {
     @Option(help: "What all hosts together may cost to buy, in the scenario's currency.")
     var maxCapex: Double?
 
-    @Option(help: "What the electricity of 30 days may cost, in the scenario's currency.")
+    @Option(
+        help: "What electricity, rack units and stored TiB of 30 days may cost, in the scenario's currency.")
     var maxOpex: Double?
 
     @Option(help: "What all hosts together may draw, such as 120kW.")

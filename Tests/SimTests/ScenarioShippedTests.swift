@@ -114,7 +114,7 @@ struct ScenarioShippedTests {
         let tournament = ShippedScenarios.folder.appendingPathComponent("tournament")
         let more = try FileManager.default.contentsOfDirectory(atPath: tournament.path)
             .filter { $0.hasSuffix(".yaml") }.map { "tournament/" + String($0.dropLast(5)) }.sorted()
-        #expect(more.count == 11 && Self.names.count == 17)
+        #expect(more.count == 11 && Self.names.count == 18)
         for name in Self.names + more {
             let scenario = try ShippedScenarios.load(name)
             #expect(try SimulatedCluster(scenario).policy == scenario.policy, "\(name)")

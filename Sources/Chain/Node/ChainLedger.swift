@@ -85,14 +85,17 @@ package final class ChainLedger: Sendable {
         preCommitEpochs = parameters.maxProveCommitDuration + 960
     }
 
-    package var snapshot: Snapshot {
+    /// What is known, where the network is at `epoch`: deposits are burnt there also while this chain hears of
+    /// no message and no deadline ends.
+    package func snapshot(at epoch: Int64) -> Snapshot {
         state.withLock { state in
+            let head = max(state.head, epoch)
             let groups = state.counts.filter { $0.value > 0 }.map {
                 Group(
                     kind: $0.key.kind, itemCount: $0.key.itemCount, baseFee: $0.key.baseFee,
                     messageCount: $0.value)
             }
-            let expired = state.open.values.count { $0 + preCommitEpochs < state.head }
+            let expired = state.open.values.count { $0 + preCommitEpochs < head }
             return Snapshot(
                 groups: groups.sorted {
                     ($0.kind, $0.itemCount, $0.baseFee) < ($1.kind, $1.itemCount, $1.baseFee)

@@ -50,11 +50,11 @@ extension SimulationReport.Cost {
         let figure = SimulatedCluster.figure
         func line(
             _ name: String, _ basis: String, _ amount: Double?, _ unit: String,
-            _ provenance: Scenario.Provenance? = nil, _ source: String? = nil
+            _ provenance: Scenario.Provenance?, _ source: String
         ) -> CostLine {
             CostLine(
                 area: "cluster", name: name, basis: basis, amount: amount, unit: unit,
-                provenance: provenance ?? self.provenance, source: source ?? self.source)
+                provenance: provenance, source: source)
         }
         var lines = groups.map { group -> CostLine in
             guard let price = group.price else {
@@ -67,39 +67,59 @@ extension SimulationReport.Cost {
                 "hosts \(group.name)", "\(counted(group.count, "host")) at \(figure(price))",
                 Double(group.count) * price, currency, group.provenance, group.source)
         }
-        let hosts = weakest
+        let hosts = Scenario.Provenance.weakest(groups.compactMap(\.provenance))
+        let marks = [
+            "electricityPerKilowattHour", "rackUnitMonth", "storePerTebibyteMonth", "depreciation",
+        ].map(costs.mark)
+        let (power, height, store, years) = (marks[0], marks[1], marks[2], marks[3])
+        // Only what has a price says where it is from.
+        let priced = zip(marks, [electricityPerDay, spacePerDay, storagePerDay]).filter { $0.1 != nil }
+        let parts = priced.map(\.0.provenance)
+        let ofHosts = parts.dropLast(storagePerDay == nil ? 0 : 1)
         let perDay = "\(currency) a day"
         lines.append(line("all hosts", "those with a price", capital, currency, hosts, "the lines above"))
         lines.append(
             line(
-                "hosts by day", "spread over \(figure(depreciationDays)) days", hostsPerDay, perDay, hosts,
-                "the line above"))
+                "hosts by day", "spread over \(figure(depreciationDays)) days", hostsPerDay, perDay,
+                .weakest([hosts, years.provenance]),
+                "the line above" + (years.source.isEmpty ? "" : "; " + years.source)))
         lines.append(
             line(
-                "electricity", "\(figure(Double(watts) / 1000)) kW drawn", electricityPerDay, perDay, hosts))
-        lines.append(line("space", counted(rackUnits, "rack unit"), spacePerDay, perDay, hosts))
-        lines.append(line("long-term storage", "what is proving at the end", storagePerDay, perDay))
-        let without = missing.filter { $0.hasPrefix("hosts") || $0 == "electricity" || $0 == "space" }
+                "electricity", "\(figure(Double(watts) / 1000)) kW drawn", electricityPerDay, perDay,
+                .weakest([hosts, power.provenance]), power.source))
+        lines.append(
+            line(
+                "space", counted(rackUnits, "rack unit"), spacePerDay, perDay,
+                .weakest([hosts, height.provenance]), height.source))
+        lines.append(
+            line(
+                "long-term storage", "what is proving at the end", storagePerDay, perDay, store.provenance,
+                store.source))
+        func without(_ what: (String) -> Bool) -> String {
+            let names = missing.filter(what)
+            return names.isEmpty ? "" : ", without " + names.joined(separator: ", ")
+        }
+        lines.append(
+            line(
+                "one month of operation",
+                "electricity, space and long-term storage, 30 days" + without { $0 != "FIL" },
+                operating.total, "\(currency) a month", .weakest([hosts] + parts), "the lines above"))
         if let sealingPerTebibyte {
             lines.append(
                 line(
                     "one TiB sealed",
                     "hosts, electricity and space"
-                        + (without.isEmpty ? "" : ", without " + without.joined(separator: ", ")),
-                    sealingPerTebibyte, "\(currency)/TiB", hosts, "the lines above and the simulated rate"))
+                        + without { $0 != "FIL" && $0 != "long-term storage" },
+                    sealingPerTebibyte, "\(currency)/TiB", .weakest([hosts, years.provenance] + ofHosts),
+                    "the lines above and the simulated rate"))
         }
         if let gasPerTebibyte {
             lines.append(
                 line(
                     "gas of one TiB", "messages of sealing at \(figure(filPrice ?? 0)) \(currency) a FIL",
-                    gasPerTebibyte, "\(currency)/TiB"))
+                    gasPerTebibyte, "\(currency)/TiB", costs.chain.provenance, costs.chain.source))
         }
         return lines
-    }
-
-    /// What all hosts together are marked with.
-    private var weakest: Scenario.Provenance {
-        .weakest(groups.compactMap(\.provenance) + [provenance])
     }
 }
 

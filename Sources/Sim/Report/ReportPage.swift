@@ -104,7 +104,7 @@ package struct ReportPage {
 
     private var costNote: String {
         let missing = report.cost?.missing ?? []
-        let isWhole = !missing.contains { $0.hasPrefix("hosts") || $0 == "electricity" || $0 == "space" }
+        let isWhole = missing.allSatisfy { $0 == "FIL" || $0 == "long-term storage" }
         return "hosts, power and space" + (isWhole ? "" : "; some prices are missing")
     }
 

@@ -8,8 +8,11 @@ extension SimulatedCluster {
     var prices: Scenario.ChainPrices { scenario.costs?.chain ?? Scenario.Defaults.chain }
 
     func chainCost() -> ChainCost {
-        ChainCost(
-            ledger.snapshot, prices, sectorBytes: scenario.sectorSize.bytes,
+        // The chain began so many epochs before the run.
+        let began = plan.network.sealLookback + 1
+        let head = began + world.now.nanoseconds / Int64(plan.network.epochDuration.nanosecondsValue)
+        return ChainCost(
+            ledger.snapshot(at: head), prices, sectorBytes: scenario.sectorSize.bytes,
             countAtStart: scenario.workload.provingAtStart)
     }
 
@@ -25,18 +28,18 @@ extension SimulatedCluster {
         let capital = groups.reduce(0) { $0 + Double($1.count) * ($1.price ?? 0) }
         let watts = groups.reduce(0) { $0 + $1.count * ($1.watts ?? 0) }
         let units = groups.reduce(0) { $0 + $1.count * ($1.rackUnits ?? 0) }
-        let power = costs.electricityPerKilowattHour.given.map { Double(watts) * 24 / 1000 * $0 }
-        let space = costs.rackUnitMonth.given.map { Double(units) * $0 / 30 }
         let stored = Double(report.sectorsProving) * Double(scenario.sectorSize.bytes) / 0x1p40
+        let month = scenario.operatingCost(counts: scenario.hosts.map(\.count), storedTebibytes: stored)
+        let (power, space) = (month?.electricity.map { $0 / 30 }, month?.space.map { $0 / 30 })
         let perDay = capital / days + (power ?? 0) + (space ?? 0)
         let rate = report.tebibytesPerDay.flatMap { $0 > 0 ? $0 : nil }
         return SimulationReport.Cost(
             currency: costs.currency, groups: groups, capital: capital, depreciationDays: days,
             hostsPerDay: capital / days, watts: watts, electricityPerDay: power, rackUnits: units,
-            spacePerDay: space, storagePerDay: costs.storePerTebibyteMonth.given.map { stored * $0 / 30 },
+            spacePerDay: space, storagePerDay: month?.storage.map { $0 / 30 },
             sealingPerTebibyte: rate.map { perDay / $0 }, gasPerTebibyte: gasPerTebibyte(report.chainCost),
             filPrice: costs.chain.filPrice?.amount, missing: scenario.missingPrices,
-            provenance: costs.provenance, source: costs.source)
+            costs: costs)
     }
 
     /// In the scenario's currency; `nil` where a FIL has no price there or nothing was proven.
@@ -69,9 +72,11 @@ extension Scenario {
         if costs.storePerTebibyteMonth.given == nil { missing.append("long-term storage") }
         if costs.rackUnitMonth.given == nil {
             missing.append("space")
-        } else {
+        } else if costs.hosts.contains(where: { $0.rackUnits != nil }) {
             let unsaid = costs.hosts.filter { $0.rackUnits == nil }
             missing += unsaid.map { "the space of hosts \($0.group)" }
+        } else {
+            missing.append("the space of any host")
         }
         if costs.chain.filPrice == nil { missing.append("FIL") }
         return missing

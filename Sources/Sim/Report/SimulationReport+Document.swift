@@ -136,6 +136,7 @@ extension SimulationReport.Cost {
             entry("rackUnits", .integer(rackUnits)),
             entry("spacePerDay", .rounded(spacePerDay)),
             entry("storagePerDay", .rounded(storagePerDay)),
+            entry("operatingPerMonth", .rounded(operating.total)),
             entry("sealingPerTebibyte", .rounded(sealingPerTebibyte)),
             entry("gasPerTebibyte", .rounded(gasPerTebibyte)),
             entry("missing", .list(missing.map { .text($0) })),

@@ -84,14 +84,19 @@ package struct SimulationReport: Sendable, Hashable {
         package var storagePerDay: Double?
         /// Hosts, electricity and space by what was sealed; `nil` where nothing was.
         package var sealingPerTebibyte: Double?
+        /// What runs on month by month; a part without a price is `nil`.
+        package var operating: OperatingCost {
+            OperatingCost(
+                electricity: electricityPerDay.map { $0 * 30 }, space: spacePerDay.map { $0 * 30 },
+                storage: storagePerDay.map { $0 * 30 })
+        }
         /// The messages that seal a TiB; `nil` where a FIL has no price.
         package var gasPerTebibyte: Double?
         package var filPrice: Double?
         /// What has no price, in words.
         package var missing: [String]
-        /// Of all prices but those of hosts.
-        package var provenance: Scenario.Provenance
-        package var source: String
+        /// Where the prices but those of hosts are from.
+        package var costs: Scenario.Costs
     }
 
     /// How the deadlines ended that closed within the run, in partitions.

@@ -31,6 +31,21 @@ extension Scenario {
         /// Where the prices of electricity, storage and space and the depreciation are from.
         package var provenance: Provenance
         package var source: String
+        /// Where single ones of them are from, if not from there.
+        package var sources: [Mark] = []
+
+        /// Where one value is from.
+        package struct Mark: Sendable, Hashable {
+            /// The value's key.
+            package var key: String
+            package var provenance: Provenance
+            package var source: String
+        }
+
+        /// Where the value of a key is from.
+        package func mark(_ key: String) -> Mark {
+            sources.first { $0.key == key } ?? Mark(key: key, provenance: provenance, source: source)
+        }
     }
 
     /// The state of the network for which its money is reckoned, and what a FIL is worth.
@@ -68,7 +83,11 @@ extension Scenario.Defaults {
 extension Scenario.Keys {
     static let costs = [
         "currency", "electricityPerKilowattHour", "depreciation", "storePerTebibyteMonth", "rackUnitMonth",
-        "hosts", "chain", "provenance", "source",
+        "hosts", "chain", "provenance", "source", "sources",
+    ]
+    /// Values of the costs section that have a mark of their own.
+    static let markedCosts = [
+        "electricityPerKilowattHour", "depreciation", "storePerTebibyteMonth", "rackUnitMonth",
     ]
     static let hostCost = ["price", "power", "rackUnits", "provenance", "source"]
     static let chainPrices = [
@@ -113,7 +132,18 @@ extension Scenario.Costs {
             storePerTebibyteMonth: fields["storePerTebibyteMonth"]?.money() ?? Money(micros: 0),
             rackUnitMonth: fields["rackUnitMonth"]?.money() ?? Money(micros: 0), hosts: hosts,
             chain: fields["chain"].map(Scenario.ChainPrices.decode) ?? defaults.chain,
-            provenance: provenance(fields), source: fields["source"]?.text() ?? "")
+            provenance: provenance(fields), source: fields["source"]?.text() ?? "",
+            sources: fields["sources"].map(marks) ?? [])
+    }
+
+    /// Every mark says both what it is and where from.
+    private static func marks(_ cursor: ConfigCursor) -> [Mark] {
+        guard let fields = cursor.fields(Scenario.Keys.markedCosts) else { return [] }
+        return fields.all.compactMap { key, value in
+            guard let mark = value.fields(["provenance", "source"]) else { return nil }
+            let source = mark.required("source", "where the value is from, in words")?.text() ?? ""
+            return Mark(key: key, provenance: provenance(mark), source: source)
+        }
     }
 
     fileprivate static func provenance(_ fields: ConfigFields) -> Scenario.Provenance {
@@ -147,10 +177,29 @@ extension Scenario.Costs {
             object.add("chain", chain.normalized)
             object.add("provenance", provenance.rawValue)
             object.add("source", source)
+            guard !sources.isEmpty else { return }
+            object.add(
+                "sources",
+                .object { section in
+                    for mark in sources {
+                        section.add(
+                            mark.key,
+                            .object { entry in
+                                entry.add("provenance", mark.provenance.rawValue)
+                                entry.add("source", mark.source)
+                            })
+                    }
+                })
         }
     }
 
     static var schema: ScenarioDocument {
+        let mark = Schema.object(
+            ["provenance", "source"], required: ["source"],
+            [
+                "provenance": Schema.words(Scenario.Provenance.allCases.map(\.rawValue)),
+                "source": Schema.text,
+            ])
         let host = Schema.object(
             Scenario.Keys.hostCost, required: ["price", "power"],
             [
@@ -171,6 +220,8 @@ extension Scenario.Costs {
                 ]), "chain": Scenario.ChainPrices.schema,
                 "provenance": Schema.words(Scenario.Provenance.allCases.map(\.rawValue)),
                 "source": Schema.text,
+                "sources": Schema.object(
+                    Scenario.Keys.markedCosts, Schema.same(mark, for: Scenario.Keys.markedCosts)),
             ])
     }
 }

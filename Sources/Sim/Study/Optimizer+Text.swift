@@ -8,6 +8,9 @@ extension Optimizer.Result {
                 + "\(simulated.count) simulated, \(answers.count) confirmed"
         ]
         lines += StudyText.table([heads] + simulated.map(cells))
+        if tellsOperating, !operatingWithout.isEmpty {
+            lines.append("OpEx has no price for  " + operatingWithout.joined(separator: ", "))
+        }
         if answers.isEmpty,
             let best = simulated.filter({ $0.measured != nil })
                 .min(by: { isNearer($0, $1) })
@@ -39,11 +42,15 @@ extension Optimizer.Result {
         return (left.latency?.mean ?? .infinity) < (right.latency?.mean ?? .infinity)
     }
 
+    /// Something of what runs month by month has a price.
+    private var tellsOperating: Bool { simulated.contains { $0.operating?.total != nil } }
+
     private var heads: [String] {
         var heads = groupNames
         heads.append(costUnit)
         for sum in sums { heads.append(sum.unit.isEmpty ? sum.name : "\(sum.name), \(sum.unit)") }
         heads += ["formula", "TiB/day", "± 95 %"]
+        if tellsOperating { heads.append("OpEx, \(currency ?? "")/month") }
         if bounds.latency != nil { heads.append("p95") }
         return heads + ["regret", ""]
     }
@@ -55,6 +62,7 @@ extension Optimizer.Result {
         cells.append(StudyText.figure(candidate.screened))
         cells.append(candidate.measured.map { StudyText.figure($0.mean) } ?? "–")
         cells.append(candidate.measured?.halfWidth.map { StudyText.figure($0) } ?? "–")
+        if tellsOperating { cells.append(candidate.monthly.map { StudyText.figure($0.mean) } ?? "–") }
         if bounds.latency != nil {
             cells.append(candidate.latency.map { SimulatedCluster.span($0.mean) } ?? "–")
         }
@@ -78,11 +86,13 @@ extension Optimizer.Result {
                             .init(key: "name", value: .text($0.name)),
                             .init(key: "unit", value: .text($0.unit)),
                             .init(key: "limit", value: .number($0.limit)),
+                            .init(key: "without", value: .list($0.without.map { .text($0) })),
                         ])
                     })),
             .init(
                 key: "latencyP95SecondsMax", value: bounds.latency.map { .number($0.secondsValue) } ?? .null),
             .init(key: "missedPoStAllowed", value: .flag(bounds.allowsMissedPoSt)),
+            .init(key: "opexWithout", value: .list(operatingWithout.map { .text($0) })),
             .init(key: "candidates", value: .list(simulated.map(document))),
             .init(key: "leastRegret", value: leastRegret.map(document) ?? .null),
             .init(
@@ -98,6 +108,15 @@ extension Optimizer.Result {
         ])
     }
 
+    private func document(_ operating: OperatingCost) -> ScenarioDocument {
+        .object([
+            .init(key: "electricity", value: .rounded(operating.electricity, digits: 6)),
+            .init(key: "space", value: .rounded(operating.space, digits: 6)),
+            .init(key: "storage", value: .rounded(operating.storage, digits: 6)),
+            .init(key: "total", value: .rounded(operating.total, digits: 6)),
+        ])
+    }
+
     private func document(_ candidate: Optimizer.Candidate) -> ScenarioDocument {
         .object([
             .init(
@@ -108,6 +127,8 @@ extension Optimizer.Result {
             .init(key: "formulaTebibytesPerDay", value: .rounded(candidate.screened, digits: 6)),
             .init(key: "tebibytesPerDay", value: candidate.measured?.document ?? .null),
             .init(key: "taken", value: .list(candidate.taken.map { .rounded($0, digits: 6) })),
+            .init(key: "opexPerMonthByFormula", value: candidate.operating.map(document) ?? .null),
+            .init(key: "opexPerMonth", value: candidate.monthly?.document ?? .null),
             .init(key: "latencyP95Seconds", value: candidate.latency?.document ?? .null),
             .init(key: "missedPoSt", value: .rounded(candidate.missedCount)),
             .init(key: "shortcomings", value: .list(shortcomings(candidate).map { .text($0) })),

@@ -62,6 +62,11 @@ package struct Optimizer: Sendable {
         package var measured: Interval?
         /// Seconds from pledge to proving, the 95th percentile, as simulated.
         package var latency: Interval?
+        /// What a month costs by formula, with what the target fills of the stores by the end of a run; `nil`
+        /// without costs.
+        package var operating: OperatingCost?
+        /// What a month costs as simulated, with what is stored at the end.
+        package var monthly: Interval?
         /// Deadlines missed in all replications together.
         package var missedCount: Double?
     }
@@ -73,6 +78,10 @@ package struct Optimizer: Sendable {
         package var sums: [HostBound]
         /// What ``Candidate/costPerDay`` counts.
         package var costUnit: String
+        /// In which OpEx is told; `nil` without costs.
+        package var currency: String?
+        /// What OpEx leaves out because it has no price, in words.
+        package var operatingWithout: [String]
         package var screenedCount: Int
         package var feasibleCount: Int
         /// Simulated candidates, cheapest first.
@@ -95,6 +104,8 @@ package struct Optimizer: Sendable {
     private let screen: ClusterScreen
     private let space: CandidateSpace
     private let sums: [HostBound]
+    /// What is on long-term stores at the end of a run that reaches the target, at least.
+    private let storedTebibytes: Double
 
     /// - Throws: ``StudyError``, ``SimulationError``.
     package init(_ scenario: Scenario, _ options: Options) throws {
@@ -127,7 +138,12 @@ package struct Optimizer: Sendable {
                         + "many there are: add a price, or take costs away to count hosts alike")
             }
         }
-        sums = try options.bounds.sums(scenario)
+        // The warm-up's sectors are left out: a candidate is pruned only by what it is sure to store.
+        let warmUp = SimulatedCluster.warmUp(of: scenario)
+        let counted = max(0, ((options.until ?? scenario.report.until) - warmUp).inSeconds) / 86_400
+        let atStart = Double(scenario.workload.provingAtStart) * Double(scenario.sectorSize.bytes) / 0x1p40
+        storedTebibytes = atStart + options.target * counted
+        sums = try options.bounds.sums(scenario, storedTebibytes: storedTebibytes)
         self.scenario = scenario
         self.options = options
         screen = try ClusterScreen(scenario)
@@ -137,14 +153,14 @@ package struct Optimizer: Sendable {
             }, costs: Self.costs(scenario))
     }
 
-    /// What a host of each group costs a day, or 1 where nothing is said.
+    /// What a host of each group costs a day with its electricity and space, or 1 where nothing is said.
     private static func costs(_ scenario: Scenario) -> [Double] {
         scenario.hosts.map { group in
             guard let costs = scenario.costs else { return 1 }
             guard let cost = costs.hosts.first(where: { $0.group == group.name }) else { return 0 }
-            let price = Double(cost.price.micros) / 1e6 / (costs.depreciation.inSeconds / 86_400)
-            let power = Double(cost.powerWatts) * 24 / 1000
-            return price + power * Double(costs.electricityPerKilowattHour.micros) / 1e6
+            let price = cost.price.amount / (costs.depreciation.inSeconds / 86_400)
+            let power = Double(cost.powerWatts) * 24 / 1000 * costs.electricityPerKilowattHour.amount
+            return price + power + Double(cost.rackUnits ?? 0) * costs.rackUnitMonth.amount / 30
         }
     }
 
@@ -154,8 +170,8 @@ package struct Optimizer: Sendable {
         var chosen: [Candidate] = []
         var feasibleCount = 0
         for round in 0..<Self.roundCountMax {
-            // What only runs tell is kept by clusters with something to spare.
-            let spare = 1 + options.margin + 0.15 * Double(round)
+            // Latency and deadlines are kept by clusters with something to spare.
+            let spare = 1 + options.margin + (options.bounds.needsSpare ? 0.15 * Double(round) : 0)
             let (next, count) = screened(atLeast: options.target * spare, besides: Set(chosen.map(\.counts)))
             if round == 0 { feasibleCount = count }
             if next.isEmpty { break }
@@ -165,7 +181,12 @@ package struct Optimizer: Sendable {
             let isConfirmed = tried.contains {
                 Self.shortcomings($0, target: options.target, bounds: options.bounds).isEmpty
             }
-            if isConfirmed || !options.bounds.needsRuns || control.shouldStop() { break }
+            // How much is stored a run tells as well.
+            let isDear = options.bounds.monthly.map { limit in
+                tried.contains { ($0.monthly?.mean ?? 0) > limit }
+            }
+            guard !isConfirmed, options.bounds.needsSpare || isDear == true, !control.shouldStop()
+            else { break }
         }
         guard !chosen.isEmpty else { throw StudyError(.unreachable, binding()) }
         chosen.sort(by: CandidateSpace.comes)
@@ -173,14 +194,22 @@ package struct Optimizer: Sendable {
         if options.spread > 0, !control.shouldStop() {
             let regret = CandidateRegret(screen, space, options, sums, control)
             for index in chosen.indices { chosen[index].regret = regret.of(chosen[index]) }
-            least = regret.least(control)
+            least = regret.least(control).map { found in
+                var least = found
+                least.operating = scenario.operatingCost(
+                    counts: found.counts, storedTebibytes: storedTebibytes)
+                return least
+            }
         }
         let told =
             chosen.first { Self.shortcomings($0, target: options.target, bounds: options.bounds).isEmpty }
             ?? chosen[0]
         return Result(
             groupNames: screen.groupNames, target: options.target, bounds: options.bounds, sums: sums,
-            costUnit: scenario.costs.map { "\($0.currency)/day" } ?? "hosts", screenedCount: space.count,
+            costUnit: scenario.costs.map { "\($0.currency)/day" } ?? "hosts",
+            currency: scenario.costs?.currency,
+            operatingWithout: scenario.costs == nil ? [] : scenario.missingOperatingPrices,
+            screenedCount: space.count,
             feasibleCount: feasibleCount, simulated: chosen, leastRegret: least,
             tornado: screen.tornado(counts: told.counts))
     }
@@ -200,8 +229,9 @@ package struct Optimizer: Sendable {
                 return true
             }
             guard !known.contains(counts) else { return true }
-            let candidate = Candidate(
+            var candidate = Candidate(
                 counts: counts, costPerDay: cost, screened: rate, taken: sums.map { $0.value(counts) })
+            candidate.operating = scenario.operatingCost(counts: counts, storedTebibytes: storedTebibytes)
             let place = best.firstIndex { CandidateSpace.comes(candidate, before: $0) } ?? best.count
             best.insert(candidate, at: place)
             if best.count > options.simulatedCount { best.removeLast() }
@@ -242,6 +272,7 @@ package struct Optimizer: Sendable {
             let own = runs[index * replications..<(index + 1) * replications].compactMap(\.self)
             chosen[index].measured = Interval.ofMean(own.compactMap { $0.value(RunFigures.throughput) })
             chosen[index].latency = Interval.ofMean(own.compactMap { $0.value(RunFigures.latencyP95) })
+            chosen[index].monthly = Interval.ofMean(own.compactMap { $0.value(RunFigures.operatingPerMonth) })
             if !own.isEmpty {
                 chosen[index].missedCount = own.reduce(0) { $0 + ($1.value(RunFigures.missedPoSt) ?? 0) }
             }
@@ -259,6 +290,9 @@ package struct Optimizer: Sendable {
             if seconds > latency.secondsValue {
                 words.append("p95 \(seconds.isFinite ? SimulatedCluster.span(seconds) : "unknown")")
             }
+        }
+        if let limit = bounds.monthly, let monthly = candidate.monthly, monthly.mean > limit {
+            words.append("OpEx \(StudyText.figure(monthly.mean))")
         }
         if !bounds.allowsMissedPoSt, let missed = candidate.missedCount, missed > 0 {
             words.append("\(Int(missed)) missed PoSt")

@@ -4,7 +4,7 @@
 package struct ClusterBounds: Sendable, Hashable {
     /// Prices of all hosts together, in the scenario's currency.
     package var capital: Double?
-    /// Electricity of 30 days, in the scenario's currency.
+    /// Electricity, rack units and storage of 30 days, as far as they have prices, in the scenario's currency.
     package var monthly: Double?
     /// Mean draw of all hosts, watts.
     package var watts: Double?
@@ -16,7 +16,8 @@ package struct ClusterBounds: Sendable, Hashable {
 
     package init() {}
 
-    var needsRuns: Bool { latency != nil || !allowsMissedPoSt }
+    /// What only runs tell, and more hosts mend.
+    var needsSpare: Bool { latency != nil || !allowsMissedPoSt }
 }
 
 /// A bound that is a sum over hosts.
@@ -26,9 +27,18 @@ package struct HostBound: Sendable, Hashable {
     package var limit: Double
     /// Of one host, by group.
     package var perHost: [Double]
+    /// What is taken whatever the hosts.
+    package var fixed = 0.0
+    /// What the sum leaves out because it has no price, in words.
+    package var without: [String] = []
+
+    /// The name, and what it leaves out.
+    var fullName: String {
+        without.isEmpty ? name : "\(name) (without \(without.joined(separator: ", ")))"
+    }
 
     func value(_ counts: [Int]) -> Double {
-        var sum = 0.0
+        var sum = fixed
         for group in counts.indices { sum += perHost[group] * Double(counts[group]) }
         return sum
     }
@@ -41,8 +51,9 @@ package struct HostBound: Sendable, Hashable {
 extension ClusterBounds {
     /// The bounds that are sums over hosts, in words and figures.
     ///
+    /// - Parameter storedTebibytes: what is on long-term stores at least when the target is reached.
     /// - Throws: ``StudyError`` with `invalid` for limits that are no limits and costs that are not known.
-    func sums(_ scenario: Scenario) throws(StudyError) -> [HostBound] {
+    func sums(_ scenario: Scenario, storedTebibytes: Double) throws(StudyError) -> [HostBound] {
         var bounds: [HostBound] = []
         let groups = scenario.hosts
         func add(
@@ -71,8 +82,23 @@ extension ClusterBounds {
         try add("--max-capex", "prices of the hosts", currency, capital) { cost, _ in
             Double(cost.price.micros) / 1e6
         }
-        try add("--max-opex", "electricity of a month", currency, monthly) { cost, costs in
-            Double(cost.powerWatts) * 24 * 30 / 1000 * Double(costs.electricityPerKilowattHour.micros) / 1e6
+        // The parts of hosts are told one host at a time.
+        let none = Array(repeating: 0, count: groups.count)
+        let base = scenario.operatingCost(counts: none, storedTebibytes: storedTebibytes)
+        if monthly != nil, scenario.costs != nil, base?.total == nil {
+            throw StudyError(
+                .invalid,
+                "--max-opex: the costs section has no price for any of electricity, rack units and stored "
+                    + "TiB: nothing would be held against the limit")
+        }
+        try add("--max-opex", "OpEx of a month", currency, monthly) { cost, costs in
+            let power = Double(cost.powerWatts) * 24 * 30 / 1000
+            let height = cost.rackUnits.map(Double.init) ?? 0
+            return power * costs.electricityPerKilowattHour.amount + height * costs.rackUnitMonth.amount
+        }
+        if monthly != nil {
+            bounds[bounds.count - 1].fixed = base?.total ?? 0
+            bounds[bounds.count - 1].without = scenario.missingOperatingPrices
         }
         try add("--max-power", "power", "kW", watts.map { $0 / 1000 }) { cost, _ in
             Double(cost.powerWatts) / 1000
@@ -129,21 +155,21 @@ struct BindingBounds {
         var words = bounds.indices.compactMap { index -> String? in
             guard let need = alone[index] else { return nil }
             let bound = bounds[index]
-            return "\(bound.name) alone stands in the way: \(bound.text(need)) are needed and "
+            return "\(bound.fullName) alone stands in the way: \(bound.text(need)) are needed and "
                 + "\(bound.text(bound.limit)) allowed"
         }
         if words.isEmpty {
             words = bounds.indices.compactMap { index in
                 guard let need = least[index], need > bounds[index].limit else { return nil }
                 let bound = bounds[index]
-                return "\(bound.name): at least \(bound.text(need)) are needed and "
+                return "\(bound.fullName): at least \(bound.text(need)) are needed and "
                     + "\(bound.text(bound.limit)) allowed"
             }
         }
         if words.isEmpty {
             words = [
                 "each bound could be kept by itself, but not "
-                    + bounds.map(\.name).joined(separator: " and ")
+                    + bounds.map(\.fullName).joined(separator: " and ")
             ]
         }
         let most = fastest > 0 ? "; within all bounds the best does \(figure(fastest)) TiB/day" : ""

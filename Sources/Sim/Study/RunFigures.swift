@@ -18,6 +18,7 @@ package struct RunFigures: Sendable, Hashable {
 
     package static let throughput = "tebibytesPerDay"
     package static let costPerTebibyte = "sealingCostPerTebibyte"
+    package static let operatingPerMonth = "operatingCostPerMonth"
     package static let latencyP95 = "sojournP95Seconds"
     package static let missedPoSt = "windowPoStMissed"
 
@@ -34,6 +35,7 @@ package struct RunFigures: Sendable, Hashable {
             Figure(name: "sectorsFailed", value: Double(report.sectorsFailed)),
             Figure(name: Self.missedPoSt, value: Double(report.windowPoSt.missed)),
             Figure(name: Self.costPerTebibyte, value: report.cost?.sealingPerTebibyte),
+            Figure(name: Self.operatingPerMonth, value: report.cost?.operating.total),
         ]
         for stage in report.stages {
             figures.append(Figure(name: "\(stage.name).utilization", value: stage.utilization))

@@ -48,9 +48,9 @@ struct OptimizerBoundTests {
         #expect(power.contains("power alone stands in the way: 4.7 kW are needed and 4.6 kW allowed"))
         let prices = try Self.message(Self.options { $0.capital = 109_999 })
         #expect(prices.contains("prices of the hosts alone") && prices.contains("110000 USD"))
-        // 4.7 kW for 720 h at 0.1.
+        // 4.7 kW for 720 h at 0.1, and 2 for each of the 7 TiB a day in the three days after the warm-up.
         let monthly = try Self.message(Self.options { $0.monthly = 300 })
-        #expect(monthly.contains("electricity of a month alone") && monthly.contains("338.4 USD"))
+        #expect(monthly.contains("OpEx of a month (without space) alone stands in the way: 380.4 USD"))
         let hosts = try Self.message(Self.options { $0.hostCount = 3 })
         #expect(hosts.contains("hosts alone stands in the way: 4 are needed and 3 allowed"))
         #expect(hosts.contains("within all bounds the best does 3.652"))
@@ -66,6 +66,64 @@ struct OptimizerBoundTests {
         #expect(both.contains("power: at least 4.7 kW") && both.contains("hosts: at least 4 are needed"))
         let far = try Self.message(Self.options(1_000) { $0.hostCount = 3 })
         #expect(far.contains("the best does 21.91") && far.contains("PreCommit1"))
+    }
+
+    // By hand, of a month: 720 h × 4.7 kW × 0.1 = 338.4; 4 rack units × 4 hosts × 25 = 400; 2 for a stored TiB.
+    @Test("OpEx is electricity, rack units and stored TiB, by formula and as simulated, as simulate tells it")
+    func operating() throws {
+        let space = [
+            "costs.rackUnitMonth=25", "costs.hosts.p1.rackUnits=4", "costs.hosts.c2.rackUnits=4",
+            "costs.hosts.miner.rackUnits=4",
+        ]
+        let scenario = try Self.scenario(space)
+        let result = try Optimizer(scenario, Self.options { $0.monthly = 900 }).run()
+        let best = try #require(result.simulated.first)
+        #expect(best.counts == [2, 1, 1] && result.answers.count == 1 && result.operatingWithout.isEmpty)
+        let formula = try #require(best.operating)
+        #expect(abs(try #require(formula.electricity) - 338.4) < 1e-9 && formula.space == 400)
+        #expect(formula.storage == 42)
+        #expect(abs(best.taken[0] - 780.4) < 1e-9)
+        // Rack units count for what is cheapest as well.
+        let month: Double = 738.4
+        #expect(abs(best.costPerDay - (110_000 / 1095 + month / 30)) < 1e-9)
+        // What simulate says of the same cluster.
+        var same = scenario
+        same.hosts[0].count = 2
+        same.hosts[1].count = 1
+        let cluster = try SimulatedCluster(same, options: .init(seed: 1))
+        cluster.run(until: Instant(seconds: 5 * 86_400))
+        let report = cluster.report()
+        let cost = try #require(report.cost)
+        let stored = Double(report.sectorsProving) / 16
+        let total = try #require(cost.operating.total)
+        #expect(abs(total - month - 2 * stored) < 1e-6 && stored > 21)
+        #expect(best.monthly?.mean == total)
+        let line = try #require(report.costLines.first { $0.name == "one month of operation" })
+        #expect(line.amount == total)
+        let json = result.document.json
+        #expect(json.contains("\"space\": 400") && json.contains("\"total\": 780.4"))
+        #expect(result.text.contains("OpEx, USD/month") && !result.text.contains("OpEx has no price"))
+        // The formula counts only what is surely stored: a run may tell that it is too much.
+        let tight = try Optimizer(scenario, Self.options { $0.monthly = 785 }).run()
+        #expect(tight.answers.isEmpty && tight.text.contains("no: OpEx "))
+    }
+
+    @Test("what has no price is left out of OpEx by name, and no limit is held against nothing")
+    func withoutPrices() throws {
+        let free = try Self.scenario([
+            "costs.storePerTebibyteMonth=0", "costs.rackUnitMonth=25", "costs.hosts.p1.rackUnits=4",
+        ])
+        let result = try Optimizer(free, Self.options { $0.monthly = 600 }).run()
+        let without = ["long-term storage", "the space of hosts c2", "the space of hosts miner"]
+        #expect(result.operatingWithout == without && result.sums[0].without == without)
+        #expect(result.simulated[0].operating?.storage == nil && result.simulated[0].operating?.space == 200)
+        #expect(result.text.contains("OpEx has no price for  long-term storage, the space of hosts c2"))
+        #expect(result.document.json.contains("\"opexWithout\""))
+        var nothing = try Self.scenario(["costs.storePerTebibyteMonth=0"])
+        nothing.costs?.electricityPerKilowattHour = Money(micros: 0)
+        #expect { _ = try Optimizer(nothing, Self.options { $0.monthly = 5 }) } throws: {
+            "\($0)".contains("--max-opex: the costs section has no price for any of electricity")
+        }
     }
 
     @Test("a bound takes away what exceeds it, from the answers and from the least regretted")
