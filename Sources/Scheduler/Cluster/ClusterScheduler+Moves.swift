@@ -59,8 +59,8 @@ extension ClusterScheduler {
         storage.tell(.reserveMove(task.id.sector, to: move.store, replyTo: replies))
     }
 
-    /// Takes what a move that was found possible, or is under way already, takes of the cards. Given back when
-    /// the files are there, or with the end of the call or of the prefetch.
+    /// Takes what a move that was found possible, or is under way already, takes of the cards. Given back
+    /// when the files are there, or with the end of the call or of the prefetch.
     func takeLink(of task: WaitingTask, from: Int, to: Int, store: String, _ call: CallID) {
         let share = view.linkShare(task, from: from, to: to, store: view.storeIndex(store))
         do { try view.ledger.links.lease(call.number, share, force: true) } catch {
