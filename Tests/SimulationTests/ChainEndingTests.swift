@@ -7,8 +7,8 @@ import Testing
 
 /// A cluster that runs, and what the chain takes of it when sectors end before their time.
 ///
-/// By hand for a sector of 2 KiB, in attoFIL, in a network that pays 80 FIL an epoch for 20 EiB, with 600 M FIL
-/// in circulation and a baseline of 40 EiB; each part is rounded down:
+/// By hand for a sector of 2 KiB, in attoFIL, in a network that pays 80 FIL an epoch for 20 EiB, with 600 M
+/// FIL in circulation and a baseline of 40 EiB; each part is rounded down:
 ///
 ///     reward of 57,600 epochs   80e18 × 57,600 × 2048 / (20 × 2^60)              =     409,272,615
 ///     by baseline               600e24 × 3 × 2048 × 700 / (10,000 × 40 × 2^60)   =   5,595,524,044
@@ -19,8 +19,8 @@ import Testing
 ///     ending, young             2 % of the pledge (105 % of the fault fee is less) =     216,019,202
 @Suite("What endings cost in a simulated run")
 struct ChainEndingTests {
-    /// One sector at the start and one two hours later; a proof every 3.2 h. A pre-commitment has 200 epochs of
-    /// 4 s, and 960 more until its deposit is burnt. Files take an hour to leave.
+    /// One sector at the start and one two hours later; a proof every 3.2 h. A pre-commitment has 200 epochs
+    /// of 4 s, and 960 more until its deposit is burnt. Files take an hour to leave.
     private static func scenario(_ more: String = "") throws -> Scenario {
         try Scenario.parse(
             text: """
@@ -77,7 +77,7 @@ struct ChainEndingTests {
             at: Address(node: SimulatedCluster.minerNode, name: MinerAssembly.sectorsName),
             as: ManagerMessage.self)
         let end = Instant(seconds: 12 * 3600)
-        // It is proven then, and its files are still on their way: of those that prove no record is kept here.
+        // It is proven then, and its files are on their way still: of those that prove no record is kept.
         cluster.world.at(Instant(seconds: 1800)) {
             manager.tell(.operate(number: 1, .terminate, replyTo: nil))
         }
@@ -125,7 +125,7 @@ struct ChainEndingTests {
             "faults: [{at: 2h100s, kind: hostDown, target: sealer, duration: 30d}, "
             + "{at: 2h100s, kind: hostDown, target: prover, duration: 30d}]"
         let cluster = try SimulatedCluster(Self.scenario(faults), options: .init(seed: 4))
-        // 42 periods of 2880 epochs of 4 s are 5.6 days; the period in which it was first missed comes before.
+        // 42 periods of 2880 epochs of 4 s are 5.6 days; that in which it was first missed comes before.
         cluster.run(until: Clusters.days(5.5))
         #expect(cluster.report().chainCost.terminatedCount == 0)
         cluster.run(until: Clusters.days(6.2))

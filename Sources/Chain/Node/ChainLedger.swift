@@ -85,8 +85,8 @@ package final class ChainLedger: Sendable {
         preCommitEpochs = parameters.maxProveCommitDuration + 960
     }
 
-    /// What is known, where the network is at `epoch`: deposits are burnt there also while this chain hears of
-    /// no message and no deadline ends.
+    /// What is known, where the network is at `epoch`: deposits are burnt there also while this chain hears
+    /// of no message and no deadline ends.
     package func snapshot(at epoch: Int64) -> Snapshot {
         state.withLock { state in
             let head = max(state.head, epoch)

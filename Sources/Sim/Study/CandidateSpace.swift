@@ -84,7 +84,7 @@ struct CandidateRegret {
             for (bit, index) in stages.enumerated() {
                 factors[index] = 1 / (corner >> bit & 1 == 1 ? 1 + options.spread : 1 - options.spread)
             }
-            return screen.form(factors)
+            return screen.form(factors, speeds: factors)
         }
         var bests = Array(repeating: Double.infinity, count: forms.count)
         let (forms, usual, target, leastRate, daily) = (forms, usual, target, leastRate, daily)

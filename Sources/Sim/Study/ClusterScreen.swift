@@ -8,7 +8,8 @@ private import Scheduler
 /// Tasks that need a sector's files run on the host that holds them, so such a host passes what its slowest
 /// stage passes; tasks that need none are shared by all slots of the cluster. Where hosts fetch sectors of
 /// others, every kind is shared by the slots of the hosts that can hold sectors: what moving costs is left
-/// out, as a best case may.
+/// out, as a best case may. What the stages of a host share (``SharedCapacities``) bounds them together: on a
+/// host all that a sector must do there, and over the hosts every set of kinds by those that do any of it.
 package struct ClusterScreen: Sendable {
     /// One resource: what each host of a group adds to it, and what there is besides.
     package struct Resource: Sendable, Hashable {
@@ -27,8 +28,23 @@ package struct ClusterScreen: Sendable {
     private let local: [[Int]]
     private let pooled: [Int]
     private let fixed: [Int]
+    private let sharings: [Sharing]
     let groupNames: [String]
     let tebibytesPerSector: Double
+
+    /// What stages share, as the form takes it.
+    fileprivate struct Sharing: Sendable {
+        /// Its place in ``ClusterScreen/resources``.
+        let resource: Int
+        /// Of one host, by group.
+        let perHost: [Double]
+        /// Places of stages in ``ClusterScreen/resources``, with what a sector takes of it there.
+        let parts: [(stage: Int, part: SharedCapacities.Part)]
+        /// Kinds that a sector's own host does.
+        let local: [Int]
+        /// Sets of kinds with the groups that do any of them; no smaller set of kinds has the same groups.
+        let cuts: [(groups: [Bool], parts: [Int])]
+    }
 
     /// - Throws: ``SimulationError`` where the scenario cannot be simulated.
     package init(_ scenario: Scenario) throws(SimulationError) {
@@ -79,6 +95,23 @@ package struct ClusterScreen: Sendable {
                     let count = host.store.sealingCountMax
                     return Double(count > 0 ? min(count, byBytes) : byBytes) / held
                 }, fixed: 0, isOfHosts: true))
+        let localStages = localKinds.filter { resources[$0].stage != nil }
+        var sharings: [Sharing] = []
+        for shared in SharedCapacities(scenario, plan).all() {
+            let parts = shared.parts.compactMap { part in
+                resources.firstIndex { $0.stage == part.kind }.map { (stage: $0, part: part) }
+            }
+            let local = parts.indices.filter { localStages.contains(parts[$0].stage) }
+            sharings.append(
+                Sharing(
+                    resource: resources.count, perHost: shared.perHost, parts: parts, local: local,
+                    cuts: Self.cuts(parts.map(\.part), local: local, groupCount: groups.count)))
+            let perHost = groups.indices.map { group in
+                let taken = parts.reduce(0.0) { $0 + ($1.part.amounts[group] ?? 0) }
+                return taken > 0 ? shared.perHost[group] / taken : 0
+            }
+            resources.append(Resource(name: shared.name, perHost: perHost, fixed: 0, isOfHosts: true))
+        }
         var fixed: [Int] = []
         func add(_ name: String, _ perHour: Double) {
             fixed.append(resources.count)
@@ -96,6 +129,7 @@ package struct ClusterScreen: Sendable {
         local = groups.indices.map { group in begins[group] ? localKinds : [] }
         self.pooled = pooled
         self.fixed = fixed
+        self.sharings = sharings
         self.resources = resources
         groupNames = groups.map(\.name)
         tebibytesPerSector = Double(scenario.sectorSize.bytes) / 0x1p40
@@ -108,16 +142,57 @@ package struct ClusterScreen: Sendable {
 
     /// The closed form with each resource multiplied by its factor: a minimum of sums over the groups, in a
     /// shape in which a million candidates take a moment.
-    package func form(_ factors: [Double]) -> Form {
+    ///
+    /// - Parameter speeds: by resource, how much faster than usual the tasks of a stage are, so that they
+    ///   hold what they share for less time; `nil` where all are as usual.
+    package func form(_ factors: [Double], speeds: [Double]? = nil) -> Form {
         let groups = local.indices
-        let hosts = groups.map { group in
-            local[group].isEmpty
-                ? 0 : local[group].map { resources[$0].perHost[group] * factors[$0] }.min() ?? 0
+        let hosts = groups.map { group -> Double in
+            guard !local[group].isEmpty else { return 0 }
+            let own = local[group].map { resources[$0].perHost[group] * factors[$0] }.min() ?? 0
+            let shared = sharings.compactMap { sharing -> Double? in
+                let taken = sharing.local.reduce(0.0) {
+                    $0 + sharing.taken($1, by: group, speeds)
+                }
+                return taken > 0 ? sharing.perHost[group] * factors[sharing.resource] / taken : nil
+            }
+            return min(own, shared.min() ?? .infinity)
         }
-        let sums = pooled.map { index in groups.map { resources[index].perHost[$0] * factors[index] } }
+        var sums = pooled.map { index in groups.map { resources[index].perHost[$0] * factors[index] } }
+        for sharing in sharings {
+            for cut in sharing.cuts {
+                // Each kind where it takes least.
+                let taken = cut.parts.reduce(0.0) { sum, part in
+                    let least = groups.filter { sharing.parts[part].part.amounts[$0] != nil }
+                        .map { sharing.taken(part, by: $0, speeds) }.min()
+                    return sum + (least ?? 0)
+                }
+                guard taken > 0 else { continue }
+                let factor = factors[sharing.resource] / taken
+                sums.append(groups.map { cut.groups[$0] ? sharing.perHost[$0] * factor : 0 })
+            }
+        }
         return Form(
             groupCount: groups.count, coefficients: hosts + sums.flatMap(\.self),
             constant: fixed.map { resources[$0].fixed * factors[$0] }.min() ?? .infinity)
+    }
+
+    /// Every set of kinds that is done by other groups than its larger ones; of kinds that are all done on a
+    /// sector's own host none, since each such host has a bound of its own.
+    private static func cuts(
+        _ parts: [SharedCapacities.Part], local: [Int], groupCount: Int
+    ) -> [(groups: [Bool], parts: [Int])] {
+        var cuts: [(groups: [Bool], parts: [Int])] = []
+        for subset in 1..<1 << parts.count {
+            let chosen = parts.indices.filter { subset >> $0 & 1 == 1 }
+            let doers = (0..<groupCount).map { group in chosen.contains { parts[$0].amounts[group] != nil } }
+            let all = parts.indices.filter { part in
+                (0..<groupCount).allSatisfy { parts[part].amounts[$0] == nil || doers[$0] }
+            }
+            guard all == chosen, !chosen.allSatisfy(local.contains) else { continue }
+            cuts.append((doers, chosen))
+        }
+        return cuts
     }
 
     package struct Form: Sendable {
@@ -153,6 +228,15 @@ package struct ClusterScreen: Sendable {
         let tasks = scenario.tasks.filter { Scenario.TaskKind.sealing.contains($0.kind) }
             .reduce(0.0) { $0 + $1.duration.meanSeconds }
         return max(1e-9, (tasks + Double(epochs) * network.epochDuration.inSeconds) / 3600)
+    }
+}
+
+extension ClusterScreen.Sharing {
+    /// What a sector takes of it for one kind on a host of a group.
+    fileprivate func taken(_ part: Int, by group: Int, _ speeds: [Double]?) -> Double {
+        let amount = parts[part].part.amounts[group] ?? 0
+        guard parts[part].part.isHeld, let speeds else { return amount }
+        return amount / speeds[parts[part].stage]
     }
 }
 

@@ -4,7 +4,7 @@
 package struct ClusterBounds: Sendable, Hashable {
     /// Prices of all hosts together, in the scenario's currency.
     package var capital: Double?
-    /// Electricity, rack units and storage of 30 days, as far as they have prices, in the scenario's currency.
+    /// Electricity, rack units and storage of 30 days as far as they have prices, in the scenario's currency.
     package var monthly: Double?
     /// Mean draw of all hosts, watts.
     package var watts: Double?

@@ -68,7 +68,7 @@ struct OptimizerBoundTests {
         #expect(far.contains("the best does 21.91") && far.contains("PreCommit1"))
     }
 
-    // By hand, of a month: 720 h × 4.7 kW × 0.1 = 338.4; 4 rack units × 4 hosts × 25 = 400; 2 for a stored TiB.
+    // By hand, of a month: 720 h × 4.7 kW × 0.1 = 338.4; 4 rack units × 4 hosts × 25 = 400; 2 for a TiB.
     @Test("OpEx is electricity, rack units and stored TiB, by formula and as simulated, as simulate tells it")
     func operating() throws {
         let space = [
