@@ -11,7 +11,9 @@ import Synchronization
 import Testing
 
 /// Buckets of a server that somebody else wrote.
-@Suite("Finished sectors in a bucket", .enabled(if: ObjectServer.isInstalled, "\(ObjectServer.why)"))
+@Suite(
+    "Finished sectors in a bucket", .serialized, .enabled(if: ObjectServer.isInstalled, "\(ObjectServer.why)")
+)
 struct SectorBucketTests {
     private let sector = SectorKey(miner: 1000, number: 1)
 
