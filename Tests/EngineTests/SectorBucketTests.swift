@@ -79,6 +79,7 @@ struct SectorBucketTests {
             let name = "a b+c&d=é/1"
             let old = try store.put(name, Array("0123456789".utf8))
             #expect(try store.get(name, countMax: 10) == Array("0123456789".utf8))
+            #expect { try store.get(name, countMax: 9) } throws: { "\($0)".contains("at most 9") }
             #expect(try store.get(name, tag: old.tag, at: 3, count: 4) == Array("3456".utf8))
             #expect(try store.facts(name) == old)
             #expect(try store.facts("none") == nil)

@@ -107,11 +107,12 @@ final class HTTPClient: Sendable {
         }
         do {
             let answer = try promise.futureResult.wait()
-            if answer.keepsAlive {
-                idle.withLock { if $0.count < Self.idleCountMax { $0.append(channel) } }
-            } else {
-                channel.close(promise: nil)
+            let isKept = idle.withLock { idle in
+                guard answer.keepsAlive, idle.count < Self.idleCountMax else { return false }
+                idle.append(channel)
+                return true
             }
+            if !isKept { channel.close(promise: nil) }
             return answer
         } catch is UnheardError {
             return nil

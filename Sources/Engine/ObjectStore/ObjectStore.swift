@@ -81,8 +81,13 @@ package final class ObjectStore: Sendable {
 
     /// A whole object of at most so many bytes.
     package func get(_ key: String, countMax: Int) throws(ObjectStoreError) -> [UInt8] {
-        let request = ObjectRequest(method: "GET", path: path(key))
-        return try send(request, "\(name(key)) cannot be read", countMax: countMax).body
+        let what = "\(name(key)) cannot be read"
+        let body = try send(ObjectRequest(method: "GET", path: path(key)), what, countMax: countMax).body
+        guard body.count <= countMax else {
+            throw ObjectStoreError(
+                .malformed, "\(what): it has \(body.count) bytes where at most \(countMax) are read")
+        }
+        return body
     }
 
     /// Exactly `count` bytes of an object from `offset`.
