@@ -131,6 +131,7 @@ if !coreOnly {
                 "Kernel",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "JWTKit", package: "jwt-kit"),
@@ -144,12 +145,7 @@ if !coreOnly {
         .target(
             name: "ObjectStore",
             dependencies: [
-                "Kernel",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Kernel", "KernelTCP", .product(name: "Crypto", package: "swift-crypto"),
             ],
             path: "Sources/Engine/ObjectStore", swiftSettings: strict),
         .target(

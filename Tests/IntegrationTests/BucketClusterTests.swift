@@ -56,9 +56,12 @@ extension ProvingClusterTests {
                     }
                 }
             }
-            let list = try cluster.text("storage", "list")
-            #expect(list.contains("Unsealed: 4; Sealed: 4; Caches: 4"), "\(list)")
-            #expect(list.contains("\tLocal: \(store.location.text) (w"), "\(list)")
+            // A worker that was just started may not have told of its paths yet.
+            try await cluster.until("the bucket is listed with all that lies in it") {
+                let list = try cluster.text("storage", "list")
+                return list.contains("Unsealed: 4; Sealed: 4; Caches: 4")
+                    && list.contains("\tLocal: \(store.location.text) (w")
+            }
 
             // What is damaged there is seen, declared, and recovers.
             let whole = try store.get("sealed/s-t01000-1", countMax: 2_048)

@@ -38,7 +38,7 @@ enum ImportRules {
             ] + machine + network + foundation),
         Row(
             folder: "Sources/Engine/ObjectStore",
-            modules: ["Kernel", "FoundationXML"] + network + foundation),
+            modules: ["Kernel", "KernelTCP", "FoundationXML", "Crypto"] + foundation),
         Row(
             folder: "Sources/sealyard",
             modules: [

@@ -1,31 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 private import Foundation
+package import KernelTCP
 
 /// Where objects lie: `s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&style=path|virtual]`.
 ///
 /// What the text leaves out comes from the environment, by the names that every S3 tool knows:
 /// `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_DEFAULT_REGION`. Keys never stand in it.
 package struct ObjectLocation: Sendable, Hashable {
-    /// A server.
-    package struct Server: Sendable, Hashable {
-        package var isSecure: Bool
-        package var host: String
-        package var port: Int
-
-        /// As the `Host` header names it: the port only where it is not the usual one.
-        package var hostHeader: String {
-            let name = host.contains(":") ? "[\(host)]" : host
-            return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
-        }
-    }
-
     /// As it was written; names the store in messages.
     package let text: String
     package let bucket: String
     /// Empty, or names with slashes between, without one at either end.
     package let prefix: String
     package let region: String
-    package let server: Server
+    package let server: HTTPServer
     /// The bucket stands in the path, not in the host's name.
     package let isPathStyle: Bool
 
@@ -112,14 +100,14 @@ package struct ObjectLocation: Sendable, Hashable {
             }
     }
 
-    private static func server(_ endpoint: String) -> Server? {
+    private static func server(_ endpoint: String) -> HTTPServer? {
         guard let parts = URLComponents(string: endpoint), let scheme = parts.scheme?.lowercased(),
             ["http", "https"].contains(scheme), let host = parts.host?.trimming("[", "]"), !host.isEmpty,
             parts.path.isEmpty || parts.path == "/", parts.query == nil, parts.user == nil
         else { return nil }
         let port = parts.port ?? (scheme == "https" ? 443 : 80)
         guard (1...65_535).contains(port) else { return nil }
-        return Server(isSecure: scheme == "https", host: host, port: port)
+        return HTTPServer(isSecure: scheme == "https", host: host, port: port)
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Kernel
+internal import KernelTCP
 internal import Synchronization
 
 /// A bucket of an S3-compatible store, or what lies in it under a prefix.

@@ -1,47 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Kernel
-internal import NIOCore
-internal import NIOHTTP1
-internal import NIOPosix
-internal import NIOSSL
-internal import Synchronization
+private import Kernel
+private import NIOCore
+private import NIOHTTP1
+private import NIOPosix
+private import NIOSSL
+private import Synchronization
+
+/// A server that speaks HTTP.
+package struct HTTPServer: Sendable, Hashable {
+    package var isSecure: Bool
+    package var host: String
+    package var port: Int
+
+    package init(isSecure: Bool, host: String, port: Int) {
+        self.isSecure = isSecure
+        self.host = host
+        self.port = port
+    }
+
+    /// As the `Host` header names it: the port only where it is not the usual one.
+    package var hostHeader: String {
+        let name = host.contains(":") ? "[\(host)]" : host
+        return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
+    }
+}
 
 /// What a server answered.
-struct HTTPAnswer: Sendable {
-    var status: Int
-    var headers: HTTPHeaders
-    var body: [UInt8]
+package struct HTTPAnswer: Sendable {
+    package var status: Int
+    /// By names in small letters.
+    package var headers: [(name: String, value: String)]
+    package var body: [UInt8]
     /// The connection takes another request.
     var keepsAlive: Bool
 
-    func header(_ name: String) -> String? { headers.first(name: name) }
+    /// The first header of a name in small letters.
+    package func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 }
 
 /// Why there is no answer.
-struct HTTPFailure: Error, Sendable, CustomStringConvertible {
-    let description: String
+package struct HTTPFailure: Error, Sendable, CustomStringConvertible {
+    package let description: String
 }
 
 /// A request as it goes to the server.
-struct HTTPQuestion: Sendable {
-    var method: String
-    var target: String
-    var headers: [(name: String, value: String)]
-    var body: [UInt8]
+package struct HTTPQuestion: Sendable {
+    package var method: String
+    package var target: String
+    package var headers: [(name: String, value: String)]
+    package var body: [UInt8]
     /// The most bytes of an answer's body that are taken.
-    var answerBytesMax: Int
+    package var answerBytesMax: Int
+
+    package init(
+        method: String, target: String, headers: [(name: String, value: String)], body: [UInt8],
+        answerBytesMax: Int
+    ) {
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        self.answerBytesMax = answerBytesMax
+    }
 }
 
 /// Asks one server by HTTP/1.1, over as many connections as threads ask at once; each is kept for the next
 /// question. A call blocks its thread: it is for threads that work on files.
-final class HTTPClient: Sendable {
-    struct Options: Sendable {
-        var connectTime: Duration
+package final class HTTPClient: Sendable {
+    package struct Options: Sendable {
+        package var connectTime: Duration
         /// The longest time in which no byte goes either way.
-        var silence: Duration
+        package var silence: Duration
+
+        package init(connectTime: Duration, silence: Duration) {
+            self.connectTime = connectTime
+            self.silence = silence
+        }
     }
 
-    private let server: ObjectLocation.Server
+    private let server: HTTPServer
     private let options: Options
     private let tls: NIOSSLContext?
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -52,8 +89,8 @@ final class HTTPClient: Sendable {
 
     /// - Parameter authorities: a file of certificates to trust; those of the system unless given.
     /// - Throws: ``HTTPFailure`` where they cannot be read.
-    init(
-        _ server: ObjectLocation.Server, authorities: String?, options: Options
+    package init(
+        _ server: HTTPServer, authorities: String?, options: Options
     ) throws(HTTPFailure) {
         self.server = server
         self.options = options
@@ -75,7 +112,7 @@ final class HTTPClient: Sendable {
     /// Asks, and waits for the answer.
     ///
     /// - Throws: ``HTTPFailure``; then it is not known whether the server did what was asked.
-    func ask(_ question: HTTPQuestion) throws(HTTPFailure) -> HTTPAnswer {
+    package func ask(_ question: HTTPQuestion) throws(HTTPFailure) -> HTTPAnswer {
         // A server may close a connection while nothing is asked: then another is opened.
         while let channel = idle.withLock({ $0.popLast() }) {
             guard channel.isActive else { continue }
@@ -94,7 +131,7 @@ final class HTTPClient: Sendable {
     private var name: String { "\(server.host):\(server.port)" }
 
     /// The connection ended before a byte of an answer came.
-    struct UnheardError: Error {}
+    fileprivate struct UnheardError: Error {}
 
     /// The answer; `nil` where the connection was closed before one began.
     private func ask(
@@ -123,7 +160,7 @@ final class HTTPClient: Sendable {
     }
 
     /// Lets time pass on the calling thread.
-    func pause(_ time: Duration) {
+    package func pause(_ time: Duration) {
         do {
             try group.next().scheduleTask(in: .nanoseconds(time.nanoseconds)) {}.futureResult.wait()
         } catch {
@@ -217,7 +254,8 @@ private final class ExchangeHandler: ChannelDuplexHandler {
         case .end:
             guard let head else { return }
             let answer = HTTPAnswer(
-                status: Int(head.status.code), headers: head.headers, body: body,
+                status: Int(head.status.code),
+                headers: head.headers.map { ($0.name.lowercased(), $0.value) }, body: body,
                 keepsAlive: head.isKeepAlive)
             self.exchange = nil
             exchange.promise.succeed(answer)
