@@ -5,6 +5,7 @@ import Foundation
 import Kernel
 import Logging
 import Scheduler
+import Synchronization
 import Testing
 
 @Suite("Storage paths")
@@ -131,6 +132,40 @@ struct StorePathTests {
             try FileManager.default.moveItem(atPath: "\(root)/away", toPath: path)
             #expect(stores.look(at: file.id)?.error == nil)
             #expect(try stores.sealing(sector, named: file.id).id == file.id)
+        }
+    }
+
+    @Test("what is looked at while the whole store is read is newer than the list, and is told last")
+    func scanning() throws {
+        try with { root in
+            let file = try StoreFile.make(StoreSettings(canStore: true), in: root)
+            let stores = StorePaths()
+            try stores.open(root)
+            let told = Mutex<[SectorKey: [SectorFileType]]>([:])
+            stores.onChange { _, files in
+                told.withLock { told in for file in files { told[file.sector] = file.types } }
+            }
+            let keys = (1...200).map { SectorKey(miner: 1000, number: $0) }
+            func url(_ key: SectorKey) -> URL { URL(filePath: "\(root)/sealed/s-t01000-\(key.number)") }
+            let isDone = Mutex(false)
+            let group = DispatchGroup()
+            DispatchQueue.global().async(group: group) {
+                while !isDone.withLock({ $0 }) { _ = Result { try stores.scan(file.id) } }
+            }
+            for key in keys {
+                try Data([1]).write(to: url(key))
+                try stores.refresh(key, at: file.id)
+                guard key.number % 2 == 0 else { continue }
+                try FileManager.default.removeItem(at: url(key))
+                try stores.refresh(key, at: file.id)
+            }
+            isDone.withLock { $0 = true }
+            group.wait()
+            for key in keys {
+                let types: [SectorFileType] = key.number % 2 == 0 ? [] : [.sealed]
+                #expect(stores.held(key, at: file.id).types == types)
+                #expect(told.withLock { $0[key] } == types)
+            }
         }
     }
 

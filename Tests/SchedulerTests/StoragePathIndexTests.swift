@@ -34,6 +34,7 @@ private actor Keeper: Component {
     func receive(_ message: KeeperMessage, _ context: Context<KeeperMessage>) {
         switch message {
         case .drop(let sector, let store): heard.orders.append("drop \(sector.number) at \(store)")
+        case .list(let store): heard.orders.append("list \(store)")
         case .unknown(let store): heard.orders.append("unknown \(store)")
         case .order(let number, _): heard.orders.append("order \(number)")
         case .indexLost, .lookDue, .looked: break
@@ -70,13 +71,15 @@ struct StoragePathIndexTests {
 
     private func open(
         _ name: String, on worker: Int, weight: Int = 10, canSeal: Bool = false, canStore: Bool = false,
-        available: UInt64 = 1_000, path: StorePath? = nil, _ files: [SectorFiles] = []
+        available: UInt64 = 1_000, health: StoreHealth? = nil, path: StorePath? = nil,
+        _ files: [SectorFiles]? = []
     ) {
         let info = StoreInfo(
             name: name, host: "w\(worker)", capacityBytes: 0, sealingCountMax: 0, weight: weight,
             canSeal: canSeal, canStore: canStore, isReadOnly: !canSeal && !canStore)
         let path = path ?? StorePath(path: "/\(name)", url: "sealyard://w\(worker)@127.0.0.1:1")
-        index.tell(.path(.open(info, path, health(available), files, keeper: keepers[worker])))
+        let health = health ?? self.health(available)
+        index.tell(.path(.open(info, path, health, files, keeper: keepers[worker])))
     }
 
     private func health(_ available: UInt64, error: String? = nil) -> StoreHealth {
@@ -218,6 +221,56 @@ struct StoragePathIndexTests {
         world.kill(workers[1])
         settle()
         #expect(try !state("nfs").isOnline)
+    }
+
+    @Test("what one worker brings while another reads the list is not forgotten with the older list")
+    func lists() throws {
+        func held() throws -> [UInt64] {
+            try (1...5).filter { number in
+                let answer: StorageEvent = try world.ask(index) { .path(.whereIs(key(number), replyTo: $0)) }
+                guard case .path(.copies(_, let copies)) = answer else { throw CancellationError() }
+                return !copies.isEmpty
+            }
+        }
+        open("nfs", on: 0, canStore: true, [files(1, 10), files(2, 10)])
+        index.tell(.path(.listing(store: "nfs", host: "w1", keeper: keepers[1])))
+        settle()
+        #expect(heard.orders == ["list nfs"])
+        // The second worker reads 1, 2 and 5; meanwhile the first brings 3 and 4 and deletes 2.
+        index.tell(.path(.holds(store: "nfs", [files(3, 10), files(4, 10)])))
+        index.tell(.path(.holds(store: "nfs", [SectorFiles(sector: key(2), types: [], bytes: 0)])))
+        open("nfs", on: 1, canStore: true, [files(1, 10)])
+        index.tell(.path(.lists(store: "nfs", host: "w1", [files(2, 10), files(5, 10)])))
+        index.tell(.path(.listed(store: "nfs", host: "w1")))
+        #expect(try held() == [1, 3, 4, 5])
+        // The next list is the whole truth again.
+        index.tell(.path(.listing(store: "nfs", host: "w1", keeper: keepers[1])))
+        open("nfs", on: 1, canStore: true, [files(1, 10)])
+        #expect(try held() == [1])
+    }
+
+    @Test("a list that could not be read takes nothing from what is known")
+    func unread() throws {
+        open("nfs", on: 0, canStore: true, [files(1, 10)])
+        open("nfs", on: 1, canStore: true, health: health(0, error: "stale handle"), nil)
+        let answer: StorageEvent = try world.ask(index) { .path(.whereIs(key(1), replyTo: $0)) }
+        guard case .path(.copies(_, let copies)) = answer else { throw CancellationError() }
+        #expect(copies.map(\.host) == ["w0"])
+    }
+
+    @Test("a worker that has lost a shared path takes it from no other; work goes to who reaches it")
+    func lostByOne() throws {
+        for worker in 0...1 { open("nfs", on: worker, canStore: true, available: 1_000) }
+        let lost = health(0, error: "stale handle")
+        index.tell(.path(.health(store: "nfs", host: "w0", lost, keeper: keepers[0])))
+        #expect(try state("nfs").isOnline)
+        #expect(try state("nfs").info.host == "w1")
+        #expect(try chosen(1, 900) == "nfs", "the room is what the second sees")
+        index.tell(.path(.health(store: "nfs", host: "w1", lost, keeper: keepers[1])))
+        #expect(try !state("nfs").isOnline)
+        index.tell(.path(.health(store: "nfs", host: "w0", health(1_000), keeper: keepers[0])))
+        #expect(try state("nfs").isOnline)
+        #expect(try state("nfs").info.host == "w0")
     }
 
     @Test("a copy goes when the sector's record names another, not before; what is out of reach goes later")

@@ -42,9 +42,14 @@ package actor StoreKeeper: Component {
     private let options: Options
     private let index: Ref<StorageMessage>
     private let caretaker: StoreCaretaker
-    private var opened: Set<String> = []
+    /// Stores whose lists the index was told.
+    private var listed: Set<String> = []
+    /// Stores whose lists it waits for, and those of them that this look reads.
+    private var (listing, reading): (Set<String>, Set<String>) = ([], [])
+    /// Stores that could not be read, and of which it has heard.
+    private var failed: Set<String> = []
     private var isEnlisted = false
-    private var isLooking = false
+    private var (isLooking, isLookWanted) = (false, false)
     private var timer: TimerID?
 
     package init(
@@ -73,12 +78,18 @@ package actor StoreKeeper: Component {
         case .looked:
             isLooking = false
             tell(caretaker.take(), context)
+            if isLookWanted { look(context) }
             arm(isEnlisted ? options.lookInterval : options.retryInterval, context)
+        case .list(let store):
+            guard !listed.contains(store) else { return }
+            listing.insert(store)
+            look(context)
         case .unknown(let store):
-            guard opened.remove(store) != nil else { return }
+            guard listed.remove(store) != nil else { return }
             look(context)
         case .indexLost:
-            (isEnlisted, opened) = (false, [])
+            isEnlisted = false
+            (listed, listing, reading, failed) = ([], [], [], [])
             if let timer { context.cancel(timer) }
             timer = nil
             arm(options.retryInterval, context)
@@ -99,35 +110,58 @@ package actor StoreKeeper: Component {
             context.watch(index) { .indexLost($0) }
             index.tell(.path(.enlist(host: options.host, context.me)))
         }
+        isLookWanted = isLooking
         guard !isLooking else { return }
         isLooking = true
+        reading = listing
         let me = context.me
-        caretaker.look(opened: opened) { me.tell(.looked) }
+        caretaker.look(listed: listed, listing: listing) { me.tell(.looked) }
     }
 
     private func tell(_ found: [StoreCaretaker.Look], _ context: Context<KeeperMessage>) {
         for look in found {
-            let store = look.store
-            if opened.contains(store.id) {
-                index.tell(
-                    .path(
-                        .health(store: store.id, host: options.host, look.health, keeper: context.me)))
+            let (id, host) = (look.store.id, options.host)
+            if listed.contains(id) {
+                index.tell(.path(.health(store: id, host: host, look.health, keeper: context.me)))
                 continue
             }
-            guard let files = look.files else { continue }
-            if let error = look.health.error { context.log.error("\(store.root): \(error)") }
-            opened.insert(store.id)
-            index.tell(
-                .path(
-                    .open(
-                        info(store), path(store), look.health, Array(files.prefix(Self.pageCount)),
-                        keeper: context.me)))
-            for start in stride(from: Self.pageCount, to: files.count, by: Self.pageCount) {
-                let page = files[start..<min(start + Self.pageCount, files.count)]
-                index.tell(.path(.holds(store: store.id, Array(page))))
+            if reading.contains(id), let files = look.files {
+                tell(files, look, context)
+                listing.remove(id)
+                failed.remove(id)
+                listed.insert(id)
+                continue
             }
+            if let error = look.health.error, failed.insert(id).inserted {
+                context.log.error("\(look.store.root): \(error)")
+                open(look, nil, context)
+            }
+            guard !listing.contains(id) else { continue }
+            index.tell(.path(.listing(store: id, host: host, keeper: context.me)))
         }
-        opened.formIntersection(found.map(\.store.id))
+        let known = found.map(\.store.id)
+        listed.formIntersection(known)
+        listing.formIntersection(known)
+        failed.formIntersection(known)
+    }
+
+    private func tell(
+        _ files: [SectorFiles], _ look: StoreCaretaker.Look, _ context: Context<KeeperMessage>
+    ) {
+        let (id, host) = (look.store.id, options.host)
+        open(look, Array(files.prefix(Self.pageCount)), context)
+        for start in stride(from: Self.pageCount, to: files.count, by: Self.pageCount) {
+            let page = files[start..<min(start + Self.pageCount, files.count)]
+            index.tell(.path(.lists(store: id, host: host, Array(page))))
+        }
+        index.tell(.path(.listed(store: id, host: host)))
+    }
+
+    private func open(
+        _ look: StoreCaretaker.Look, _ files: [SectorFiles]?, _ context: Context<KeeperMessage>
+    ) {
+        index.tell(
+            .path(.open(info(look.store), path(look.store), look.health, files, keeper: context.me)))
     }
 
     private func info(_ store: OpenStore) -> StoreInfo {
@@ -161,7 +195,7 @@ package final class StoreCaretaker: Sendable {
     struct Look: Sendable {
         let store: OpenStore
         let health: StoreHealth
-        /// All that lies there; `nil` where only its health was asked for.
+        /// All that lies there; `nil` where that was not asked for or cannot be read.
         let files: [SectorFiles]?
     }
 
@@ -181,20 +215,27 @@ package final class StoreCaretaker: Sendable {
     }
 
     /// Looks at all stores; what is found is taken with ``take()`` when `done` is called.
-    func look(opened: Set<String>, _ done: @escaping @Sendable () -> Void) {
+    ///
+    /// - Parameters:
+    ///   - listed: stores whose lists the index has.
+    ///   - listing: stores whose lists it waits for.
+    func look(listed: Set<String>, listing: Set<String>, _ done: @escaping @Sendable () -> Void) {
         pool.submit { [self] in
             openListed()
-            let found = stores.all.compactMap { look(at: $0, isOpened: opened.contains($0.id)) }
+            let found = stores.all.compactMap { store in
+                // Sectors that are being sealed grow; finished ones change only by what is told anyway.
+                let isGrowing = listed.contains(store.id) && store.settings.canSeal
+                return look(at: store, reads: isGrowing || listing.contains(store.id))
+            }
             looks.withLock { $0 = found }
             done()
         }
     }
 
-    private func look(at store: OpenStore, isOpened: Bool) -> Look? {
+    private func look(at store: OpenStore, reads: Bool) -> Look? {
         guard var health = stores.look(at: store.id) else { return nil }
         var files: [SectorFiles]?
-        // Sectors that are being sealed grow; finished ones change only by what is told anyway.
-        if health.error == nil, !isOpened || store.settings.canSeal {
+        if health.error == nil, reads {
             do {
                 files = try stores.scan(store.id)
                 health.usedBytes = files?.reduce(0) { $0 + $1.bytes } ?? 0
@@ -207,7 +248,7 @@ package final class StoreCaretaker: Sendable {
                 }
             } catch { health.error = error.message }
         }
-        return Look(store: store, health: health, files: files ?? (isOpened ? nil : []))
+        return Look(store: store, health: health, files: files)
     }
 
     /// The time after which nobody is expected to go on with a fetch.

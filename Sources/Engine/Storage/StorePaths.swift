@@ -29,6 +29,8 @@ package final class StorePaths: Sendable {
     private struct State {
         var stores: OrderedDictionary<String, OpenStore> = [:]
         var held: [String: OrderedDictionary<SectorKey, SectorFiles>] = [:]
+        /// Scans under way in each store, and the sectors that were looked at meanwhile.
+        var scans: [String: (count: Int, changed: Set<SectorKey>)] = [:]
         /// Sectors that somebody works on: nothing of them is deleted meanwhile.
         var busy: [SectorKey: Int] = [:]
         /// Sectors of which a copy is being deleted.
@@ -37,6 +39,8 @@ package final class StorePaths: Sendable {
     }
 
     private let state = Mutex(State())
+    /// What is told later is newer: held from a change of the state until it is told.
+    private let telling = Mutex(())
     package let opener: StoreOpener
 
     package init(opener: StoreOpener = StoreOpener()) { self.opener = opener }
@@ -148,16 +152,28 @@ package final class StorePaths: Sendable {
                 try open.place.finishArrival(of: sector)
             }
         }
-        let files = OrderedDictionary(
-            uniqueKeysWithValues: try open.place.held().map { ($0.sector, $0) })
-        let (changed, announce) = state.withLock { state in
+        state.withLock { $0.scans[id, default: (0, [])].count += 1 }
+        let list: Result<[SectorFiles], EngineError>
+        do throws(EngineError) { list = .success(try open.place.held()) } catch { list = .failure(error) }
+        return try telling.withLock { _ throws(EngineError) in try note(list, in: id) }
+    }
+
+    /// Takes up a store's list and tells what is new.
+    private func note(
+        _ list: Result<[SectorFiles], EngineError>, in id: String
+    ) throws(EngineError) -> [SectorFiles] {
+        let (files, changed, announce) = try state.withLock { state throws(EngineError) in
+            let scan = state.scans.removeValue(forKey: id)
+            if let scan, scan.count > 1 { state.scans[id] = (scan.count - 1, scan.changed) }
             let before = state.held[id] ?? [:]
+            var files = OrderedDictionary(uniqueKeysWithValues: try list.get().map { ($0.sector, $0) })
+            for sector in (scan?.changed ?? []).sorted() { files[sector] = before[sector] }
             state.held[id] = files
             var changed = files.values.filter { before[$0.sector] != $0 }
             changed += before.keys.filter { files[$0] == nil }.map {
                 SectorFiles(sector: $0, types: [], bytes: 0)
             }
-            return (changed, state.announce)
+            return (files, changed, state.announce)
         }
         if !changed.isEmpty { announce?(id, changed) }
         return Array(files.values)
@@ -169,11 +185,14 @@ package final class StorePaths: Sendable {
     @discardableResult
     package func refresh(_ sector: SectorKey, at id: String) throws(EngineError) -> SectorFiles {
         let files = try store(id)?.place.held(sector) ?? SectorFiles(sector: sector, types: [], bytes: 0)
-        let announce = state.withLock { state in
-            state.held[id, default: [:]][sector] = files.types.isEmpty ? nil : files
-            return state.announce
+        telling.withLock { _ in
+            let announce = state.withLock { state in
+                state.held[id, default: [:]][sector] = files.types.isEmpty ? nil : files
+                state.scans[id]?.changed.insert(sector)
+                return state.announce
+            }
+            announce?(id, [files])
         }
-        announce?(id, [files])
         return files
     }
 

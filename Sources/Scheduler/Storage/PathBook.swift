@@ -8,13 +8,47 @@ struct PathBook {
     struct Known {
         /// By host: several workers may reach one directory.
         var places: OrderedDictionary<String, StorePath> = [:]
-        var health: StoreHealth
+        /// By host: one may have lost what another still reaches.
+        private(set) var healths: OrderedDictionary<String, StoreHealth> = [:]
+        /// How it was with the host that left last.
+        private var lastHealth = StoreHealth(capacityBytes: 0, availableBytes: 0, usedBytes: 0)
         var held: OrderedDictionary<SectorKey, SectorFiles> = [:]
         /// Copies here that are not wanted any more and were not deleted yet.
         var drops: OrderedSet<SectorKey> = []
 
         /// The settings are one file's, the same wherever it is reached.
         var path: StorePath? { places.values.first }
+
+        /// The host to which its work goes: the first that can use it, else the first.
+        var server: (host: String, path: StorePath)? {
+            let first = places.elements.first { healths[$0.key]?.error == nil } ?? places.elements.first
+            return first.map { ($0.key, $0.value) }
+        }
+
+        /// How it is where its work goes; what is being fetched, on all hosts.
+        var health: StoreHealth {
+            guard let server, var health = healths[server.host] else { return lastHealth }
+            health.fetchingBytes = healths.values.reduce(0) { $0 + $1.fetchingBytes }
+            return health
+        }
+
+        /// Where a host's files go: to its own path, if it can use it.
+        func place(for host: String) -> (host: String, path: StorePath)? {
+            guard let path = places[host], healths[host]?.error == nil else { return server }
+            return (host, path)
+        }
+
+        mutating func note(_ health: StoreHealth, of host: String) { healths[host] = health }
+
+        mutating func leave(_ host: String) {
+            if let health = healths.removeValue(forKey: host) { lastHealth = health }
+        }
+    }
+
+    /// A list that a host reads of what lies in a store.
+    struct Listing: Hashable {
+        let store: String
+        let host: String
     }
 
     /// A finished sector on its way to a long-term store.
@@ -24,6 +58,8 @@ struct PathBook {
     }
 
     var stores: OrderedDictionary<String, Known> = [:]
+    /// Lists that are being read, with the sectors of which other word came meanwhile.
+    var listings: OrderedDictionary<Listing, Set<SectorKey>> = [:]
     /// By host.
     var keepers: OrderedDictionary<String, Ref<KeeperMessage>> = [:]
     var arrivals: OrderedDictionary<SectorKey, Arrival> = [:]

@@ -6,8 +6,15 @@ package import Kernel
 package enum PathMessage: Sendable, Codable {
     /// A worker of that host keeps stores, or may be told to.
     case enlist(host: String, Ref<KeeperMessage>)
-    /// A directory is there, or there again, with all that lies in it.
-    case open(StoreInfo, StorePath, StoreHealth, [SectorFiles], keeper: Ref<KeeperMessage>)
+    /// A worker is about to read what lies in a store. ``KeeperMessage/list(store:)`` bids it begin: what
+    /// others tell of that store from then on is newer than the list.
+    case listing(store: String, host: String, keeper: Ref<KeeperMessage>)
+    /// A directory is there, or there again, with what lies in it; `nil` where that could not be read.
+    case open(StoreInfo, StorePath, StoreHealth, [SectorFiles]?, keeper: Ref<KeeperMessage>)
+    /// More of what lies there, after ``open(_:_:_:_:keeper:)``.
+    case lists(store: String, host: String, [SectorFiles])
+    /// The list is told to its end.
+    case listed(store: String, host: String)
     /// A sign of life. A store that is not known is answered with ``KeeperMessage/unknown(store:)``.
     case health(store: String, host: String, StoreHealth, keeper: Ref<KeeperMessage>)
     /// What a store holds of these sectors now.
@@ -51,6 +58,8 @@ package enum PathEvent: Sendable, Hashable, Codable {
 
 /// What a worker's keeper of stores hears.
 package enum KeeperMessage: Message {
+    /// What lies in that store may be read now, and told with ``PathMessage/open(_:_:_:_:keeper:)``.
+    case list(store: String)
     /// The index does not know that store: open it again.
     case unknown(store: String)
     /// That copy of a sector is not wanted any more.

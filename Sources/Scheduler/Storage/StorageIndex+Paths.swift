@@ -12,20 +12,31 @@ extension StorageIndex {
     func receive(_ message: PathMessage, _ context: Context<StorageMessage>) {
         switch message {
         case .enlist(let host, let keeper): enlist(host, keeper, context)
+        case .listing(let name, let host, let keeper):
+            enlist(host, keeper, context)
+            let listing = PathBook.Listing(store: name, host: host)
+            // One that is asked for again goes on.
+            if paths.listings[listing] == nil { paths.listings[listing] = [] }
+            keeper.tell(.list(store: name))
         case .open(let info, let path, let health, let files, let keeper):
             enlist(info.host, keeper, context)
             open(info, path, health, files)
+        case .lists(let name, let host, let files): list(files, of: name, host)
+        case .listed(let name, let host):
+            paths.listings[.init(store: name, host: host)] = nil
+            recount(name)
         case .health(let name, let host, let health, let keeper):
             guard paths.stores[name]?.places[host] != nil else {
                 keeper.tell(.unknown(store: name))
                 return
             }
-            note(health, of: name, context)
+            note(health, of: name, host, context)
         case .holds(let name, let files): holds(name, files)
         case .close(let name, let host): close(name, host)
         case .keeperGone(let host, let reason):
             context.log.warning("the stores of \(host) are out of reach (\(reason.rawValue))")
             paths.keepers[host] = nil
+            paths.listings = paths.listings.filter { $0.key.host != host }
             for name in paths.stores.keys { close(name, host) }
         case .choose(let files, let host, let asker): choose(files, host, asker)
         case .giveBack(let sector):
@@ -56,37 +67,56 @@ extension StorageIndex {
     }
 
     private func open(
-        _ info: StoreInfo, _ path: StorePath, _ health: StoreHealth, _ files: [SectorFiles]
+        _ info: StoreInfo, _ path: StorePath, _ health: StoreHealth, _ files: [SectorFiles]?
     ) {
-        var known = paths.stores[info.name] ?? PathBook.Known(health: health)
+        let name = info.name
+        var known = paths.stores[name] ?? PathBook.Known()
         known.places[info.host] = path
-        known.health = health
-        known.held = [:]
-        for file in files where !file.types.isEmpty { known.held[file.sector] = file }
-        known.drops = known.drops.filter { known.held[$0] != nil }
-        paths.stores[info.name] = known
+        known.note(health, of: info.host)
+        if let files {
+            // What changed while the list was read was told by whoever changed it, perhaps another host.
+            let changed = paths.listings[.init(store: name, host: info.host)] ?? []
+            known.held = known.held.filter { changed.contains($0.key) }
+            for file in files where !file.types.isEmpty && !changed.contains(file.sector) {
+                known.held[file.sector] = file
+            }
+            known.drops = known.drops.filter { known.held[$0] != nil }
+        }
+        paths.stores[name] = known
         var info = info
-        // One that several hosts reach stays with the first.
-        if let first = known.places.keys.first { info.host = first }
-        info.capacityBytes = capacity(of: info.name, known, stores[info.name]?.reservedBytes ?? 0)
+        if let server = known.server { info.host = server.host }
+        info.capacityBytes = capacity(of: name, known, stores[name]?.reservedBytes ?? 0)
         attach(info)
-        setOnline(info.name, health.error == nil)
-        recount(info.name)
-        for sector in known.drops { drop(sector, at: info.name) }
+        setOnline(name, known.health.error == nil)
+        recount(name)
+        for sector in known.drops { drop(sector, at: name) }
     }
 
-    private func note(_ health: StoreHealth, of name: String, _ context: Context<StorageMessage>) {
-        if let error = health.error, paths.stores[name]?.health.error == nil {
-            context.log.warning("the store \(name) is out of use: \(error)")
+    /// More of a list than fits one message.
+    private func list(_ files: [SectorFiles], of name: String, _ host: String) {
+        guard let changed = paths.listings[.init(store: name, host: host)] else { return }
+        for file in files where !file.types.isEmpty && !changed.contains(file.sector) {
+            paths.stores[name]?.held[file.sector] = file
         }
-        paths.stores[name]?.health = health
-        setOnline(name, health.error == nil)
+    }
+
+    private func note(
+        _ health: StoreHealth, of name: String, _ host: String, _ context: Context<StorageMessage>
+    ) {
+        if let error = health.error, paths.stores[name]?.healths[host]?.error == nil {
+            context.log.warning("the store \(name) is out of use on \(host): \(error)")
+        }
+        paths.stores[name]?.note(health, of: host)
+        serve(name)
         recount(name)
         guard health.error == nil else { return }
         for sector in paths.stores[name]?.drops ?? [] { drop(sector, at: name) }
     }
 
     private func holds(_ name: String, _ files: [SectorFiles]) {
+        for listing in paths.listings.keys where listing.store == name {
+            paths.listings[listing]?.formUnion(files.map(\.sector))
+        }
         guard paths.stores[name] != nil else { return }
         for file in files {
             paths.stores[name]?.held[file.sector] = file.types.isEmpty ? nil : file
@@ -96,14 +126,20 @@ extension StorageIndex {
     }
 
     private func close(_ name: String, _ host: String) {
+        paths.listings[.init(store: name, host: host)] = nil
         guard paths.stores[name]?.places.removeValue(forKey: host) != nil else { return }
+        paths.stores[name]?.leave(host)
+        serve(name)
+    }
+
+    /// A store that several hosts reach stays with the first that can use it.
+    private func serve(_ name: String) {
         guard let known = paths.stores[name] else { return }
-        if let first = known.places.keys.first {
-            stores[name]?.info.host = first
+        if let server = known.server, stores[name]?.info.host != server.host {
+            stores[name]?.info.host = server.host
             tellChange(name)
-        } else {
-            setOnline(name, false)
         }
+        setOnline(name, known.server != nil && known.health.error == nil)
     }
 
     // MARK: Room
@@ -160,7 +196,7 @@ extension StorageIndex {
                 continue
             }
             let value = Double(free(at: name, known)) * Double(stores[name]?.info.weight ?? 0)
-            let isNear = known.places[host] != nil
+            let isNear = known.place(for: host)?.host == host
             let isBetter =
                 best.map { ($0.value, $0.isNear ? 1 : 0) < (value, isNear ? 1 : 0) } ?? true
             if isBetter { best = (name, value, isNear) }
@@ -177,9 +213,8 @@ extension StorageIndex {
     }
 
     private func tell(_ asker: Ref<StorageEvent>, of sector: SectorKey, _ name: String, _ host: String) {
-        guard let places = paths.stores[name]?.places, let first = places.elements.first else { return }
-        let place = places[host].map { (host, $0) } ?? (first.key, first.value)
-        asker.tell(.path(.place(sector, store: name, host: place.0, place.1)))
+        guard let place = paths.stores[name]?.place(for: host) else { return }
+        asker.tell(.path(.place(sector, store: name, host: place.host, place.path)))
     }
 
     /// Why a finished sector may not be kept in a store; `nil` where it may.
@@ -216,10 +251,10 @@ extension StorageIndex {
         let home = reservations[sector]?.store ?? paths.stored[sector]
         return paths.stores.sorted { $0.key < $1.key }.compactMap { name, known in
             guard let files = known.held[sector], let state = stores[name] else { return nil }
-            let place = known.places.elements.first
+            let place = known.server
             return SectorCopy(
-                store: name, host: place?.key ?? state.info.host, path: place?.value.path ?? "",
-                url: place?.value.url ?? "", types: files.types, canSeal: state.info.canSeal,
+                store: name, host: place?.host ?? state.info.host, path: place?.path.path ?? "",
+                url: place?.path.url ?? "", types: files.types, canSeal: state.info.canSeal,
                 canStore: state.info.canStore, isOnline: state.isOnline,
                 isPrimary: home.map { $0 == name } ?? state.info.canStore)
         }
@@ -238,7 +273,7 @@ extension StorageIndex {
     }
 
     private func drop(_ sector: SectorKey, at name: String) {
-        guard let host = paths.stores[name]?.places.keys.first else { return }
+        guard let host = paths.stores[name]?.server?.host else { return }
         paths.keepers[host]?.tell(.drop(sector, store: name))
     }
 
