@@ -103,6 +103,7 @@ struct OperatorViewTests {
                 "Worker w1, host h1", "\tTASK: AP(0) PC1(1/4)", "\tPAUSED: PC1",
                 "\tCPU:  \(bar) 2/8 core(s) in use", "\tRAM:  \(bar) 25% 1 KiB/4 KiB",
                 "\tVMEM: \(full) 100% 4 KiB/4 KiB", "\tGPU: GPU X, not used",
+                "\tPC1 of 32 GiB: 72 GiB and 10 MiB shared by measurement, 56 GiB by the table",
             ])
         #expect(workers[1].text == "Worker w2, host h2, group g (lost) (disabled)")
     }

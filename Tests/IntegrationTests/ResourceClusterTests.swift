@@ -31,6 +31,47 @@ struct ResourceClusterTests {
         }
     }
 
+    @Test(
+        "a worker measures what tasks take; a stopped one's figures are the next one's, a killed one's not"
+    )
+    func measured() async throws {
+        try await RoleCluster().use { cluster in
+            let slots = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1"]
+            let more = ["--host-memory", "8GiB", "--long-term", cluster.folder.path("store")]
+            func kinds() throws -> [String] {
+                let workers = try cluster.json([[String: Any]].self, "sealing", "workers")
+                let measured = workers.first?["measured"] as? [[String: Any]] ?? []
+                for one in measured {
+                    let bytes = try #require(one["bytes"] as? Int)
+                    #expect(bytes > 0 && bytes < 1 << 30 && one["sectorBytes"] as? Int == 2_048, "\(one)")
+                }
+                return measured.compactMap { $0["task"] as? String }.sorted()
+            }
+            // What the environment says of a kind is not measured.
+            try await cluster.startWorker(
+                "w1", slots: slots, more, environment: ["PC2_2K_MIN_MEMORY": "4096"])
+            _ = try cluster.text("sectors", "pledge", "--count", "4")
+            try await cluster.until("four sectors prove") {
+                try cluster.states() == Array(repeating: "Proving", count: 4)
+            }
+            try await cluster.until("four kinds are measured") {
+                try kinds() == ["AP", "C1", "FIN", "PC1"]
+            }
+            #expect(try cluster.text("sealing", "workers").contains("by measurement, "))
+            let file = cluster.folder.path("w1/memory.json")
+            try await cluster.stopWorker("w1")
+            #expect(FileManager.default.fileExists(atPath: file))
+            try await cluster.startWorker("w1", slots: slots, more)
+            try await cluster.until("the next process has them") {
+                try kinds() == ["AP", "C1", "FIN", "PC1", "PC2"]
+            }
+            #expect(!FileManager.default.fileExists(atPath: file))
+            await cluster.killWorker("w1")
+            try await cluster.startWorker("w1", slots: slots, more)
+            try await cluster.until("the one after that has none") { try kinds().isEmpty }
+        }
+    }
+
     @Test("a variable that is no number, and options that say the opposite, end the worker by name")
     func badValues() throws {
         let folder = try ScratchFolder()

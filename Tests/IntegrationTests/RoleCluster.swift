@@ -69,6 +69,13 @@ final class RoleCluster: Sendable {
         ended.withLock { $0.append(worker) }
     }
 
+    /// Asks a worker to stop, and waits until it has.
+    func stopWorker(_ name: String) async throws {
+        let worker = try #require(workers.withLock { $0.removeValue(forKey: name) })
+        worker.interrupt()
+        _ = await worker.finish()
+    }
+
     /// What a worker that runs has said so far.
     func said(_ name: String) -> String { workers.withLock { $0[name] }?.complaints ?? "" }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
 import Kernel
+import Scheduler
 import Sim
 import Testing
 
@@ -359,5 +360,34 @@ struct SharedHardwareRuleTests {
         cluster.run(until: cluster.world.now + .seconds(3_600))
         #expect(ClusterAudit.findings(of: cluster, expected: 12).isEmpty)
         #expect(cluster.provenCount + cluster.failedCount == 12)
+    }
+
+    // Goal: a host whose tasks take more than the table says runs as many as fit, once that was measured.
+    @Test("workers find out what their tasks take, and a host runs as many as it has memory for")
+    func measuredMemory() throws {
+        var scenario = try Clusters.oneHost()
+        scenario.hosts[0].memory = ByteCount(bytes: 2 << 40)
+        func mostAtOnce(_ measured: [TaskType: UInt64]) throws -> Int {
+            var options = SimulatedCluster.Options(seed: 3)
+            options.measuredMemory = measured
+            options.checksInvariants = true
+            let cluster = try SimulatedCluster(scenario, options: options)
+            cluster.run(until: Clusters.days(4))
+            var most = 0
+            for hour in 0..<96 {
+                cluster.run(until: Clusters.days(4) + .seconds(3_600 * hour))
+                let address = Address(node: SimulatedCluster.minerNode, name: MinerAssembly.schedulerName)
+                let scheduler = try #require(cluster.world.node(SimulatedCluster.minerNode))
+                    .ref(at: address, as: SchedulerMessage.self)
+                let event: TaskEvent = try cluster.world.ask(scheduler) { .diagnose(replyTo: $0) }
+                guard case .diagnosis(let diagnosis) = event else { throw CancellationError() }
+                most = max(most, diagnosis.running.count { $0.task.type == .preCommit1 })
+            }
+            return most
+        }
+        #expect(try mostAtOnce([:]) == 14, "by the table, as many as there are slots")
+        // With an eighth on top and rounded: 5 times 352 of 2,048 GiB.
+        #expect(try mostAtOnce([.preCommit1: 300 << 30]) == 5)
+        #expect(try mostAtOnce([.preCommit1: 10 << 30]) == 14)
     }
 }

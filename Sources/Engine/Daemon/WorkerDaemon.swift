@@ -61,6 +61,7 @@ package struct WorkerDaemon: Sendable {
     private let pool: WorkPool
     private let disks: WorkPool
     private let provingPool: WorkPool
+    private let memory: MemoryWatch?
 
     /// Starts the worker; it registers by itself and keeps trying.
     ///
@@ -87,10 +88,11 @@ package struct WorkerDaemon: Sendable {
         let transfers = SectorTransfers(
             stores: stores, world: world, transport: node.transport, index: index, pool: disks,
             options: options.transfers)
+        memory = options.resources.map { Self.memoryWatch($0, options, log) }
         let native = NativeTaskRunner(
             stores: stores, transfers: transfers, pool: pool,
             proving: .init(pool: provingPool, readCount: options.readCount), options: options.sealing,
-            hasher: options.hasher, batching: options.batching, log: log)
+            hasher: options.hasher, batching: options.batching, memory: memory, log: log)
         let runner: any TaskRunner =
             options.stretches.isEmpty
             ? native : StretchedTaskRunner(native, world: world, stretches: options.stretches)
@@ -107,7 +109,7 @@ package struct WorkerDaemon: Sendable {
         let info = WorkerInfo(
             name: name, host: name, store: main.id, slots: options.slots,
             hostInfo: options.resources?.host, canFetch: true, numaNode: options.numaNode,
-            resources: options.resources?.changes ?? [])
+            resources: memory?.cells ?? [])
         let scheduler = world.ref(
             at: Address(node: options.minerName, name: MinerAssembly.schedulerName), as: SchedulerMessage.self
         )
@@ -145,8 +147,24 @@ package struct WorkerDaemon: Sendable {
         return StoreURL(node: options.node.nodeName, endpoint: known).description
     }
 
+    private static func memoryWatch(
+        _ resources: WorkerResources, _ options: Options, _ log: Logger
+    ) -> MemoryWatch {
+        let table = ResourceTable.standard.applying(resources.changes)
+        var fixed = resources.fixedMemory
+        // Layers in pages of a reserved pool are in no count of the process.
+        if options.sealing.hugePages != .none {
+            fixed.formUnion(table.keys.filter { $0.task == TaskType.preCommit1.rawValue })
+        }
+        let host = resources.host
+        return MemoryWatch(
+            table: table, fixed: fixed, limit: host.memoryBytes - min(host.memoryBytes, host.memoryUsedBytes),
+            path: "\(options.node.dataDirectory)/memory.json", log: log)
+    }
+
     /// Stops at once; what runs is lost, what is complete on disk stays.
     package func shutDown() {
+        memory?.save()
         node.shutDown()
         pool.shutDown()
         disks.shutDown()

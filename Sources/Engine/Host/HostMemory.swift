@@ -124,7 +124,7 @@ enum HostFile {
     /// The number that follows a label at the start of a line; `nil` where there is none.
     static func number(after label: String, in text: String) -> UInt64? {
         for line in text.split(separator: "\n") where line.hasPrefix(label) {
-            return line.dropFirst(label.count).split(separator: " ").first.flatMap { UInt64($0) }
+            return line.dropFirst(label.count).split { $0 == " " || $0 == "\t" }.first.flatMap { UInt64($0) }
         }
         return nil
     }

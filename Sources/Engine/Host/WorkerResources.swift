@@ -7,6 +7,8 @@ package struct WorkerResources: Sendable, Equatable {
     package var host: HostInfo
     /// Cells of the resource table that differ from the shipped ones.
     package var changes: [ResourceTable.Override]
+    /// Cells of which the environment says what memory they take: no measurement changes them.
+    package var fixedMemory: Set<ResourceTable.Key>
     /// Processors that all slots together take, where there are fewer; `nil` otherwise.
     package var overbooked: Int?
 
@@ -26,7 +28,8 @@ package struct WorkerResources: Sendable, Equatable {
         environment: [String: String] = [:]
     ) throws(SchedulerError) {
         let units = Self.units(topology)
-        let table = try Self.table(slots, coreCount: units.count).applying(environment: environment)
+        let own = Self.table(slots, coreCount: units.count)
+        let table = try own.applying(environment: environment)
         let taken = slots.reduce(0) { $0 + $1.count * Self.coreCount($1.type, table) }
         let total = min(memory.totalBytes, memoryShare ?? .max)
         self.host = HostInfo(
@@ -45,6 +48,8 @@ package struct WorkerResources: Sendable, Equatable {
             swapUsedBytes: memoryShare == nil ? memory.swapUsedBytes : 0, gpus: gpus,
             nicBytesPerSecond: nicBytesPerSecond)
         changes = table.differences(from: .standard)
+        fixedMemory = Set(
+            table.differences(from: own).map(\.key).filter { !table[$0].hasMemory(of: own[$0]) })
         overbooked = taken > units.count ? taken : nil
     }
 

@@ -15,6 +15,34 @@ package struct WorkerView: Sendable, Encodable {
     /// By kind, those that are accepted only.
     package var tasks: [Tasks]
     package var resources: SchedulerDiagnosis.HostUse?
+    /// What tasks were measured to take; kinds and sizes that are missing take what the table says.
+    package var measured: [Memory]
+
+    /// The memory of one kind of task for one sector size, in bytes.
+    package struct Memory: Sendable, Encodable {
+        package var task: String
+        package var sectorBytes: UInt64
+        /// Of each task.
+        package var bytes: UInt64
+        /// Of all tasks of the kind together, besides.
+        package var sharedBytes: UInt64
+        /// What the shipped table says of each task.
+        package var tableBytes: UInt64
+
+        fileprivate init(_ cell: ResourceTable.Override) {
+            task = TaskType(rawValue: cell.key.task)?.short ?? cell.key.task
+            sectorBytes = cell.key.sectorBytes
+            bytes = cell.need.minMemory
+            sharedBytes = cell.need.baseMemory
+            tableBytes = ResourceTable.standard[cell.key].minMemory
+        }
+
+        fileprivate var text: String {
+            let shared = sharedBytes > 0 ? " and \(OperatorText.bytes(sharedBytes)) shared" : ""
+            return "\t\(task) of \(OperatorText.bytes(sectorBytes)): \(OperatorText.bytes(bytes))\(shared) "
+                + "by measurement, \(OperatorText.bytes(tableBytes)) by the table"
+        }
+    }
 
     /// What runs of one kind, and how much may.
     package struct Tasks: Sendable, Encodable {
@@ -39,7 +67,7 @@ package struct WorkerView: Sendable, Encodable {
             return WorkerView(
                 name: worker.name, host: worker.host, group: worker.group, isLost: worker.isLost,
                 isCordoned: worker.isCordoned, paused: worker.pausedKinds.map(\.short), tasks: tasks,
-                resources: worker.resources)
+                resources: worker.resources, measured: worker.measured.map { Memory($0) })
         }
     }
 
@@ -57,6 +85,7 @@ package struct WorkerView: Sendable, Encodable {
             lines.append("\tPAUSED: " + (isAll ? "all" : paused.joined(separator: " ")))
         }
         if let resources { lines += Self.lines(resources) }
+        lines += measured.map(\.text)
         return lines.joined(separator: "\n")
     }
 

@@ -57,13 +57,17 @@ extension NativeTaskRunner {
             let wanted = members.filter { !isDropped($0) }
             guard wanted.count > 1 else { return runAlone(wanted) }
             members = wanted
+            let all = members.map(\.waiting)
+            beginCompute(all)
             do throws(SealingError) {
                 let outputs = try SealPipeline.preCommit1Batch(jobs(members))
+                endCompute(all, isDone: true)
                 for (member, output) in zip(members, outputs) {
                     finish(member.waiting, result { try note(output, of: member) })
                 }
                 return
             } catch {
+                endCompute(all, isDone: false)
                 if error.code == .cancelled { continue }
                 log.warning("pre-commit 1 of \(members.count) sectors together: \(error)")
                 let sound = members.filter(isSound)
@@ -126,10 +130,10 @@ extension NativeTaskRunner {
     /// Goes on with the first task here and now, and with the others on threads that are free.
     private func runAlone(_ members: [Member]) {
         for waiting in members.dropFirst().map(\.waiting) {
-            pool.submit { [self] in finish(waiting, run(waiting.call, waiting.request)) }
+            pool.submit { [self] in finish(waiting, run(waiting)) }
         }
         guard let first = members.first?.waiting else { return }
-        finish(first, run(first.call, first.request))
+        finish(first, run(first))
     }
 
     private func note(_ output: PreCommit1Output, of member: Member) throws -> TaskOutcome {

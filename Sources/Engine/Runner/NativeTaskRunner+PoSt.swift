@@ -32,10 +32,12 @@ extension NativeTaskRunner {
     /// Proves a partition, or reads it only, and reports.
     func prove(_ waiting: Waiting, _ challenge: PartitionChallenge) {
         Task { [self] in
+            beginCompute([waiting])
             let result: TaskResult
             do { result = .done(try await outcome(of: challenge, waiting.call, waiting.request)) } catch {
                 result = self.result { throw error }
             }
+            endCompute([waiting], isDone: result.isDone)
             finish(waiting, result)
         }
     }

@@ -26,6 +26,8 @@ package final class NativeTaskRunner: TaskRunner {
     private let cancelled = Mutex<Set<CallID>>([])
     private let active = Mutex<Set<CallID>>([])
     private let batching: Batching
+    /// Measures what tasks take of memory; `nil` where nobody asks.
+    private let memory: MemoryWatch?
     /// Tasks of pre-commit 1 that wait for others to be run with.
     let gatherer: Gatherer<Waiting>
 
@@ -39,10 +41,11 @@ package final class NativeTaskRunner: TaskRunner {
     ///   - options: limits and places for the kernels.
     ///   - hasher: who hashes trees and columns, for all tasks that run at once.
     ///   - batching: how many tasks of pre-commit 1 are run together.
+    ///   - memory: measures what tasks take of it.
     package init(
         stores: StorePaths, transfers: SectorTransfers? = nil, pool: WorkPool, proving: Proving? = nil,
         options: SealingOptions = SealingOptions(), hasher: any PoseidonHasher = ProcessorPoseidon(),
-        batching: Batching = Batching(), log: Logger
+        batching: Batching = Batching(), memory: MemoryWatch? = nil, log: Logger
     ) {
         self.stores = stores
         self.transfers = transfers
@@ -51,6 +54,7 @@ package final class NativeTaskRunner: TaskRunner {
         self.options = options
         self.hasher = hasher
         self.batching = batching
+        self.memory = memory
         gatherer = Gatherer(countMax: batching.countMax, window: batching.wait)
         self.log = log
     }
@@ -63,7 +67,7 @@ package final class NativeTaskRunner: TaskRunner {
         if batching.countMax > 1, case .preCommit1 = request.work { return gather(waiting) }
         if case .windowPoSt(let challenge) = request.work { return prove(waiting, challenge) }
         pool.submit { [self] in
-            let result = run(call, request)
+            let result = run(waiting)
             guard case .finalize = request.work, result.isDone else { return finish(waiting, result) }
             keep(waiting)
         }
@@ -119,9 +123,24 @@ package final class NativeTaskRunner: TaskRunner {
 
     func isCancelled(_ call: CallID) -> Bool { cancelled.withLock { $0.contains(call) } }
 
-    func run(_ call: CallID, _ request: TaskRequest) -> TaskResult {
-        log.debug("\(call) begins")
-        return result { try perform(call, request) }
+    func run(_ waiting: Waiting) -> TaskResult {
+        log.debug("\(waiting.call) begins")
+        beginCompute([waiting])
+        let result = result { try perform(waiting.call, waiting.request) }
+        endCompute([waiting], isDone: result.isDone)
+        return result
+    }
+
+    /// Calls of one kind and size begin to take memory, together.
+    func beginCompute(_ calls: [Waiting]) {
+        guard let first = calls.first else { return }
+        memory?.begin(calls.map(\.call), proof: first.request.proof)
+    }
+
+    /// They take none any more; the scheduler hears what they took where that is news.
+    func endCompute(_ calls: [Waiting], isDone: Bool) {
+        guard let cells = memory?.end(calls.map(\.call), isDone: isDone) else { return }
+        calls.first?.reportTo.tell(.measured(cells))
     }
 
     /// What `body` comes to: an outcome, or why there is none.

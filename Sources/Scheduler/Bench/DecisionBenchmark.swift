@@ -132,7 +132,20 @@ package struct DecisionBenchmark: Sendable {
                 _ = view.join(
                     WorkerInfo(
                         name: "worker-\(workerCount)", host: host, store: host, slots: Self.slots,
-                        hostInfo: info))
+                        hostInfo: info, resources: measured(workerCount)))
+            }
+        }
+
+        /// Cells of its own, as every worker has that has measured for a while.
+        private func measured(_ number: Int) -> [ResourceTable.Override] {
+            let table = ResourceTable.standard
+            return Self.slots.map { slot in
+                let bytes = ResourceTable.sectorBytes(ofProof: DecisionBenchmark.proof)
+                let key = ResourceTable.Key(task: slot.type.rawValue, sectorBytes: bytes)
+                var need = table[key]
+                need.minMemory = UInt64(1 + number % 7) << 20
+                need.maxMemory = need.minMemory
+                return ResourceTable.Override(key: key, need: need, isMeasured: true)
             }
         }
 

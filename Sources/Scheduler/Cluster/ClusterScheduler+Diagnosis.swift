@@ -7,6 +7,7 @@ extension ClusterScheduler {
     /// Bounds of one answer.
     private static let waitingCountMax = 1_000
     private static let refusalCountMax = 64
+    private static let measuredCountMax = 64
 
     func diagnosis(_ context: Context<SchedulerMessage>) -> SchedulerDiagnosis {
         var waiting: [SchedulerDiagnosis.Waiting] = []
@@ -45,7 +46,9 @@ extension ClusterScheduler {
                     isLost: worker.isLost, isCordoned: known.isCordoned,
                     pausedKinds: TaskType.allCases.filter { known.pausedKinds[$0.stage] },
                     runningCount: worker.calls.count, slots: worker.info.slots,
-                    resources: view.ledger.account(known.hostIndex).map { .init($0) })
+                    resources: view.ledger.account(known.hostIndex).map { .init($0) },
+                    measured: Array(
+                        worker.info.resources.lazy.filter(\.isMeasured).prefix(Self.measuredCountMax)))
             }.sorted { $0.name < $1.name },
             omittedCount: waitingCount - waiting.count + admissions.count - shown.count)
     }

@@ -58,6 +58,13 @@ extension ClusterScheduler {
         }
     }
 
+    /// What a worker's tasks take from now on; what runs keeps what it was given.
+    func measured(_ name: String, _ join: JoinID, _ cells: [ResourceTable.Override]) {
+        guard let worker = workers[name], worker.join == join else { return }
+        worker.info.resources = Array(cells.prefix(ResourceTable.cellCountMax))
+        view.setResources(worker.index, worker.info.resources)
+    }
+
     func gone(
         _ name: String, _ session: UInt64, _ reason: Termination, _ context: Context<SchedulerMessage>
     ) {

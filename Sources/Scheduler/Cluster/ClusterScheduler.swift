@@ -179,6 +179,7 @@ package actor ClusterScheduler: Component {
         case .leaseExpired(let name, let session): expire(name, session, context)
         case .fetched(let name, let call): fetched(name, call, context.now)
         case .report(let name, let call, let result): report(name, call, result, context)
+        case .measured(let name, let join, let cells): measured(name, join, cells)
         case .storage(let event): return heard(event, context)
         case .paceDue: paceTimer = nil
         case .graceOver: break

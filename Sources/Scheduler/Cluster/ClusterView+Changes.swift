@@ -71,6 +71,13 @@ extension ClusterView {
         needs.setOverrides(info.resources, of: index, resources)
     }
 
+    func setResources(_ index: Int, _ cells: [ResourceTable.Override]) {
+        var info = workers[index].info
+        info.resources = cells
+        change(index) { $0.renew(info) }
+        needs.setOverrides(cells, of: index, resources)
+    }
+
     private func noteHostInfo(_ info: WorkerInfo, _ host: Int) {
         guard let told = info.hostInfo?.bounded else { return }
         hosts[host].infoBox = Box(told)

@@ -8,6 +8,8 @@ struct NeedCache: Sendable {
     /// By worker, where it has cells of its own: the same two levels.
     private var own: [Int: [[ResourceNeed]]] = [:]
     private var overrides: [Int: [ResourceTable.Override]] = [:]
+    /// By stage: somewhere it takes something of the disk of its own files.
+    private var takesDisk: [Bool] = []
 
     func need(_ type: TaskType, proof: UInt64, worker: Int, _ table: ResourceTable) -> ResourceNeed {
         guard let place = proofs.firstIndex(of: proof) else {
@@ -19,10 +21,9 @@ struct NeedCache: Sendable {
         return common[place][type.stage]
     }
 
-    /// Every task of a kind needs the same on a worker, and nothing of the disk of its own files.
-    func isSameForAll(_ type: TaskType) -> Bool {
-        common.count == 1 && common[0][type.stage].diskBytesPerSecond == 0 && own.isEmpty
-    }
+    /// Every task of a kind needs the same on a worker, whichever worker that is, and nothing of the disk of
+    /// its own files.
+    func isSameForAll(_ type: TaskType) -> Bool { common.count == 1 && !takesDisk[type.stage] }
 
     /// Learns a proof; called before its first task is queued.
     mutating func learn(proof: UInt64, _ table: ResourceTable) {
@@ -32,11 +33,24 @@ struct NeedCache: Sendable {
         for (worker, cells) in overrides {
             own[worker, default: []].append(Self.row(proof, table.applying(cells)))
         }
+        noteDisks()
     }
 
     mutating func setOverrides(_ cells: [ResourceTable.Override], of worker: Int, _ table: ResourceTable) {
         overrides[worker] = cells.isEmpty ? nil : cells
         own[worker] = cells.isEmpty ? nil : proofs.map { Self.row($0, table.applying(cells)) }
+        noteDisks()
+    }
+
+    private mutating func noteDisks() {
+        takesDisk = Array(repeating: false, count: TaskType.count)
+        func note(_ row: [ResourceNeed]) {
+            for (stage, need) in row.enumerated() where need.diskBytesPerSecond > 0 {
+                takesDisk[stage] = true
+            }
+        }
+        for row in common { note(row) }
+        for rows in own.values { for row in rows { note(row) } }
     }
 
     private static func row(_ proof: UInt64, _ table: ResourceTable) -> [ResourceNeed] {

@@ -55,6 +55,8 @@ package struct SchedulerDiagnosis: Sendable, Hashable, Codable {
         package var slots: [WorkerInfo.SlotCount]
         /// What its host has and how much of it is taken; `nil` where the host told nothing.
         package var resources: HostUse?
+        /// What tasks were measured to take on it, by kind and size; others take what the table says.
+        package var measured: [ResourceTable.Override]
     }
 
     /// What is taken of a host, by all of its workers together.

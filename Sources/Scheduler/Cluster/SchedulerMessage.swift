@@ -33,6 +33,8 @@ package enum SchedulerMessage: Message {
     case fetched(worker: String, CallID)
     /// A worker's word: a call is over.
     case report(worker: String, CallID, TaskResult)
+    /// A worker's word: its cells of the resource table are these from now on.
+    case measured(worker: String, JoinID, [ResourceTable.Override])
     /// The storage index's word.
     case storage(StorageEvent)
     /// Workers had their time to come back after a start: placing begins.

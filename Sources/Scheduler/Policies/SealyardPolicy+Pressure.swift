@@ -142,7 +142,11 @@ extension SealyardPolicy {
         guard slots >= WorkerInfo.SlotCount.asResourcesAllow else { return Double(slots) }
         // As many as the resources allow: by what the host has.
         guard let info = view.hosts[host].info, let proof = view.first(type)?.request.proof else { return 1 }
-        let need = view.resources.need(type, sectorBytes: ResourceTable.sectorBytes(ofProof: proof))
+        let takers = view.hosts[host].workerIndices
+        guard let worker = takers.first(where: { view.workers[$0].slotCounts[type.stage] > 0 }) else {
+            return 1
+        }
+        let need = view.need(type, proof: proof, on: worker)
         var most = 64.0
         if need.minMemory > 0 { most = min(most, Double(info.memoryBytes / need.minMemory)) }
         if need.gpuUnits > 0, !info.gpus.isEmpty { most = min(most, Double(info.gpus.count) / need.gpuUnits) }

@@ -70,6 +70,11 @@ package struct ResourceNeed: Sendable, Hashable, Codable {
         return need
     }
 
+    /// Tells whether it takes the same memory.
+    package func hasMemory(of other: ResourceNeed) -> Bool {
+        (minMemory, maxMemory, baseMemory) == (other.minMemory, other.maxMemory, other.baseMemory)
+    }
+
     /// Costs nothing, so that nothing holds it back.
     package static let none = ResourceNeed()
 }

@@ -28,7 +28,18 @@ package struct ResourceTable: Sendable, Hashable {
     package struct Override: Sendable, Hashable, Codable {
         package var key: Key
         package var need: ResourceNeed
+        /// Its memory was measured by the worker.
+        package var isMeasured = false
+
+        package init(key: Key, need: ResourceNeed, isMeasured: Bool = false) {
+            self.key = key
+            self.need = need
+            self.isMeasured = isMeasured
+        }
     }
+
+    /// Cells that a worker may have of its own.
+    package static let cellCountMax = 4_096
 
     private var rows: [Key: ResourceNeed]
     /// Short names by kind: `AP`, `PC1`.
@@ -65,7 +76,7 @@ package struct ResourceTable: Sendable, Hashable {
     /// The table with a worker's cells in place of its own.
     package func applying(_ overrides: [Override]) -> ResourceTable {
         var table = self
-        for item in overrides { table[item.key] = item.need.bounded }
+        for item in overrides.prefix(Self.cellCountMax) { table[item.key] = item.need.bounded }
         return table
     }
 

@@ -12,7 +12,7 @@ private import OrderedCollections
 /// finished, and both sides agree on what is still wanted.
 package actor WorkerActor: Component {
     package nonisolated let home: Home
-    private let info: WorkerInfo
+    private var info: WorkerInfo
     private let runner: any TaskRunner
     private let scheduler: Ref<SchedulerMessage>
     private let store: StoreInfo?
@@ -28,6 +28,8 @@ package actor WorkerActor: Component {
     private var unconfirmed: OrderedDictionary<CallID, TaskResult> = [:]
     /// What ran when it registered last; the welcome says what of it is wanted.
     private var announced: [CallID] = []
+    /// The cells that the scheduler was told.
+    private var toldResources: [ResourceTable.Override] = []
     private var isWelcome = false
     private var incarnation: UInt64 = 0
     private var joinCount: UInt64 = 0
@@ -75,6 +77,7 @@ package actor WorkerActor: Component {
                 scheduler.tell(.fetched(worker: info.name, call))
             }
             announced = []
+            tellResources()
         case .assign(let call, let assignment):
             scheduler.tell(.taken(call))
             let isKnown = running[call] != nil || unconfirmed[call] != nil
@@ -98,6 +101,9 @@ package actor WorkerActor: Component {
             if kind != .prefetch, bug != .workerForgetsResults { keep(call, result, context) }
             scheduler.tell(.report(worker: info.name, call, result))
             arm(context)
+        case .measured(let cells):
+            info.resources = cells
+            if isWelcome { tellResources() }
         case .schedulerLost:
             if bug == .workerNeverRejoins { return }
             isWelcome = false
@@ -120,12 +126,20 @@ package actor WorkerActor: Component {
         context.watch(scheduler) { .schedulerLost($0) }
         joinCount += 1
         announced = Array(running.keys)
+        toldResources = info.resources
         scheduler.tell(
             .workerJoined(
                 info, context.me, JoinID(incarnation: incarnation, number: joinCount), store: store,
                 running: running.filter { $0.value != .prefetch }.map(\.key),
                 finished: unconfirmed.map { FinishedCall(call: $0.key, result: $0.value) }))
         arm(context)
+    }
+
+    private func tellResources() {
+        guard info.resources != toldResources else { return }
+        toldResources = info.resources
+        let join = JoinID(incarnation: incarnation, number: joinCount)
+        scheduler.tell(.measured(worker: info.name, join, info.resources))
     }
 
     // MARK: Results

@@ -23,7 +23,7 @@ package struct WorkerInfo: Sendable, Hashable, Codable {
     package var coreGroups: [String]?
     /// The GPUs it may use, by id; `nil` for all of the host.
     package var gpus: [String]?
-    /// Cells of the resource table that its environment changes.
+    /// Cells of the resource table that its environment, and what it has measured, change.
     package var resources: [ResourceTable.Override]
 
     package struct SlotCount: Sendable, Hashable, Codable {
@@ -161,6 +161,8 @@ package enum WorkerMessage: Message {
     case fetched(CallID)
     /// The runner's word: a call is over.
     case finished(CallID, TaskResult)
+    /// The runner's word: the worker's cells of the resource table, by what it has measured so far.
+    case measured([ResourceTable.Override])
     /// The scheduler is out of reach.
     case schedulerLost(Termination)
     /// The worker's own alarm: say again what was not confirmed.

@@ -81,6 +81,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     private var sharings: [CallID: Sharing] = [:]
     private var transfers: [CallID: ModelStores.Transfer] = [:]
     private var isRetired = false
+    private var memory: ModelMemory?
 
     /// A task that computes.
     private struct Work {
@@ -105,8 +106,9 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
 
     init(
         node: String, host: String, draws: TaskDraws, stores: ModelStores, hosts: ModelHosts,
-        shared: SharedHardware, numaNode: Int?, clock: ModelClock
+        shared: SharedHardware, numaNode: Int?, clock: ModelClock, memory: ModelMemory? = nil
     ) {
+        self.memory = memory
         self.shared = shared
         self.numaNode = numaNode
         self.node = node
@@ -187,6 +189,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
             parts = []
         }
         works[call] = Work(request: request, reportTo: reportTo, left: duration.nanoseconds, since: clock.now)
+        memory?.begin(call, proof: request.proof)
         if !parts.isEmpty { share(call, parts, duration) }
         arm(call)
     }
@@ -218,6 +221,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     /// Forgets what a call computes, and stops what it shares.
     private func drop(_ call: CallID) {
         works[call] = nil
+        _ = memory?.end(call, isDone: false)
         guard !sharings.isEmpty, let sharing = sharings.removeValue(forKey: call) else { return }
         for (flow, transfers, _) in sharing.flows { transfers.cancel(flow) }
     }
@@ -288,6 +292,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         _ call: CallID, _ cause: TaskFailure.Cause, _ message: String, _ reportTo: Ref<WorkerMessage>
     ) {
         guard running.remove(call) != nil, !isRetired else { return }
+        _ = memory?.end(call, isDone: false)
         reportTo.tell(.finished(call, .failed(TaskFailure(cause: cause, message: message))))
     }
 
@@ -297,6 +302,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         if id.type == .finalize, let store = hosts.finalStore(id.sector) {
             // Done before, by a worker whose word did not arrive.
             guard running.remove(call) != nil, !isRetired else { return }
+            _ = memory?.end(call, isDone: false)
             reportTo.tell(.finished(call, .done(.finalize(store: store))))
             return
         }
@@ -341,7 +347,9 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     ) {
         guard running.remove(call) != nil, !isRetired else { return }
         let key = request.id.sector
-        if draws.fails(request.id, more: hosts.failureShare(on: host)) {
+        let isDone = !draws.fails(request.id, more: hosts.failureShare(on: host))
+        if let cells = memory?.end(call, isDone: isDone) { reportTo.tell(.measured(cells)) }
+        if !isDone {
             if let store { stores.giveBack(draws.transferBytes(.finalize), to: store) }
             let failure = TaskFailure(
                 cause: .computeFailed,

@@ -35,6 +35,9 @@ package final class SimulatedCluster {
         package var link: ExternalPolicyLink?
         /// What is taken over from a recorded run.
         package var recorded: RecordedConditions?
+        /// What a task of a kind takes of memory, which workers measure and tell; empty where none does, so
+        /// that the table's figures hold.
+        package var measuredMemory: [TaskType: UInt64] = [:]
         /// For tests of the fault search alone.
         package var bug: SeededBug?
 
@@ -262,11 +265,14 @@ package final class SimulatedCluster {
             hostInfo: plan.hostInfos[process.host], canFetch: process.canFetch, numaNode: process.numaNode,
             resources: process.resources)
         let bug = options.bug
+        let (measured, limit) = (options.measuredMemory, plan.hostInfos[process.host]?.memoryBytes ?? .max)
         let (draws, stores, hosts, shared, clock) = (draws, stores, hosts, shared, ModelClock(world))
         try world.addNode(process.node) { node in
+            // A process that was killed has forgotten what it had measured.
+            let memory = measured.isEmpty ? nil : ModelMemory(measured, process.resources, limit: limit)
             let runner = ModelTaskRunner(
                 node: process.node, host: process.host, draws: draws, stores: stores, hosts: hosts,
-                shared: shared, numaNode: process.numaNode, clock: clock)
+                shared: shared, numaNode: process.numaNode, clock: clock, memory: memory)
             hosts.began(runner)
             let scheduler = node.ref(
                 at: Address(node: Self.minerNode, name: MinerAssembly.schedulerName),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Chain
 package import Kernel
+package import Scheduler
 
 /// A seed and what breaks under it: all that a run of the search depends on.
 package struct ExploreCase: Sendable, Hashable {
@@ -24,6 +25,8 @@ package struct ClusterTrial: Sendable {
     /// The time that the cluster has to recover.
     package var recovery: Duration
     package var traceDetail = TraceDetail.route
+    /// What tasks take of memory, where workers measure it.
+    package var measuredMemory: [TaskType: UInt64] = [:]
     /// For tests of the search.
     package var bug: SeededBug?
     private let draw: FaultDraw
@@ -86,6 +89,7 @@ package struct ClusterTrial: Sendable {
             checksInvariants: true)
         options.notesBrokenAccounts = true
         options.bug = bug
+        options.measuredMemory = measuredMemory
         let cluster = try SimulatedCluster(scenario, options: options)
         for fault in one.faults { cluster.apply(fault) }
         cluster.run(until: .zero + faultsEnd)
