@@ -30,6 +30,23 @@ struct BenchCommandTests {
         #expect(try other.text("traceHash") != outcome.text("traceHash"))
     }
 
+    @Test("explore finds a seeded bug, and names those there are where one is not known")
+    func explore() throws {
+        let scenario = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("Scenarios/devnet.yaml").path
+        let outcome = try program.run(
+            "bench", "explore", "--scenario", scenario, "--bugs", "schedulerForgetsDeadCalls", "--json")
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        let document = try outcome.document()
+        #expect(document["foundCount"] as? Int == 1)
+        let bug = try #require((document["bugs"] as? [[String: Any]])?.first)
+        #expect(bug["bug"] as? String == "schedulerForgetsDeadCalls")
+        #expect(try #require(bug["runs"] as? Int) >= 1)
+        let wrong = try program.run("bench", "explore", "--bugs", "none")
+        #expect(wrong.status == 2 && wrong.complaint.contains("workerStartsTwice"), "\(wrong)")
+    }
+
     @Test("transfer fetches a file between two nodes, removes it, and tells the rate")
     func transfer() throws {
         let folder = try ScratchFolder()

@@ -9,22 +9,14 @@ import Testing
 @Suite("The fault search")
 struct ExplorerTests {
     private func trial(_ bug: SeededBug? = nil) throws -> ClusterTrial {
-        var scenario = try Clusters.shipped("devnet")
-        // Each sector sends its own messages, so that a fault of the chain meets more of them.
-        scenario.miner.batchPreCommits = false
-        // Many faults while the sectors are under way, and pauses of a few minutes to recover from.
-        var trial = try ClusterTrial(
-            scenario, sectorCount: 5, faultCount: 14, faultsEnd: .seconds(400),
-            recovery: .seconds(9_000))
-        trial.bug = bug
-        return trial
+        try FaultSearchBenchmark.trial(Clusters.shipped("devnet"), bug: bug)
     }
 
     @Test("a seeded bug is found and shrunk to ten faults or fewer", arguments: SeededBug.allCases)
     func finds(bug: SeededBug) throws {
         var explorer = Explorer(try trial(bug))
-        explorer.shrinkCountMax = 40
-        let result = try explorer.search(from: 1, count: 320)
+        explorer.shrinkCountMax = FaultSearchBenchmark.shrinkCountMax
+        let result = try explorer.search(from: 1, count: FaultSearchBenchmark.runCountMax)
         let failure = try #require(result.failures.first, "\(bug) was not found in \(result.triedCount) runs")
         #expect(failure.shrunk.faults.count <= 10)
         #expect(!failure.shrunkFindings.isEmpty)
