@@ -40,7 +40,7 @@ struct ClusterControlTests {
 
     func addWorker(
         _ name: String, host: String, slots: [TaskType], slotCount: Int = 1, canFetch: Bool = false,
-        capacity: UInt64 = 10_000, hostInfo: HostInfo? = nil
+        capacity: UInt64 = 10_000, hostInfo: HostInfo? = nil, canStore: Bool = true
     ) throws {
         let runner = runner
         let scheduler = Address(node: "miner", name: "scheduler")
@@ -52,7 +52,8 @@ struct ClusterControlTests {
                 WorkerActor(
                     home: home, info: info,
                     store: StoreInfo(
-                        name: "\(host):s", host: host, capacityBytes: capacity, sealingCountMax: 0),
+                        name: "\(host):s", host: host, capacityBytes: capacity, sealingCountMax: 0,
+                        canStore: canStore),
                     runner: runner, scheduler: node.ref(at: scheduler, as: SchedulerMessage.self))
             }
         }

@@ -70,6 +70,27 @@ struct LinkLedgerTests {
         #expect(links.check(.init(from: card(0), to: card(2), bytesPerSecond: 20)) == nil)
     }
 
+    @Test("what leaves for a store takes of the sending card alone, and shares it with the moves")
+    func departures() throws {
+        var links = LinkLedger()
+        let departure = LinkLedger.Departure(from: card(0), bytesPerSecond: 60)
+        try links.depart(1, departure)
+        // The same call may fetch before it sends.
+        try links.lease(1, .init(from: card(1), to: card(0), bytesPerSecond: 60))
+        #expect(links.sendingBytesUsed(0) == 60 && links.receivingBytesUsed(0) == 60)
+        #expect(links.check(departure)?.code == .bandwidth)
+        #expect(links.check(.init(from: card(0), to: card(2), bytesPerSecond: 60))?.code == .bandwidth)
+        #expect(links.brokenAccount() == nil)
+        links.release(1)
+        #expect(links.isLeaving(1) && links.sendingBytesUsed(0) == 60)
+        links.endDeparture(1)
+        links.endDeparture(1)
+        #expect(!links.isLeaving(1) && links.sendingBytesUsed(0) == 0 && links.brokenAccount() == nil)
+        try links.depart(2, departure, force: true)
+        try links.depart(3, departure, force: true)
+        #expect(links.brokenAccount() == nil, "what runs already may exceed")
+    }
+
     @Test("no sequence of moves leaks or exceeds", arguments: UInt64(1)...20)
     func conservation(seed: UInt64) {
         var random = RandomStream(seed: seed)
@@ -161,6 +182,44 @@ extension ClusterControlTests {
                 + "that has 0.0 B a second left")
         run(10)
         #expect(runner.started.map(\.task.sector.number) == [1, 2, 3, 4, 5])
+    }
+
+    @Test("finished sectors that leave their host lease its card; where they stay they do not")
+    func finishedSectorsLeave() throws {
+        let cluster = try boot()
+        for (name, canStore) in [("h1", false), ("h2", true)] {
+            try addWorker(
+                "w-\(name)", host: name, slots: [.addPiece, .preCommit1, .finalize], slotCount: 8,
+                capacity: 100_000, hostInfo: hostInfo(name), canStore: canStore)
+        }
+        run(1)
+        func finalize(_ numbers: ClosedRange<UInt64>, on host: String) {
+            for number in numbers {
+                cluster.storage.tell(
+                    .claim(
+                        SectorKey(miner: 1000, number: number), store: "\(host):s", bytes: 4096,
+                        replyTo: cluster.rooms))
+                cluster.scheduler.tell(
+                    .submit(request(number, .finalize), host: host, replyTo: cluster.tasks))
+            }
+        }
+        finalize(1...5, on: "h1")
+        finalize(11...15, on: "h2")
+        run(5)
+        // A quarter of the card each: the fifth waits. What h2 keeps goes nowhere.
+        #expect(runner.started.map(\.task.sector.number).sorted() == [1, 2, 3, 4] + Array(11...15))
+        let waiting = try #require(try diagnosis(cluster).waiting.first)
+        #expect(waiting.task.sector.number == 5)
+        let here = waiting.refusals.filter { $0.worker == "w-h1" }
+        #expect(here.map(\.refusal.code) == [.bandwidth])
+        cluster.scheduler.tell(.abort(request(2, .finalize).id, replyTo: nil))
+        run(1)
+        #expect(runner.started.last?.task.sector.number == 5)
+        run(200)
+        #expect(heard.doneCount == 9)
+        finalize(21...24, on: "h1")
+        run(1)
+        #expect(try diagnosis(cluster).running.count == 4, "all was given back")
     }
 
     @Test("a move that is aborted gives the links back")

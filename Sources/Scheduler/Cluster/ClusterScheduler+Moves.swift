@@ -68,6 +68,14 @@ extension ClusterScheduler {
         }
     }
 
+    /// Takes what a finished sector takes of its host's card; given back with the end of the call.
+    func beginDeparture(of task: WaitingTask, from host: Int, _ call: CallID) {
+        guard call.task.type == .finalize, let departure = view.departure(task, from: host) else { return }
+        do { try view.ledger.links.depart(call.number, departure, force: true) } catch {
+            preconditionFailure("a forced lease was refused: \(error)")
+        }
+    }
+
     private func endReserving(_ move: Move, _ task: WaitingTask?) {
         view.notePending(move.store, bytes: max(task?.moveBytes ?? 0, options.sealingBytes), isOver: true)
     }

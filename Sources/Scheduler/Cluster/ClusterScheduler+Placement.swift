@@ -52,6 +52,7 @@ extension ClusterScheduler {
             note(.refused, id.sector, id, name, reason, error, now)
             return false
         }
+        beginDeparture(of: task, from: target.hostIndex, call)
         revokePrefetch(of: id)
         _ = view.remove(id)
         holds[id] = nil

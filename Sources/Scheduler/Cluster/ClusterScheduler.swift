@@ -343,6 +343,7 @@ package actor ClusterScheduler: Component {
         worker.calls.removeValue(forKey: call)
         untaken[call] = nil
         endMove(of: running, call, isDone: result?.isDone ?? false)
+        view.ledger.links.endDeparture(call.number)
         view.vacate(worker.index, call.task)
         if call.task.type == .addPiece { view.entryBook.pieceEnded(call.task.sector, at: now) }
         if options.bug != .schedulerKeepsLeases || result?.isDone == true {
@@ -396,6 +397,7 @@ package actor ClusterScheduler: Component {
         if let task, let from = task.hostIndex, from != target.hostIndex {
             takeLink(of: task, from: from, to: target.hostIndex, store: worker.info.store, call)
         }
+        if let task { beginDeparture(of: task, from: target.hostIndex, call) }
         callOf[call.task] = (call, name)
         view.occupy(worker.index, call.task)
         tellStarted(call.task, on: name)

@@ -25,6 +25,11 @@ extension ClusterView {
         if need.maxConcurrent > 0, workers[index].busyCounts[type.stage] >= need.maxConcurrent {
             return Refusal(.maxConcurrent, workers[index].info.name, needed: Double(need.maxConcurrent))
         }
+        if type == .finalize, let departure = departure(task, from: host),
+            let refusal = ledger.links.check(departure)
+        {
+            return refusal
+        }
         return ledger.check(
             need, stage: type.stage, host: host, worker: workers[index].infoBox,
             disk: need.diskBytesPerSecond > 0 ? diskShare(need, of: task, on: index) : nil)
@@ -147,6 +152,27 @@ extension ClusterView {
             rate = min(rate, stores[store].info.writeBytesPerSecond)
         }
         return LinkLedger.Share(from: source, to: target, bytesPerSecond: max(1, rate))
+    }
+
+    /// What a finished sector takes of its host's card on its way to a store; `nil` where it does not leave.
+    ///
+    /// The store is chosen when the files are ready. Where none is known yet it is taken to be elsewhere.
+    func departure(_ task: WaitingTask, from host: Int) -> LinkLedger.Departure? {
+        let own = task.store.flatMap { storeIndex(storeNames[$0]) }.map { stores[$0].info }
+        if own?.canStore == true { return nil }
+        var keepsHere = false
+        for store in stores where store.info.canStore {
+            guard store.hostIndex == host else {
+                keepsHere = false
+                break
+            }
+            keepsHere = true
+        }
+        if keepsHere { return nil }
+        let card = card(host)
+        var rate = min(card.bytesPerSecond / Self.linkPart, task.moveBytes)
+        if let own, own.readBytesPerSecond > 0 { rate = min(rate, own.readBytesPerSecond) }
+        return LinkLedger.Departure(from: card, bytesPerSecond: card.bytesPerSecond > 0 ? max(1, rate) : 0)
     }
 
     private func card(_ host: Int) -> LinkLedger.Card {

@@ -3,6 +3,9 @@
 /// Who takes what of the cards between hosts: every move of a sector's files that is under way is a lease of
 /// the card that sends and of the card that receives, given once and given back once.
 ///
+/// A finished sector that leaves its host for a store which is chosen only then takes of the card that sends
+/// alone (``Departure``).
+///
 /// A card is limited twice: by a number of moves, and where its rate is known by what they take of it in a
 /// second. Sending and receiving are accounts of their own. A move has the number of the call for whose sake
 /// it runs.
@@ -33,6 +36,17 @@ package struct LinkLedger: Sendable {
         package init(from source: Card, to target: Card, bytesPerSecond: UInt64) {
             self.source = source
             self.target = target
+            self.bytesPerSecond = bytesPerSecond
+        }
+    }
+
+    /// What a finished sector takes that leaves for a store.
+    package struct Departure: Sendable, Hashable {
+        package let source: Card
+        package let bytesPerSecond: UInt64
+
+        package init(from source: Card, bytesPerSecond: UInt64) {
+            self.source = source
             self.bytesPerSecond = bytesPerSecond
         }
     }
@@ -72,6 +86,7 @@ package struct LinkLedger: Sendable {
     private var sending: [Account] = []
     private var receiving: [Account] = []
     private var moves: [UInt64: Move] = [:]
+    private var departures: [UInt64: (departure: Departure, isForced: Bool)] = [:]
 
     package init() {}
 
@@ -111,11 +126,7 @@ package struct LinkLedger: Sendable {
         precondition(moves[id] == nil, "the move of call \(id) holds a lease already")
         let refusal = check(share)
         if let refusal, !force { throw refusal }
-        let most = max(share.source.host, share.target.host)
-        while sending.count <= most {
-            sending.append(Account())
-            receiving.append(Account())
-        }
+        makeRoom(max(share.source.host, share.target.host))
         sending[share.source.host].take(share.source, share.bytesPerSecond)
         receiving[share.target.host].take(share.target, share.bytesPerSecond)
         moves[id] = Move(share: share, isForced: refusal != nil)
@@ -132,7 +143,50 @@ package struct LinkLedger: Sendable {
         return true
     }
 
+    // MARK: Departures
+
+    package func isLeaving(_ id: UInt64) -> Bool { departures[id] != nil }
+
+    /// Says why a finished sector may not leave; `nil` where it may.
+    package func check(_ departure: Departure) -> Refusal? {
+        let host = departure.source.host
+        let account = host < sending.count ? sending[host] : Account()
+        return account.check(departure.source, departure.bytesPerSecond)
+    }
+
+    /// Takes what a departure takes.
+    ///
+    /// - Throws: ``Refusal``.
+    package mutating func depart(
+        _ id: UInt64, _ departure: Departure, force: Bool = false
+    ) throws(Refusal) {
+        precondition(departures[id] == nil, "what call \(id) sends away holds a lease already")
+        let refusal = check(departure)
+        if let refusal, !force { throw refusal }
+        makeRoom(departure.source.host)
+        sending[departure.source.host].take(departure.source, departure.bytesPerSecond)
+        departures[id] = (departure, refusal != nil)
+    }
+
+    /// Gives back what a departure takes; one that takes nothing is no error.
+    package mutating func endDeparture(_ id: UInt64) {
+        guard let departure = departures.removeValue(forKey: id)?.departure else { return }
+        sending[departure.source.host].giveBack(departure.source, departure.bytesPerSecond)
+    }
+
+    private mutating func makeRoom(_ host: Int) {
+        while sending.count <= host {
+            sending.append(Account())
+            receiving.append(Account())
+        }
+    }
+
     // MARK: Conservation
+
+    /// Says which departure is of no running call; `nil` where all are.
+    func strayDeparture(_ isRunning: (UInt64) -> Bool) -> String? {
+        departures.keys.sorted().first { !isRunning($0) }.map { "call \($0) is over and sends still" }
+    }
 
     /// Says where a card differs from the sum of its moves, or is overdrawn by others than what ran already;
     /// `nil` where all are right.
@@ -143,16 +197,21 @@ package struct LinkLedger: Sendable {
             sent[move.share.source.host].take(move.share.source, move.share.bytesPerSecond)
             received[move.share.target.host].take(move.share.target, move.share.bytesPerSecond)
         }
+        for known in departures.values {
+            sent[known.departure.source.host].take(known.departure.source, known.departure.bytesPerSecond)
+        }
         guard sent == sending, received == receiving else { return "a link is not the sum of its moves" }
-        return overdrawn(sending) { $0.source } ?? overdrawn(receiving) { $0.target }
+        let leaving = departures.values.map { ($0.departure.source, $0.isForced) }
+        return overdrawn(sending, moves.values.map { ($0.share.source, $0.isForced) } + leaving)
+            ?? overdrawn(receiving, moves.values.map { ($0.share.target, $0.isForced) })
     }
 
     /// Says which card gives more than it has. What its host told of it may have changed since a move began.
-    private func overdrawn(_ accounts: [Account], _ card: (Share) -> Card) -> String? {
+    private func overdrawn(_ accounts: [Account], _ users: [(card: Card, isForced: Bool)]) -> String? {
         for host in accounts.indices where accounts[host].used > 0 {
-            let here = moves.values.filter { card($0.share).host == host }
-            let most = here.map { card($0.share).bytesPerSecond }.max() ?? 0
-            let ratedCount = here.reduce(0) { $0 + (card($1.share).bytesPerSecond > 0 ? 1 : 0) }
+            let here = users.filter { $0.card.host == host }
+            let most = here.map(\.card.bytesPerSecond).max() ?? 0
+            let ratedCount = here.count { $0.card.bytesPerSecond > 0 }
             guard accounts[host].used > most, ratedCount > 1, !here.contains(where: \.isForced) else {
                 continue
             }

@@ -383,7 +383,7 @@ package struct ResourceLedger: Sendable {
         for (account, sum) in zip(accounts, sums) {
             if let broken = account.difference(from: sum) { return broken }
         }
-        return links.brokenAccount()
+        return links.strayDeparture { leases[$0] != nil } ?? links.brokenAccount()
     }
 }
 

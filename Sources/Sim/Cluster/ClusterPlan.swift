@@ -127,7 +127,8 @@ package struct ClusterPlan: Sendable {
                 name: host, host: host,
                 capacityBytes: disks.reduce(UInt64(0)) { $0 + UInt64($1.capacity.bytes) },
                 sealingCountMax: limits.contains(0) ? 0 : limits.reduce(0, +),
-                admitsNew: beginsSectors, readBytesPerSecond: sum(disks) { $0.read.bytesPerSecond },
+                canStore: false, admitsNew: beginsSectors,
+                readBytesPerSecond: sum(disks) { $0.read.bytesPerSecond },
                 writeBytesPerSecond: sum(disks) { $0.write.bytesPerSecond })
             let read = disks.reduce(0.0) { $0 + $1.read.bytesPerSecond }
             hosts.append(
