@@ -72,6 +72,32 @@ struct ResourceClusterTests {
         }
     }
 
+    @Test("a pause and a drain outlive a miner that was killed, and so does their end")
+    func standingOrders() async throws {
+        try await RoleCluster().use { cluster in
+            let slots = ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1"]
+            try await cluster.startWorker("w1", slots: slots, ["--long-term", cluster.folder.path("store")])
+            try await cluster.until("the worker is here") {
+                try cluster.text("sealing", "workers").contains("Worker w1")
+            }
+            _ = try cluster.text("sealing", "pause", "--worker", "w1", "--task", "pc1")
+            _ = try cluster.text("sealing", "drain", "--worker", "w2")
+            try await cluster.restartMiner()
+            _ = try cluster.text("sectors", "pledge", "--count", "1")
+            try await cluster.until("PC1 waits for the paused worker") {
+                try cluster.text("sealing", "sched-diag").contains("w1: is paused for it")
+            }
+            _ = try cluster.text("sealing", "resume", "--worker", "w1")
+            try await cluster.restartMiner()
+            try await cluster.until("the sector proves") { try cluster.states() == ["Proving"] }
+            // A worker that comes is drained by the order that was said for it before.
+            try await cluster.startWorker("w2", slots: ["C1=1"])
+            try await cluster.until("the second is drained") {
+                try cluster.text("sealing", "workers").contains("Worker w2, host w2 (disabled)")
+            }
+        }
+    }
+
     @Test("a variable that is no number, and options that say the opposite, end the worker by name")
     func badValues() throws {
         let folder = try ScratchFolder()

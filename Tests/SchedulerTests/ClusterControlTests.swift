@@ -4,6 +4,19 @@ import Kernel
 import Scheduler
 import Testing
 
+// Safety: used by one simulated world and its thread.
+private final class KeptOrders: OrderStore, @unchecked Sendable {
+    var orders: [ControlOrder] = []
+    var isBroken = false
+
+    func load() throws -> [ControlOrder] { orders }
+
+    func save(_ orders: [ControlOrder]) throws {
+        if isBroken { throw CancellationError() }
+        self.orders = orders
+    }
+}
+
 @Suite("Operators, moves and admission")
 struct ClusterControlTests {
     let world = SimulatedWorld(options: .init(seed: 5, lossDetection: .seconds(5)))
@@ -20,17 +33,19 @@ struct ClusterControlTests {
     }
 
     func boot(
-        durations: [TaskType: Duration] = [.preCommit2: .seconds(10_000), .addPiece: .seconds(1)]
+        durations: [TaskType: Duration] = [.preCommit2: .seconds(10_000), .addPiece: .seconds(1)],
+        orders: (any OrderStore)? = nil
     ) throws -> Cluster {
         let heard = heard
         let node = try world.addNode("miner")
+        var options = ClusterScheduler.Options(
+            lease: .seconds(30), checksInvariants: true, sealingBytes: 4096, durations: durations)
+        options.orders = orders
+        let schedulerOptions = options
         let storage = try node.spawn("storage") { StorageIndex(home: $0) }
         let scheduler = try node.spawn("scheduler") {
             ClusterScheduler(
-                home: $0, policy: SealyardPolicy(), storage: storage,
-                options: .init(
-                    lease: .seconds(30), checksInvariants: true, sealingBytes: 4096,
-                    durations: durations))
+                home: $0, policy: SealyardPolicy(), storage: storage, options: schedulerOptions)
         }
         return Cluster(
             scheduler: scheduler, storage: storage,
@@ -120,6 +135,30 @@ struct ClusterControlTests {
         cluster.scheduler.tell(.control(ControlOrder(.uncordon, group: "h1"), replyTo: nil))
         run(10)
         #expect(runner.started.map(\.task.sector.number) == [1, 2])
+    }
+
+    @Test("orders are kept before they are answered, as few as say the same; one that is not kept says so")
+    func keptOrders() throws {
+        let kept = KeptOrders()
+        let cluster = try boot(orders: kept)
+        try addWorker("w1", host: "h1", slots: [.commit2])
+        run(1)
+        func say(_ order: ControlOrder) throws -> ControlReport {
+            let event: TaskEvent = try world.ask(cluster.scheduler) { .control(order, replyTo: $0) }
+            guard case .control(let report) = event else { throw CancellationError() }
+            return report
+        }
+        let pause = ControlOrder(.pause, worker: "w1", kinds: [.commit2])
+        #expect(try say(pause).note.isEmpty)
+        #expect(kept.orders == [pause])
+        _ = try say(ControlOrder(.resume, worker: "w1", kinds: [.commit2]))
+        #expect(kept.orders == [ControlOrder(.resume, worker: "w1", kinds: [.commit2])])
+        let drain = ControlOrder(.drain, group: "h1")
+        #expect(try say(drain).runningCount == 0)
+        #expect(kept.orders.last == drain)
+        kept.isBroken = true
+        #expect(try say(pause).note.contains("not on disk"))
+        #expect(try diagnosis(cluster).workers.map(\.pausedKinds) == [[.commit2]], "it holds all the same")
     }
 
     @Test("an abort stops the work at the worker, gives its things back, and tells the sector")

@@ -61,10 +61,14 @@ package struct MinerDaemon: Sendable {
         let size = options.proof.sectorSize
         let history = try SQLiteDeadlineStore(
             path: "\(options.node.dataDirectory)/deadlines.sqlite", log: log)
+        let orders = try SQLiteOrderStore(path: "\(options.node.dataDirectory)/orders.sqlite")
+        let standing = try orders.load()
+        var schedulerOptions = Self.schedulerOptions(lease: options.lease)
+        schedulerOptions.orders = orders
         let assembly = MinerAssembly(
             manager: SectorManager.Options(
                 miner: options.miner, proof: UInt64(options.proof.number), makesSNARK: false),
-            scheduler: Self.schedulerOptions(lease: options.lease),
+            scheduler: schedulerOptions,
             policy: options.policy, chain: chain,
             store: store, limits: .init(retryPause: .seconds(2), network: options.network),
             sealingBytes: SealingFootprint.bytes(sectorBytes: size.bytes, layerCount: size.shape.layerCount),
@@ -73,6 +77,8 @@ package struct MinerDaemon: Sendable {
                 miner: options.miner, proof: UInt64(options.proof.number), form: .vanilla),
             provingObserver: history)
         components = try assembly.boot(on: node.world)
+        // Before anything is placed: the first tasks wait for the workers to come back.
+        for order in standing { components.scheduler.tell(.control(order, replyTo: nil)) }
         try ProvingDesk.open(
             on: node.world, miner: options.miner, proof: options.proof,
             epochDuration: options.network.epochDuration, chain: chain, scheduler: components.scheduler,

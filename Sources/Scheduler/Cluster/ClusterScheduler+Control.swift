@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Kernel
+private import Logging
 private import OrderedCollections
 
 /// What operators said of workers; it holds for workers that come later as well.
@@ -50,11 +51,18 @@ extension ControlOrder.Action {
 }
 
 extension ClusterScheduler {
-    func control(_ order: ControlOrder, _ asker: Ref<TaskEvent>?) {
+    func control(
+        _ order: ControlOrder, _ asker: Ref<TaskEvent>?, _ context: Context<SchedulerMessage>
+    ) {
         controls.add(order)
+        var lapse = ""
+        do { try options.orders?.save(controls.orders) } catch {
+            lapse = "it is not on disk and ends with this miner: \(error)"
+            context.log.error("an order about workers is not on disk and ends with this miner: \(error)")
+        }
         for worker in workers.values where order.covers(worker.info) { applyControls(to: worker.index) }
         guard order.action == .drain, let asker else {
-            asker?.tell(.control(report(order)))
+            asker?.tell(.control(report(order, lapse)))
             return
         }
         controls.drains.append((order, asker))
@@ -78,13 +86,14 @@ extension ClusterScheduler {
         for (order, asker) in quiet { asker.tell(.control(report(order))) }
     }
 
-    private func report(_ order: ControlOrder) -> ControlReport {
+    private func report(_ order: ControlOrder, _ lapse: String = "") -> ControlReport {
         let covered = workers.values.filter { order.covers($0.info) }
         let names = covered.map(\.info.name).sorted()
         let count = covered.reduce(0) { $0 + $1.calls.count }
-        let note =
+        let absence =
             names.isEmpty
             ? "no worker of that name or group is here; the order holds for those that come" : ""
-        return ControlReport(workers: names, runningCount: count, note: note)
+        let notes = [absence, lapse].filter { !$0.isEmpty }
+        return ControlReport(workers: names, runningCount: count, note: notes.joined(separator: "; "))
     }
 }

@@ -39,6 +39,8 @@ package actor ClusterScheduler: Component {
         package var decisionCountMax: Int
         /// Failures of computation of a kind for one sector after which trying again is called useless.
         package var tryCountMax: [TaskType: Int]
+        /// Keeps what operators said of workers; `nil` keeps it in memory.
+        package var orders: (any OrderStore)?
         package var bug: SeededBug?
 
         package init(
@@ -183,7 +185,7 @@ package actor ClusterScheduler: Component {
         case .storage(let event): return heard(event, context)
         case .paceDue: paceTimer = nil
         case .graceOver: break
-        case .control(let order, let asker): control(order, asker)
+        case .control(let order, let asker): control(order, asker, context)
         case .abort(let id, let asker): abort(id, asker, context.now)
         case .diagnose(let asker):
             asker.tell(.diagnosis(diagnosis(context)))
