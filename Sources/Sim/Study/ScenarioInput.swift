@@ -18,6 +18,8 @@ package struct ScenarioInput: Sendable, Hashable {
         case pledge
         case between(Int)
         case electricity
+        case depreciation
+        case space
         case price(Int)
         case power(Int)
     }
@@ -67,11 +69,27 @@ package struct ScenarioInput: Sendable, Hashable {
             inputs.append(ScenarioInput("faults.\(index).mtbf", .between(index)))
         }
         if let costs = scenario.costs {
-            inputs.append(ScenarioInput("costs.electricityPerKilowattHour", .electricity))
-            for (index, host) in costs.hosts.enumerated() {
-                inputs.append(ScenarioInput("costs.hosts.\(host.group).price", .price(index)))
-                inputs.append(ScenarioInput("costs.hosts.\(host.group).power", .power(index)))
-            }
+            inputs += moneyInputs(costs)
+        }
+        return inputs
+    }
+
+    /// What a TiB costs depends on: prices, and over how long those of the hosts are spread.
+    private static func moneyInputs(_ costs: Scenario.Costs) -> [ScenarioInput] {
+        func input(_ key: String, _ place: Place) -> ScenarioInput {
+            ScenarioInput("costs.\(key)", place, costs.mark(key).provenance)
+        }
+        var inputs = [
+            input("electricityPerKilowattHour", .electricity), input("depreciation", .depreciation),
+        ]
+        // Space costs something only where its price and the height of hosts are both said.
+        if costs.rackUnitMonth.micros > 0, costs.hosts.contains(where: { $0.rackUnits != nil }) {
+            inputs.append(input("rackUnitMonth", .space))
+        }
+        for (index, host) in costs.hosts.enumerated() {
+            let path = "costs.hosts.\(host.group)"
+            inputs.append(ScenarioInput(path + ".price", .price(index), host.provenance))
+            inputs.append(ScenarioInput(path + ".power", .power(index), host.provenance))
         }
         return inputs
     }
@@ -135,6 +153,11 @@ extension ScenarioInput {
         case .electricity:
             changed.costs?.electricityPerKilowattHour = Self.money(
                 scenario.costs?.electricityPerKilowattHour, factor)
+        case .depreciation:
+            let depreciation = Self.time(scenario.costs?.depreciation ?? .zero, factor)
+            changed.costs?.depreciation = max(.seconds(86_400), depreciation)
+        case .space:
+            changed.costs?.rackUnitMonth = Self.money(scenario.costs?.rackUnitMonth, factor)
         case .price(let host):
             changed.costs?.hosts[host].price = Self.money(scenario.costs?.hosts[host].price, factor)
         case .power(let host):
@@ -162,6 +185,8 @@ extension ScenarioInput {
         case .between(let fault):
             SimulatedCluster.span(Self.meanBetween(scenario.faults[fault])?.secondsValue ?? 0)
         case .electricity: "\(scenario.costs?.electricityPerKilowattHour ?? Money(micros: 0))"
+        case .depreciation: SimulatedCluster.span(scenario.costs?.depreciation.secondsValue ?? 0)
+        case .space: "\(scenario.costs?.rackUnitMonth ?? Money(micros: 0))"
         case .price(let host): "\(scenario.costs?.hosts[host].price ?? Money(micros: 0))"
         case .power(let host): "\(scenario.costs?.hosts[host].powerWatts ?? 0) W"
         }

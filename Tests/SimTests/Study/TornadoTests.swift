@@ -65,6 +65,23 @@ struct TornadoTests {
         #expect(result.csv.split(separator: "\n").count == 6)
     }
 
+    @Test("space and the years over which hosts are paid move the cost of a TiB, by the formula")
+    func space() throws {
+        let costs =
+            "costs={currency: USD, electricityPerKilowattHour: 0.1, depreciation: 1000d, rackUnitMonth: 15, "
+            + "hosts: {worker: {price: 1000, power: 500, rackUnits: 2}}}"
+        let result = try Tornado(
+            Self.source([costs]), Self.options(["costs.rackUnitMonth", "costs.depreciation"])
+        ).run()
+        let cost = try #require(result.costPerTebibyte).mean
+        // Three hosts, a day: 3 for themselves, 3.6 for power, 3 for six rack units.
+        let space = try #require(result.rows.first { $0.path == "costs.rackUnitMonth" })
+        #expect(abs(try #require(space.costSwing).mean / cost - 0.2 * 3 / 9.6) < 1e-6)
+        #expect(space.low.text == "13.5" && space.provenance == .assumed)
+        let years = try #require(result.rows.first { $0.path == "costs.depreciation" })
+        #expect(abs(try #require(years.costSwing).mean / cost - (3 / 1.1 - 3 / 0.9) / 9.6) < 1e-6)
+    }
+
     @Test("the result is the same on any number of threads")
     func threads() throws {
         var options = try Self.options(["tasks.PreCommit1.duration", "hosts.worker.count"])
