@@ -12,6 +12,31 @@ private final class Word: @unchecked Sendable {
     init(_ info: WorkerInfo) { self.info = info }
 }
 
+// Safety: written by one simulated world and read by the thread that runs it.
+private final class HeardCalls: @unchecked Sendable {
+    var assigned: [CallID] = []
+    var welcomes: [[CallID]] = []
+}
+
+/// A worker that does nothing of what it hears.
+private actor DeafWorker: Component {
+    nonisolated let home: Home
+    private let heard: HeardCalls
+
+    init(home: Home, heard: HeardCalls) {
+        self.home = home
+        self.heard = heard
+    }
+
+    func receive(_ message: WorkerMessage, _ context: Context<WorkerMessage>) {
+        switch message {
+        case .assign(let call, _): heard.assigned.append(call)
+        case .welcome(_, let known): heard.welcomes.append(known)
+        default: break
+        }
+    }
+}
+
 /// A worker that is started again within its lease, and is not what it was.
 extension ClusterControlTests {
     /// A worker whose word may change between two starts.
@@ -55,6 +80,35 @@ extension ClusterControlTests {
         run(1_000)
         #expect(heard.doneCount + heard.failures.count == 9)
         #expect(try diagnosis(cluster).running.isEmpty)
+    }
+
+    @Test(
+        "a call that ended while its worker said that it runs it is not taken over",
+        arguments: [true, false])
+    func endedWhileRegistering(isOwn: Bool) throws {
+        let cluster = try boot()
+        let heard = HeardCalls()
+        let worker = try world.addNode("w1").spawn("worker") { DeafWorker(home: $0, heard: heard) }
+        let info = WorkerInfo(name: "w1", host: "h1", store: "h1:s", slots: [.init(.commit2, 1)])
+        func join(_ number: UInt64, running: [CallID]) {
+            cluster.scheduler.tell(
+                .workerJoined(
+                    info, worker, JoinID(incarnation: 1, number: number), store: nil, running: running,
+                    finished: []))
+            run(1)
+        }
+        let request = request(1, .commit2)
+        // A call of this scheduler, or of one before it.
+        let earlier = CallID(task: request.id, number: 1)
+        cluster.scheduler.tell(.submit(request, host: nil, replyTo: cluster.tasks))
+        join(1, running: isOwn ? [] : [earlier])
+        #expect(try diagnosis(cluster).running.map(\.task) == [request.id])
+        let call = isOwn ? try #require(heard.assigned.first) : earlier
+        cluster.scheduler.tell(.cancel(request.id))
+        // It was sent before the abort arrived.
+        join(2, running: [call])
+        #expect(try diagnosis(cluster).running.isEmpty)
+        #expect(heard.welcomes.last == [])
     }
 
     @Test("started again with another store, it works on; what lay on the former is lost after its lease")

@@ -76,7 +76,8 @@ package actor ClusterScheduler: Component {
         var isLost = false
         var lostAt: Instant = .zero
         var calls: OrderedDictionary<CallID, RunningCall> = [:]
-        /// Calls that were not waited for any longer: should it come back, it is to stop them.
+        /// Calls that were not waited for any longer, or are not wanted: should it come back, it is to stop
+        /// them.
         var givenUp: Set<CallID> = []
 
         init(index: Int, info: WorkerInfo, ref: Ref<WorkerMessage>, session: UInt64, join: JoinID) {
@@ -262,6 +263,7 @@ package actor ClusterScheduler: Component {
             return
         }
         guard let (call, name) = callOf.removeValue(forKey: id), let worker = workers[name] else { return }
+        worker.givenUp.insert(call)
         worker.ref.tell(.abort(call))
         if options.bug == .schedulerKeepsCancelledCalls { return }
         endCall(call, of: name, nil, now)
@@ -283,6 +285,7 @@ package actor ClusterScheduler: Component {
             options.observer?.taskEnded(id, failed, since: nil, at: now)
             asker?.tell(.aborted(id, ControlReport(workers: [], runningCount: 0, note: "it was waiting")))
         } else if let (call, name) = callOf.removeValue(forKey: id), let worker = workers[name] {
+            worker.givenUp.insert(call)
             worker.ref.tell(.abort(call))
             endCall(call, of: name, failed, now)
             let note =
@@ -378,8 +381,11 @@ package actor ClusterScheduler: Component {
     }
 
     /// Takes over a call that an earlier incarnation of this scheduler assigned and the worker still runs.
+    ///
+    /// One of its own that is over is not: the worker may have said that it runs it before it heard of the
+    /// end, and would not run it any more.
     func adopt(_ call: CallID, of name: String, _ now: Instant) {
-        guard let worker = workers[name], callOf[call.task] == nil, worker.calls[call] == nil,
+        guard let worker = workers[name], callOf[call.task] == nil, worker.calls[call] == nil, !isLate(call),
             !worker.givenUp.contains(call),
             view.workers[worker.index].busyCounts[call.task.type.stage]
                 < view.workers[worker.index].slotCounts[call.task.type.stage]
