@@ -115,6 +115,13 @@ package struct SectorKey: Sendable, Hashable, Codable, Comparable, CustomStringC
     @inlinable
     package func hash(into hasher: inout Hasher) { hasher.combine(hashWord) }
 
+    /// A few multiplications in place of SipHash: numbers are a miner's own, and nobody can choose them so that
+    /// they collide.
+    @inlinable
+    package func _rawHashValue(seed: Int) -> Int {
+        Int(truncatingIfNeeded: mixed(hashWord ^ UInt64(truncatingIfNeeded: seed)))
+    }
+
     /// Differs for the sectors of one miner.
     @inlinable package var hashWord: UInt64 { number ^ miner &* 0x9e37_79b9_7f4a_7c15 }
 

@@ -63,16 +63,31 @@ public struct Instant: Hashable, Comparable, Sendable, Codable, InstantProtocol 
 extension Duration {
     /// The whole nanoseconds of this duration, rounded toward zero; saturates at 292 years.
     @inlinable public var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        if overflow { return seconds > 0 ? .max : .min }
-        let (sum, carry) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return carry ? (seconds > 0 ? .max : .min) : sum
+        let isNegative = attoseconds < 0
+        guard let whole = magnitude(in: 1_000_000_000)?.whole else { return isNegative ? .min : .max }
+        if whole > UInt64(Int64.max) { return isNegative ? .min : .max }
+        return isNegative ? -Int64(whole) : Int64(whole)
     }
 
     /// This duration in seconds.
     @inlinable public var inSeconds: Double {
-        let (seconds, attoseconds) = components
-        return Double(seconds) + Double(attoseconds) / 1e18
+        guard let (seconds, rest) = magnitude(in: 1_000_000_000_000_000_000) else {
+            let (seconds, attoseconds) = components
+            return Double(seconds) + Double(attoseconds) / 1e18
+        }
+        let magnitude = Double(seconds) + Double(rest) / 1e18
+        return attoseconds < 0 ? -magnitude : magnitude
+    }
+
+    /// The magnitude in units of so many attoseconds, and what is left; `nil` beyond 64 bits.
+    ///
+    /// One division of machine words: ``components`` goes through 128 bits, at every use of an instant.
+    @inlinable
+    func magnitude(in unit: UInt64) -> (whole: UInt64, rest: UInt64)? {
+        let attoseconds = attoseconds.magnitude
+        let high = UInt64(truncatingIfNeeded: attoseconds >> 64)
+        guard high < unit else { return nil }
+        let (whole, rest) = unit.dividingFullWidth((high, UInt64(truncatingIfNeeded: attoseconds)))
+        return (whole, rest)
     }
 }

@@ -36,11 +36,14 @@ final class SimulatedScript: SimulatedPlace, @unchecked Sendable {
 final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
     let from: SimulatedNode
     let to: SimulatedNode
-    private(set) var model: LinkModel
+    private(set) var model: LinkModel { didSet { noteTimes() } }
     private var usualModel: LinkModel
     var isBlocked = false
     var blockEpoch = 0
     private(set) var session = 0
+    /// The times of the model in nanoseconds, which every message asks for.
+    private var latency = 0.0
+    private var jitter = 0.0
     private var freeAt: Int64 = 0
     private var lastArrival: Int64 = 0
     private var cloggedUntil: Int64 = 0
@@ -59,6 +62,12 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
         self.model = model
         usualModel = model
         super.init(core: core, index: index, address: address, node: carrier)
+        noteTimes()
+    }
+
+    private func noteTimes() {
+        latency = Double(model.latency.nanoseconds)
+        jitter = Double(model.jitter.nanoseconds)
     }
 
     func start() {
@@ -122,10 +131,8 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
     private func launch(_ parcel: Parcel, _ random: inout RandomStream) {
         let start = max(core.now, freeAt, cloggedUntil)
         freeAt = later(start, by: (Double(parcel.byteCount) / model.bytesPerSecond * 1e9).rounded())
-        let latency = Double(model.latency.nanoseconds)
         var arrival = later(freeAt, by: latency)
-        let jitter = model.jitter.nanoseconds
-        if jitter > 0 { arrival = later(arrival, by: random.uniform() * Double(jitter)) }
+        if jitter > 0 { arrival = later(arrival, by: random.uniform() * jitter) }
         if random.happens(model.reordering) {
             arrival = later(arrival, by: random.uniform() * max(latency * 4, 1_000))
         } else {

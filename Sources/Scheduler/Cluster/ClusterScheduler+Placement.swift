@@ -102,8 +102,11 @@ extension ClusterScheduler {
         var first = policy.wakeUp(after: now)
         for rule in options.pacing where view.waitingCount(rule.type) > 0 && view.freeSlotCount(rule.type) > 0
         {
+            var lookedAt: Int?
             for index in view.openWorkers(rule.type) {
                 let host = view.workers[index].hostIndex
+                if host == lookedAt { continue }
+                lookedAt = host
                 guard let next = view.paceDelay(rule.type, on: host, at: now),
                     view.hosts[host].fetchingSlotCounts[rule.type.stage] > 0
                         || view.queue.hasWork(rule.type, on: host)

@@ -17,8 +17,7 @@ struct TaskQueue: Sendable {
     func count(_ type: TaskType) -> Int { kinds[type.stage].all.count }
 
     func count(_ type: TaskType, on host: Int) -> Int {
-        let lists = kinds[type.stage].byHost
-        return lists.indices.contains(host) ? lists[host].count : 0
+        host >= 0 && host < kinds[type.stage].byHost.count ? kinds[type.stage].byHost[host].count : 0
     }
 
     /// Something waits that may run on a host without moving files.
@@ -33,9 +32,10 @@ struct TaskQueue: Sendable {
     func first(_ type: TaskType) -> WaitingTask? { kinds[type.stage].all.first.map { table[$0] } }
 
     func first(_ type: TaskType, on host: Int) -> WaitingTask? {
-        let kind = kinds[type.stage]
-        let bound = kind.byHost.indices.contains(host) ? kind.byHost[host].firstEntry : nil
-        guard let free = kind.unbound.firstEntry else { return bound.map { table[$0.slot] } }
+        let stage = type.stage
+        let isListed = host >= 0 && host < kinds[stage].byHost.count
+        let bound = isListed ? kinds[stage].byHost[host].firstEntry : nil
+        guard let free = kinds[stage].unbound.firstEntry else { return bound.map { table[$0.slot] } }
         guard let bound else { return table[free.slot] }
         return table[bound.urgency < free.urgency ? bound.slot : free.slot]
     }

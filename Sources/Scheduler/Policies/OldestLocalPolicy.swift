@@ -21,8 +21,15 @@ package struct OldestLocalPolicy: SchedulingPolicy {
             // One task a slot and round: the scheduler asks again while decisions come.
             var best: (id: TaskID, worker: Int)?
             var bestUrgency: Urgency?
+            var heldBack: Int?
             for index in view.openWorkers(type) {
                 let host = view.workers[index].hostIndex
+                // Workers of a host stand together, and a limit of its pace holds for all of them.
+                if host == heldBack { continue }
+                if view.paceDelay(type, on: host, at: now) != nil {
+                    heldBack = host
+                    continue
+                }
                 // Few get as far as to be copied.
                 guard let urgency = view.queue.firstUrgency(type, on: host),
                     isBetter(urgency, index, bestUrgency, best?.worker, type, view),

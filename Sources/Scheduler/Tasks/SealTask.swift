@@ -98,9 +98,20 @@ package struct TaskID: Sendable, Hashable, Codable, Comparable, CustomStringConv
     package var description: String { "\(sector) \(type.short) try \(attempt)" }
 
     /// Hashes one word, which differs for the first tries of a sector's kinds.
-    package func hash(into hasher: inout Hasher) {
-        let place = UInt64(type.stage) << 56 | UInt64(truncatingIfNeeded: attempt) << 60
-        hasher.combine(sector.hashWord ^ place)
+    package func hash(into hasher: inout Hasher) { hasher.combine(hashWord) }
+
+    /// Mixes that word, as ``SectorKey`` does.
+    package func _rawHashValue(seed: Int) -> Int {
+        Int(truncatingIfNeeded: mixed(hashWord ^ UInt64(truncatingIfNeeded: seed)))
+    }
+
+    private var hashWord: UInt64 {
+        sector.hashWord ^ (UInt64(type.stage) << 56 | UInt64(truncatingIfNeeded: attempt) << 60)
+    }
+
+    // By hand: the one that is made compares the kinds by way of their protocol.
+    package static func == (lhs: TaskID, rhs: TaskID) -> Bool {
+        lhs.sector == rhs.sector && lhs.type == rhs.type && lhs.attempt == rhs.attempt
     }
 
     package static func < (lhs: TaskID, rhs: TaskID) -> Bool {
