@@ -25,8 +25,14 @@ package enum ChainRandomness {
     package static func draw(
         base: [UInt8], purpose: Purpose, epoch: Int64, entropy: [UInt8]
     ) -> Commitment {
-        let digest = blake(
-            bigEndian(purpose.rawValue) + blake(base) + bigEndian(UInt64(bitPattern: epoch)) + entropy)
+        // One buffer: each sector has several draws made, and checked again.
+        var message: [UInt8] = []
+        message.reserveCapacity(48 + entropy.count)
+        append(bigEndian: purpose.rawValue, to: &message)
+        message.append(contentsOf: blake(base))
+        append(bigEndian: UInt64(bitPattern: epoch), to: &message)
+        message.append(contentsOf: entropy)
+        let digest = blake(message)
         let drawn = Commitment(in: digest)
         return purpose.isFieldElement ? drawn.truncated254 : drawn
     }
@@ -47,7 +53,13 @@ package enum ChainRandomness {
     }
 
     static func bigEndian(_ value: UInt64) -> [UInt8] {
-        (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64(56 - 8 * $0)) }
+        var bytes: [UInt8] = []
+        append(bigEndian: value, to: &bytes)
+        return bytes
+    }
+
+    static func append(bigEndian value: UInt64, to bytes: inout [UInt8]) {
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
     }
 }
 
@@ -58,6 +70,8 @@ package enum ChainRandomness {
 package struct DevnetBeacon: Sendable, Hashable {
     /// What all values derive from.
     private let root: Commitment
+    /// What is hashed before the number of an epoch.
+    private let prefix: [UInt8]
 
     /// Makes the beacon of a network; equal names and seeds give equal beacons everywhere.
     package init(network: String, seed: UInt64) {
@@ -66,6 +80,7 @@ package struct DevnetBeacon: Sendable, Hashable {
         hasher.update(Array(network.utf8) + [0])
         hasher.update(ChainRandomness.bigEndian(seed))
         root = hasher.finalize()
+        prefix = Array("sealyard devnet beacon, epoch".utf8) + [0] + root.bytes
     }
 
     /// A name by which a store tells one beacon from another; says nothing about the values.
@@ -76,10 +91,11 @@ package struct DevnetBeacon: Sendable, Hashable {
 
     /// The beacon's 32 bytes of an epoch.
     package func value(at epoch: Int64) -> [UInt8] {
-        SHA256.hash(
-            Array("sealyard devnet beacon, epoch".utf8) + [0] + root.bytes
-                + ChainRandomness.bigEndian(UInt64(bitPattern: epoch))
-        ).bytes
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(prefix.count + 8)
+        bytes.append(contentsOf: prefix)
+        ChainRandomness.append(bigEndian: UInt64(bitPattern: epoch), to: &bytes)
+        return SHA256.hash(bytes).bytes
     }
 
     /// A miner's draw for a purpose at an epoch.

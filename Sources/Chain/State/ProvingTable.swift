@@ -145,12 +145,15 @@ struct ProvingTable: Sendable {
     /// partitions few and full, as the network's own rule has it; `nil` where all are full.
     func deadline(forNewSectorAt epoch: Int64) -> Int? {
         var best: Int?
+        var bestRank: Rank?
         // Those that are open or next may not be changed.
         let open = period.current(at: epoch).index
         let next = (open + 1) % deadlines.count
         for index in deadlines.indices where index != open && index != next {
-            if let found = best, !comes(index, before: found) { continue }
-            best = index
+            let rank = rank(index)
+            // Of equals the first is taken.
+            if let found = bestRank, !rank.comes(before: found) { continue }
+            (best, bestRank) = (index, rank)
         }
         guard let best, partitionCount(totalCounts[best] + 1) <= period.parameters.partitionCountMax else {
             return nil
@@ -160,16 +163,28 @@ struct ProvingTable: Sendable {
 
     private func partitionCount(_ sectors: Int) -> Int { (sectors + partitionSize - 1) / partitionSize }
 
-    private func comes(_ left: Int, before right: Int) -> Bool {
-        let compact = (partitionCount(liveCounts[left] + 1), partitionCount(liveCounts[right] + 1))
-        if compact.0 != compact.1 { return compact.0 < compact.1 }
-        let total = (partitionCount(totalCounts[left] + 1), partitionCount(totalCounts[right] + 1))
-        if total.0 != total.1 { return total.0 < total.1 }
-        let isOpen = (totalCounts[left] % partitionSize != 0, totalCounts[right] % partitionSize != 0)
-        if isOpen.0 != isOpen.1 { return isOpen.0 }
-        if isOpen.0, totalCounts[left] != totalCounts[right] { return totalCounts[left] > totalCounts[right] }
-        if liveCounts[left] != liveCounts[right] { return liveCounts[left] < liveCounts[right] }
-        return left < right
+    /// What decides between two deadlines.
+    private struct Rank {
+        let livePartitions: Int
+        let totalPartitions: Int
+        let isOpen: Bool
+        let total: Int
+        let live: Int
+
+        func comes(before other: Rank) -> Bool {
+            if livePartitions != other.livePartitions { return livePartitions < other.livePartitions }
+            if totalPartitions != other.totalPartitions { return totalPartitions < other.totalPartitions }
+            if isOpen != other.isOpen { return isOpen }
+            if isOpen, total != other.total { return total > other.total }
+            return live < other.live
+        }
+    }
+
+    private func rank(_ index: Int) -> Rank {
+        let (live, total) = (liveCounts[index], totalCounts[index])
+        return Rank(
+            livePartitions: partitionCount(live + 1), totalPartitions: partitionCount(total + 1),
+            isOpen: total % partitionSize != 0, total: total, live: live)
     }
 
     /// Puts a sector into the last partition of a deadline, or begins a new one, until the deadline ends for

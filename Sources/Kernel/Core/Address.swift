@@ -21,6 +21,14 @@ public struct Address: Hashable, Comparable, Sendable, CustomStringConvertible {
         self.name = name
     }
 
+    /// A further entrance of a component whose own address is known to be well formed.
+    init(_ place: Address, entrance tag: String) {
+        let name = "\(place.name)#\(tag)"
+        precondition(name.utf8.count <= 128 && Address.isWellFormed(tag), "not a component name: '\(name)'")
+        node = place.node
+        self.name = name
+    }
+
     /// Parses the text form; `nil` where it is not `node/name`.
     public init?(parsing text: String) {
         guard text.utf8.count <= 257 else { return nil }

@@ -155,7 +155,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
     /// The entrance of a tag, which is there already where an earlier incarnation opened it.
     @usableFromInline
     func entrance<Other: Message>(_ tag: String) -> SimulatedAdapter<Other> {
-        let address = Address(node: address.node, name: "\(address.name)#\(tag)")
+        let address = Address(address, entrance: tag)
         let adapter: SimulatedAdapter<Other>
         if let known = core.adapters[address] as? SimulatedAdapter<Other> {
             adapter = known

@@ -162,13 +162,12 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
     }
 
     private func arrive(_ slot: Int) {
-        guard let parcel = underWay[slot] else { return }
         // A paused receiver takes nothing off its socket: the parcel waits for it in its arrival's turn.
         if to.isPaused {
-            to.heldParcels.append((self, slot))
+            if underWay[slot] != nil { to.heldParcels.append((self, slot)) }
             return
         }
-        underWay[slot] = nil
+        guard let parcel = underWay[slot].take() else { return }
         free.append(slot)
         underWayCount -= 1
         guard parcel.session == session, to.isUp else {

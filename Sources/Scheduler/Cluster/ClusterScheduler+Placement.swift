@@ -33,8 +33,9 @@ extension ClusterScheduler {
     /// Starts a task; `false` where the decision does not fit the cluster.
     func assign(_ id: TaskID, to index: Int, _ reason: PlacementReason, _ now: Instant) -> Bool {
         guard view.workers.indices.contains(index), let task = view.task(id) else { return false }
-        let target = view.workers[index]
-        let name = target.info.name
+        // The view of a worker is large, and what is used of it small: it is not copied.
+        let host = view.workers[index].hostIndex
+        let name = view.workers[index].infoBox.value.name
         guard let worker = workers[name], worker.index == index else { return false }
         if let refusal = view.canStart(task, on: index, at: now) {
             note(.refused, id.sector, id, name, reason, refusal, now)
@@ -46,31 +47,33 @@ extension ClusterScheduler {
         let devices: DeviceGrant
         do {
             devices = try view.ledger.lease(
-                call.number, need, stage: id.type.stage, host: target.hostIndex, worker: target.info,
-                workerIndex: index, disk: view.diskShare(need, of: task, on: index))
+                call.number, need, stage: id.type.stage, host: host,
+                worker: view.workers[index].infoBox.value, workerIndex: index,
+                disk: view.diskShare(need, of: task, on: index))
         } catch {
             note(.refused, id.sector, id, name, reason, error, now)
             return false
         }
-        beginDeparture(of: task, from: target.hostIndex, call)
+        beginDeparture(of: task, from: host, call)
         revokePrefetch(of: id)
         _ = view.remove(id)
         holds[id] = nil
-        let move = beginMove(task, to: target, call)
+        let isAway = task.hostIndex.map { $0 != host } ?? false
+        let move = isAway ? beginMove(task, to: view.workers[index], call) : nil
         let fetch = move.map {
             Assignment.Fetch(
                 fromHost: task.host ?? "", fromStore: rooms.place(of: id.sector)?.store ?? "",
                 toStore: $0.store,
                 bytes: task.moveBytes)
         }
-        let home = rooms.place(of: id.sector).flatMap { $0.host == target.info.host ? $0.store : nil }
+        let home = rooms.place(of: id.sector).flatMap { $0.host == worker.info.host ? $0.store : nil }
         let assignment = Assignment(
             task.request, devices: devices, fetch: fetch, store: fetch?.toStore ?? home)
         worker.calls[call] = RunningCall(
             assignment: assignment, devices: devices, since: now, move: move, task: move == nil ? nil : task)
         callOf[id] = (call, name)
         view.occupy(index, id)
-        view.noteStart(id.type, on: target.hostIndex, at: now)
+        view.noteStart(id.type, on: host, at: now)
         if task.request.isHeld {
             // With a move it is granted when there is room for the files: a ticket would age meanwhile.
             if move == nil { owners[id]?.tell(.granted(id, worker: name)) }
@@ -161,8 +164,10 @@ extension ClusterScheduler {
     func withdraw(_ sector: SectorKey) {
         _ = view.removeWish(sector)
         view.entryBook.left(sector)
-        rooms.admitting[sector]?.isWithdrawn = true
-        rooms.admitting[sector]?.next = nil
+        if rooms.admitting[sector] != nil {
+            rooms.admitting[sector]?.isWithdrawn = true
+            rooms.admitting[sector]?.next = nil
+        }
         rooms.forget(sector)
         view.heldMoves[sector] = nil
         forgetFailures(of: sector)

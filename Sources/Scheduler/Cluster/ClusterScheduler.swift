@@ -313,8 +313,8 @@ package actor ClusterScheduler: Component {
         if case .done = result, call.task.type.needsFiles { noteFiles(of: call.task.sector, at: name) }
         noteSetback(call.task, result, context)
         if prefetchEnded(call) { return }
-        if callOf[call.task] == nil { return reportOfEarlier(call, result, now) }
-        guard callOf[call.task]?.call == call else { return }
+        guard let known = callOf[call.task] else { return reportOfEarlier(call, result, now) }
+        guard known.call == call else { return }
         callOf[call.task] = nil
         endCall(call, of: name, result, now)
         owners.removeValue(forKey: call.task)?.tell(.finished(call.task, judged(call.task, result)))
@@ -324,7 +324,7 @@ package actor ClusterScheduler: Component {
     private func judged(_ id: TaskID, _ result: TaskResult) -> TaskResult {
         guard let most = options.tryCountMax[id.type] else { return result }
         guard case .failed(let failure) = result else {
-            failures[id.sector]?[id.type.stage] = 0
+            if !failures.isEmpty { failures[id.sector]?[id.type.stage] = 0 }
             return result
         }
         guard failure.cause == .computeFailed else { return result }
@@ -344,8 +344,7 @@ package actor ClusterScheduler: Component {
     }
 
     func endCall(_ call: CallID, of name: String, _ result: TaskResult?, _ now: Instant) {
-        guard let worker = workers[name], let running = worker.calls[call] else { return }
-        worker.calls.removeValue(forKey: call)
+        guard let worker = workers[name], let running = worker.calls.removeValue(forKey: call) else { return }
         untaken[call] = nil
         endMove(of: running, call, isDone: result?.isDone ?? false)
         view.ledger.links.endDeparture(call.number)

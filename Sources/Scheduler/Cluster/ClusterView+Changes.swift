@@ -140,6 +140,10 @@ extension ClusterView {
         if starts[host].isEmpty { starts[host] = Array(repeating: [], count: TaskType.count) }
         starts[host][type.stage].append(now)
         if starts[host][type.stage].count > rule.count { starts[host][type.stage].removeFirst() }
+        let count = starts[host][type.stage].count
+        guard count >= rule.count else { return }
+        while nextStarts[type.stage].count <= host { nextStarts[type.stage].append(.zero) }
+        nextStarts[type.stage][host] = starts[host][type.stage][count - rule.count] + rule.interval
     }
 
     // MARK: Stores

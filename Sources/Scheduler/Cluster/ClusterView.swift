@@ -158,6 +158,8 @@ package final class ClusterView: @unchecked Sendable {
     var pacings: [Pacing?] = Array(repeating: nil, count: TaskType.count)
     /// By the index of the host and by ``TaskType/stage``, the latest starts of a paced kind.
     var starts: [[[Instant]]] = []
+    /// By ``TaskType/stage`` and the index of the host: when the next may start, by those.
+    var nextStarts: [[Instant]] = Array(repeating: [], count: TaskType.count)
     /// Hosts on which nothing but proofs of spacetime begins now.
     private(set) var poStHolds: [Int] = []
     /// Needs by worker and proof, so that no table is searched at each question.
@@ -270,10 +272,9 @@ package final class ClusterView: @unchecked Sendable {
 
     /// The same by the host's index.
     package func paceDelay(_ type: TaskType, on host: Int, at now: Instant) -> Instant? {
-        guard let rule = pacings[type.stage], host < starts.count, !starts[host].isEmpty else { return nil }
-        let count = starts[host][type.stage].count
-        guard count >= rule.count else { return nil }
-        let next = starts[host][type.stage][count - rule.count] + rule.interval
+        let stage = type.stage
+        guard host < nextStarts[stage].count else { return nil }
+        let next = nextStarts[stage][host]
         return next > now ? next : nil
     }
 }

@@ -2,7 +2,8 @@
 package import Kernel
 
 /// Sees the life of every task as the scheduler does: a simulation's statistics, a daemon's metrics.
-package protocol TaskObserver: Sendable {
+// Of classes alone: to read an existential of unknown size is a call of the runtime.
+package protocol TaskObserver: AnyObject, Sendable {
     /// The task waits for a slot from now on.
     func taskQueued(_ id: TaskID, at now: Instant)
 

@@ -115,8 +115,7 @@ struct UrgencyTable<ID: Hashable & Sendable, Item: Sendable>: Sendable {
     }
 
     mutating func remove(_ id: ID) -> (item: Item, slot: Int)? {
-        guard let slot = slotOf.removeValue(forKey: id), let item = items[slot] else { return nil }
-        items[slot] = nil
+        guard let slot = slotOf.removeValue(forKey: id), let item = items[slot].take() else { return nil }
         freeSlots.append(slot)
         return (item, slot)
     }

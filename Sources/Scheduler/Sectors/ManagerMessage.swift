@@ -161,6 +161,6 @@ package struct SectorLimits: Sendable, Hashable, Codable {
 }
 
 /// Sees what happens to sectors: a simulation's statistics, a daemon's progress.
-package protocol SectorObserver: Sendable {
+package protocol SectorObserver: AnyObject, Sendable {
     func sectorChanged(_ summary: SectorSummary, from old: SectorState?, at now: Instant)
 }

@@ -191,8 +191,9 @@ package actor SectorManager: Component {
 
     /// Why no new sector begins because of those that failed; `nil` where it may.
     var failedRefusal: String? {
+        guard options.limits.failed > 0 else { return nil }
         let failed = count { $0.bucket == .failed }
-        guard options.limits.failed > 0, failed >= options.limits.failed else { return nil }
+        guard failed >= options.limits.failed else { return nil }
         return "\(failed) sectors failed, and \(options.limits.failed) may: mend or remove them first"
     }
 
@@ -288,7 +289,8 @@ package actor SectorManager: Component {
 
     private func note(_ summary: SectorSummary, _ context: Context<ManagerMessage>) {
         let number = summary.key.number
-        let old = sectors[number]?.state
+        // By its place: a look-up by name would copy all of the summary.
+        let old = sectors.index(forKey: number).map { sectors.values[$0].state }
         if let old { countByState[old.position] -= 1 }
         countByState[summary.state.position] += 1
         sectors[number] = summary

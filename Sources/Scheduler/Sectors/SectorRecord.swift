@@ -49,8 +49,11 @@ package struct SectorRecord: Sendable, Hashable, Codable {
     }
 
     package static func == (lhs: SectorRecord, rhs: SectorRecord) -> Bool {
-        lhs.box === rhs.box || lhs.box.fields == rhs.box.fields
+        lhs.box === rhs.box || areEqual(&lhs.box.fields, &rhs.box.fields)
     }
+
+    /// Compares in place: values out of two objects would be copied, with two dozen references each.
+    private static func areEqual(_ lhs: inout SectorFields, _ rhs: inout SectorFields) -> Bool { lhs == rhs }
 
     package func hash(into hasher: inout Hasher) { hasher.combine(box.fields) }
 

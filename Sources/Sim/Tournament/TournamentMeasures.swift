@@ -90,7 +90,7 @@ struct LossTally: Sendable {
     mutating func assigned(_ id: TaskID, worker: String, at now: Instant) {
         workerOf[id] = worker
         if id.type == .preCommit1, id.attempt > 1 { repeatCount += 1 }
-        guard let lost = lostAt.removeValue(forKey: id.sector.number) else { return }
+        guard !lostAt.isEmpty, let lost = lostAt.removeValue(forKey: id.sector.number) else { return }
         seconds += (now - lost).inSeconds
         count += 1
     }
@@ -98,7 +98,7 @@ struct LossTally: Sendable {
     mutating func ended(_ id: TaskID, isDone: Bool) {
         workerOf[id] = nil
         // The worker was out of reach and had its result all the same.
-        if isDone { lostAt[id.sector.number] = nil }
+        if isDone, !lostAt.isEmpty { lostAt[id.sector.number] = nil }
     }
 
     /// Processes die: what they run is lost from now on.
@@ -110,7 +110,7 @@ struct LossTally: Sendable {
     }
 
     /// The sector is proving or given up: nobody waits any more.
-    mutating func left(_ sector: UInt64) { lostAt[sector] = nil }
+    mutating func left(_ sector: UInt64) { if !lostAt.isEmpty { lostAt[sector] = nil } }
 
     mutating func minerBooted() { workerOf = [:] }
 }
