@@ -11,7 +11,7 @@ struct SealingCommand: AsyncParsableCommand {
         commandName: "sealing", abstract: "Workers and tasks of a running miner.",
         subcommands: [
             Workers.self, Jobs.self, Diagnose.self, Decisions.self, Abort.self, Pause.self, Resume.self,
-            Cordon.self, Uncordon.self, Drain.self,
+            Cordon.self, Uncordon.self, Drain.self, RestartCheck.self,
         ])
 
     struct Workers: AsyncParsableCommand {
@@ -174,6 +174,39 @@ extension SealingCommand {
                 ) { Console.note("\($0) tasks still run") }
             }
             try SealingCommand.tell(.drain, report, connection)
+        }
+    }
+
+    struct RestartCheck: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say whether the miner, or a worker, may be restarted without harm.",
+            discussion: """
+                It may not while the open deadline has partitions without a proof, while a proof is made or \
+                a sector is finalized, and when a deadline opens before a restart would be over; a worker, \
+                while anything runs on it. Status 1 says that it may not. With --wait it looks until it may; \
+                drain a worker first.
+                """)
+
+        @OptionGroup var connection: OperatorArguments
+        @Option(help: "That worker; the miner unless given.") var worker: String?
+        @Option(help: "How long the restart may take.") var within = DurationArgument(seconds: 300)
+        @Option(help: "Wait so long for a safe moment; status 75 when there was none.")
+        var wait: DurationArgument?
+
+        func validate() throws {
+            guard within.value >= .zero, within.value <= .seconds(86_400) else {
+                throw ValidationError("--within takes 0s to 24h")
+            }
+        }
+
+        func run() async throws {
+            let view = try await connection.ask(.read) { client in
+                try await client.restartCheck(
+                    worker: worker, margin: within.value, wait: wait?.value
+                ) { for obstacle in $0.obstacles { Console.note(obstacle.text) } }
+            }
+            if connection.json { try Console.write(json: view) } else { Console.write(view.text) }
+            if !view.isSafe { throw ExitCode(1) }
         }
     }
 

@@ -63,6 +63,74 @@ struct ProvingViewTests {
                 """)
     }
 
+    // MARK: Restarts
+
+    private func running(_ tasks: [(TaskID, worker: String)]) throws -> SchedulerDiagnosis {
+        var diagnosis = try OperatorSample.diagnosis()
+        let sample = diagnosis.running[0]
+        diagnosis.running = tasks.map { task, worker in
+            var item = sample
+            (item.task, item.worker) = (task, worker)
+            return item
+        }
+        return diagnosis
+    }
+
+    private func task(_ number: UInt64, _ type: TaskType) -> TaskID {
+        TaskID(sector: SectorKey(miner: 1000, number: number), type: type, attempt: 1)
+    }
+
+    @Test("a restart waits for the open deadline's proofs, for a finalize and for a deadline that is near")
+    func minerRestart() throws {
+        let proof = PoStTasks.id(
+            miner: 1000, period.times(5, notElapsedAt: 430), partition: 1, attempt: 1, isCheck: false)
+        let diagnosis = try running([
+            (task(8, .preCommit1), "w1"), (task(9, .finalize), "w2"), (proof, "w2"),
+        ])
+        let view = RestartView(diagnosis, standing(), worker: nil, margin: .seconds(3_600))
+        #expect(!view.isSafe && view.otherTasks == 1)
+        #expect(Set(view.obstacles.map(\.code)) == [.deadlineOpen, .deadlineSoon, .finalize, .proof])
+        // Deadline 7 opens at 520, 90 epochs of 30 seconds from now.
+        #expect(view.secondsToDeadline == 2_700)
+        #expect(
+            view.text.hasPrefix(
+                "miner: do not restart now; 1 other tasks go on in their workers; the next deadline opens in "
+                    + "45m0s\n  deadline 5 is open until 460 (in 15m0s), and partitions without a proof on "
+                    + "the chain are 1\n  deadline 7 opens in 45m0s, and a restart may take 1h0m0s\n"),
+            "\(view.text)")
+    }
+
+    @Test("with the proofs on the chain, the next deadline far and no finalize it is safe")
+    func safeRestart() throws {
+        var standing = standing()
+        standing.deadlines[5].partitions[1].provenOpen = standing.deadlines[5].times.open
+        let diagnosis = try running([(task(8, .preCommit1), "w1"), (task(9, .commit2), "w2")])
+        let view = RestartView(diagnosis, standing, worker: nil, margin: .seconds(2_700))
+        #expect(view.isSafe && view.obstacles.isEmpty, "\(view.text)")
+        #expect(view.text.hasPrefix("miner: safe to restart; 2 other tasks go on"))
+        // A partition of which every sector is faulty is not proven, and need not be.
+        standing.deadlines[5].partitions[1].provenOpen = nil
+        standing.deadlines[5].partitions[1].faulty = [4]
+        #expect(RestartView(diagnosis, standing, worker: nil, margin: .zero).isSafe)
+        standing.deadlines[5].partitions[1].recovering = [4]
+        #expect(!RestartView(diagnosis, standing, worker: nil, margin: .zero).isSafe)
+    }
+
+    @Test("a worker waits for all that runs on it, and for deadlines only if it proves")
+    func workerRestart() throws {
+        let diagnosis = try running([(task(8, .preCommit1), "w1"), (task(9, .finalize), "w2")])
+        let busy = RestartView(diagnosis, standing(), worker: "w1", margin: .seconds(3_600))
+        #expect(busy.obstacles.map(\.code) == [.task] && busy.secondsToDeadline == nil)
+        #expect(busy.text == "w1: do not restart now\n  f01000-8/PC1/1 runs on w1")
+        let idle = RestartView(try running([]), standing(), worker: "w1", margin: .seconds(3_600))
+        #expect(idle.text == "w1: safe to restart")
+        var proving = try running([])
+        proving.workers[0].slots = [.init(.windowPoSt, 1)]
+        let name = proving.workers[0].name
+        let view = RestartView(proving, standing(), worker: name, margin: .seconds(3_600))
+        #expect(view.obstacles.map(\.code) == [.deadlineOpen, .deadlineSoon])
+    }
+
     @Test(
         "deadlines are rows, the open one is marked, and others count what was proven at their last opening")
     func deadlines() {

@@ -98,6 +98,33 @@ struct ResourceClusterTests {
         }
     }
 
+    @Test("an operator hears when a restart does no harm")
+    func restartCheck() async throws {
+        try await RoleCluster().use { cluster in
+            try await cluster.startWorker(
+                "w1", slots: ["AP=1", "PC1=1", "PC2=1", "C1=1", "FIN=1", "RM=1"],
+                ["--long-term", cluster.folder.path("store")])
+            try await cluster.until("the worker is here") {
+                try cluster.text("sealing", "workers").contains("Worker w1")
+            }
+            #expect(try cluster.text("sealing", "restart-check") == "miner: safe to restart\n")
+            #expect(try cluster.text("sealing", "restart-check", "--worker", "w1") == "w1: safe to restart\n")
+            let nobody = try cluster.run(["sealing", "restart-check", "--worker", "w9"])
+            #expect(nobody.status == 1 && nobody.complaint.contains("no worker 'w9'"), "\(nobody)")
+            _ = try cluster.text("sectors", "pledge", "--count", "1")
+            try await cluster.until("the sector proves") { try cluster.states() == ["Proving"] }
+            // The sector's deadline comes within a day, whichever it is.
+            let soon = try cluster.run(["sealing", "restart-check", "--within", "24h", "--json"])
+            #expect(soon.status == 1)
+            let view = try #require(
+                try JSONSerialization.jsonObject(with: Data(soon.output.utf8)) as? [String: Any])
+            #expect(view["isSafe"] as? Bool == false)
+            #expect((view["obstacles"] as? [[String: Any]])?.isEmpty == false)
+            let late = try cluster.run(["sealing", "restart-check", "--within", "24h", "--wait", "1s"])
+            #expect(late.status == 75 && late.complaint.contains("still not safe"), "\(late)")
+        }
+    }
+
     @Test("a variable that is no number, and options that say the opposite, end the worker by name")
     func badValues() throws {
         let folder = try ScratchFolder()

@@ -115,8 +115,8 @@ package struct SectorKey: Sendable, Hashable, Codable, Comparable, CustomStringC
     @inlinable
     package func hash(into hasher: inout Hasher) { hasher.combine(hashWord) }
 
-    /// A few multiplications in place of SipHash: numbers are a miner's own, and nobody can choose them so that
-    /// they collide.
+    /// A few multiplications in place of SipHash: numbers are a miner's own, and nobody can choose them so
+    /// that they collide.
     @inlinable
     package func _rawHashValue(seed: Int) -> Int {
         Int(truncatingIfNeeded: mixed(hashWord ^ UInt64(truncatingIfNeeded: seed)))

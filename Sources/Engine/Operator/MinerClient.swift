@@ -197,6 +197,10 @@ package struct MinerClient: Sendable {
 
     // MARK: Asking
 
+    var now: Instant { world.now }
+
+    func pause(_ duration: Duration) async { await world.sleep(for: duration) }
+
     private func askSectors(
         _ make: (Ref<ManagerEvent>) -> ManagerMessage
     ) async throws -> ManagerEvent {
