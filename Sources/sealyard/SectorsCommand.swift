@@ -10,7 +10,8 @@ struct SectorsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sectors", abstract: "Sectors of a running miner.",
         subcommands: [
-            List.self, Status.self, Pledge.self, UpdateState.self, Terminate.self, Remove.self,
+            List.self, Status.self, Pledge.self, UpdateState.self, MarkForUpgrade.self, AbortUpgrade.self,
+            Terminate.self, Remove.self,
         ])
 
     struct List: AsyncParsableCommand {
@@ -102,6 +103,41 @@ struct SectorsCommand: AsyncParsableCommand {
         func run() async throws {
             let now = try await connection.ask(.admin) {
                 try await $0.forceState(number, name: state, adopts: adopt)
+            }
+            try SectorsCommand.tell(number, now, connection)
+        }
+    }
+
+    struct MarkForUpgrade: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "mark-for-upgrade",
+            abstract: "Open a proven sector of committed capacity for deals, as a new replica.",
+            discussion: """
+                The sector waits for deals and is proven with its old replica meanwhile. No worker of this \
+                build has kernels for the new replica: it refuses that task, and the sector stays as it is.
+                """)
+
+        @OptionGroup var connection: OperatorArguments
+        @Argument(help: "The sector's number.") var number: UInt64
+
+        func run() async throws {
+            let now = try await connection.ask(.admin) { try await $0.markForUpgrade(number) }
+            try SectorsCommand.tell(number, now, connection)
+        }
+    }
+
+    struct AbortUpgrade: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "abort-upgrade",
+            abstract: "Give an upgrade up before it is on the chain; the old replica stays.")
+
+        @OptionGroup var connection: OperatorArguments
+        @OptionGroup var consent: ConsentArguments
+        @Argument(help: "The sector's number.") var number: UInt64
+
+        func run() async throws {
+            let now = try await connection.ask(.admin) {
+                try await $0.abortUpgrade(number, because: "an operator gave the upgrade up")
             }
             try SectorsCommand.tell(number, now, connection)
         }

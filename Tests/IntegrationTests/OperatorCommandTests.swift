@@ -84,6 +84,11 @@ struct OperatorCommandTests {
             let forced = try cluster.text("sectors", "update-state", "2", state, "--really-do-it")
             #expect(forced == "sector 2 is in \(state)\n")
         }
+        #expect(try cluster.text("sectors", "mark-for-upgrade", "2") == "sector 2 is in Available\n")
+        let marked = try cluster.run(["sectors", "mark-for-upgrade", "2"])
+        #expect(marked.status == 1 && marked.complaint.contains("Available"), "\(marked)")
+        #expect(
+            try cluster.text("sectors", "abort-upgrade", "2", "--really-do-it") == "sector 2 is in Proving\n")
         #expect(
             try cluster.text("sectors", "terminate", "2", "--really-do-it").hasPrefix("sector 2 is in Termi"))
         try await wrongWords(cluster)

@@ -94,6 +94,28 @@ package struct MinerClient: Sendable {
         try await accepted { .operate(number: number, .terminate, replyTo: $0) }
     }
 
+    /// Opens a proven sector of committed capacity for deals that come in as a new replica.
+    ///
+    /// - Returns: the state that it is in now.
+    /// - Throws: ``EngineError`` with `refused`, also for a sector that holds data, or ``KernelError``.
+    package func markForUpgrade(_ number: UInt64) async throws -> SectorState {
+        let state = try await accepted { .operate(number: number, .markForUpdate, replyTo: $0) }
+        guard state == .available else {
+            throw refused(
+                "sector \(number) is in \(state.rawValue) and stays there: only a proven sector of committed "
+                    + "capacity can be upgraded")
+        }
+        return state
+    }
+
+    /// Gives an upgrade up before it is on the chain; the sector goes on with its old replica.
+    ///
+    /// - Returns: the state that it is in now.
+    /// - Throws: ``EngineError`` with `refused`, or ``KernelError``.
+    package func abortUpgrade(_ number: UInt64, because reason: String) async throws -> SectorState {
+        try await accepted { .operate(number: number, .abortUpgrade(reason), replyTo: $0) }
+    }
+
     /// Deletes a sector's files and forgets it.
     ///
     /// - Returns: the state that it is in now.
