@@ -249,6 +249,21 @@ struct StoragePathIndexTests {
         #expect(try held() == [1])
     }
 
+    @Test("what is told of a store that nobody has opened yet counts with its list")
+    func listsOfNewStore() throws {
+        index.tell(.path(.listing(store: "new", host: "w0", keeper: keepers[0])))
+        // The worker tells what it finds while it reads, and a third file is gone before it is done.
+        index.tell(.path(.holds(store: "new", [files(1, 10), files(2, 10), files(3, 10)])))
+        index.tell(.path(.holds(store: "new", [SectorFiles(sector: key(3), types: [], bytes: 0)])))
+        open("new", on: 0, canSeal: true, [files(1, 10), files(2, 10), files(3, 10)])
+        index.tell(.path(.listed(store: "new", host: "w0")))
+        for (number, count) in [(1, 1), (2, 1), (3, 0)] as [(UInt64, Int)] {
+            let answer: StorageEvent = try world.ask(index) { .path(.whereIs(key(number), replyTo: $0)) }
+            guard case .path(.copies(_, let copies)) = answer else { throw CancellationError() }
+            #expect(copies.count == count, "sector \(number)")
+        }
+    }
+
     @Test("a list that could not be read takes nothing from what is known")
     func unread() throws {
         open("nfs", on: 0, canStore: true, [files(1, 10)])

@@ -58,8 +58,8 @@ struct PathBook {
     }
 
     var stores: OrderedDictionary<String, Known> = [:]
-    /// Lists that are being read, with the sectors of which other word came meanwhile.
-    var listings: OrderedDictionary<Listing, Set<SectorKey>> = [:]
+    /// Lists that are being read, with the word that came of single sectors meanwhile.
+    var listings: OrderedDictionary<Listing, OrderedDictionary<SectorKey, SectorFiles>> = [:]
     /// By host.
     var keepers: OrderedDictionary<String, Ref<KeeperMessage>> = [:]
     var arrivals: OrderedDictionary<SectorKey, Arrival> = [:]

@@ -16,7 +16,7 @@ extension StorageIndex {
             enlist(host, keeper, context)
             let listing = PathBook.Listing(store: name, host: host)
             // One that is asked for again goes on.
-            if paths.listings[listing] == nil { paths.listings[listing] = [] }
+            if paths.listings[listing] == nil { paths.listings[listing] = [:] }
             keeper.tell(.list(store: name))
         case .open(let info, let path, let health, let files, let keeper):
             enlist(info.host, keeper, context)
@@ -74,11 +74,12 @@ extension StorageIndex {
         known.places[info.host] = path
         known.note(health, of: info.host)
         if let files {
-            // What changed while the list was read was told by whoever changed it, perhaps another host.
-            let changed = paths.listings[.init(store: name, host: info.host)] ?? []
-            known.held = known.held.filter { changed.contains($0.key) }
-            for file in files where !file.types.isEmpty && !changed.contains(file.sector) {
-                known.held[file.sector] = file
+            known.held = [:]
+            for file in files where !file.types.isEmpty { known.held[file.sector] = file }
+            // What was told while the list was read is newer: by the same host, which looks at all that it
+            // lists, or by another, perhaps before anybody has opened the store.
+            for (sector, file) in paths.listings[.init(store: name, host: info.host)] ?? [:] {
+                known.held[sector] = file.types.isEmpty ? nil : file
             }
             known.drops = known.drops.filter { known.held[$0] != nil }
         }
@@ -95,7 +96,7 @@ extension StorageIndex {
     /// More of a list than fits one message.
     private func list(_ files: [SectorFiles], of name: String, _ host: String) {
         guard let changed = paths.listings[.init(store: name, host: host)] else { return }
-        for file in files where !file.types.isEmpty && !changed.contains(file.sector) {
+        for file in files where !file.types.isEmpty && changed[file.sector] == nil {
             paths.stores[name]?.held[file.sector] = file
         }
     }
@@ -115,7 +116,7 @@ extension StorageIndex {
 
     private func holds(_ name: String, _ files: [SectorFiles]) {
         for listing in paths.listings.keys where listing.store == name {
-            paths.listings[listing]?.formUnion(files.map(\.sector))
+            for file in files { paths.listings[listing]?[file.sector] = file }
         }
         guard paths.stores[name] != nil else { return }
         for file in files {
