@@ -24,7 +24,9 @@ public struct Address: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// A further entrance of a component whose own address is known to be well formed.
     init(_ place: Address, entrance tag: String) {
         let name = "\(place.name)#\(tag)"
-        precondition(name.utf8.count <= 128 && Address.isWellFormed(tag), "not a component name: '\(name)'")
+        precondition(
+            name.utf8.count <= 128 && (tag.isEmpty || Address.isWellFormed(tag)),
+            "not a component name: '\(name)'")
         node = place.node
         self.name = name
     }
