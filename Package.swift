@@ -123,6 +123,7 @@ if !coreOnly {
         .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
         .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
         .package(url: "https://github.com/vapor/jwt-kit", exact: "5.7.1"),
+        .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
     ]
     targets += [
         .target(
@@ -157,6 +158,7 @@ if !coreOnly {
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "OrderedCollections", package: collections),
+                .product(name: "TOMLKit", package: "TOMLKit"),
             ],
             exclude: ["ObjectStore", "README.md", "Storage.md"], swiftSettings: strict),
         .executableTarget(

@@ -115,7 +115,7 @@ struct ChainCommand: AsyncParsableCommand {
 
 struct MinerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "miner", abstract: "The miner.", subcommands: [Run.self])
+        commandName: "miner", abstract: "The miner.", subcommands: [Run.self, MinerConfigCommand.self])
 
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -131,18 +131,27 @@ struct MinerCommand: AsyncParsableCommand {
         @Option(help: "Sector size: 2KiB … 64GiB.") var sectorSize: SectorSize
         @Option(help: "Folder of a journal of all that the components hear and say; see 'sealyard replay'.")
         var journal: String?
+        @Option(
+            help: """
+                File of limits, batches and fees, as 'sealyard miner config default' writes it. Without one \
+                each sector sends its own messages, at once.
+                """,
+            completion: .file(extensions: ["toml"]))
+        var config: String?
         @Option(help: "Scheduling policy.") var policy = PolicyCatalog.defaultName
         @Option(help: "Time a lost worker has to come back.") var lease = DurationArgument(seconds: 60)
         @Option(help: "Real time of one epoch, as the chain has it.") var epoch = DurationArgument(seconds: 4)
 
         mutating func run() async throws {
             Shutdown.holdSignals()
-            let miner = try await MinerDaemon(
-                .init(
-                    node: daemon.options(name: name, listen: listen), chain: chain, chainName: chainName,
-                    miner: actor, proof: try .forSize(sectorSize, family: .v1_1), policy: policy,
-                    lease: lease.value, network: DevnetRules.network(epoch: epoch.value),
-                    journalFolder: journal), log: daemonLog(name))
+            let log = daemonLog(name)
+            var options = MinerDaemon.Options(
+                node: daemon.options(name: name, listen: listen), chain: chain, chainName: chainName,
+                miner: actor, proof: try .forSize(sectorSize, family: .v1_1), policy: policy,
+                lease: lease.value, network: DevnetRules.network(epoch: epoch.value),
+                journalFolder: journal)
+            options.config = try MinerConfigCommand.load(config) { log.warning("\($0)") }
+            let miner = try await MinerDaemon(options, log: log)
             try await daemon.serve(miner.node) { miner.shutDown() }
         }
     }

@@ -10,8 +10,8 @@ struct SectorsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sectors", abstract: "Sectors of a running miner.",
         subcommands: [
-            List.self, Status.self, Pledge.self, UpdateState.self, MarkForUpgrade.self, AbortUpgrade.self,
-            Terminate.self, Remove.self,
+            List.self, Status.self, Pledge.self, AddPiece.self, Pieces.self, Seal.self, Batching.self,
+            UpdateState.self, MarkForUpgrade.self, AbortUpgrade.self, Terminate.self, Remove.self,
         ])
 
     struct List: AsyncParsableCommand {
@@ -114,7 +114,7 @@ struct SectorsCommand: AsyncParsableCommand {
             abstract: "Open a proven sector of committed capacity for deals, as a new replica.",
             discussion: """
                 The sector waits for deals and is proven with its old replica meanwhile. No worker of this \
-                build has kernels for the new replica: it refuses that task, and the sector stays as it is.
+                build has kernels for a new replica, so that its miners refuse.
                 """)
 
         @OptionGroup var connection: OperatorArguments
@@ -178,7 +178,7 @@ struct SectorsCommand: AsyncParsableCommand {
         let state: String
     }
 
-    fileprivate static func tell(
+    static func tell(
         _ number: UInt64, _ state: SectorState, _ connection: OperatorArguments
     ) throws {
         if connection.json {

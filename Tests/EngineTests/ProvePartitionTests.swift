@@ -23,7 +23,7 @@ struct ProvePartitionTests {
                 try await house.addPiece(number)
                 _ = try await house.outcome(number, .preCommit1(ticket: RunnerHouse.ticket))
                 commitments.append(try await house.commR(number))
-                _ = try await house.outcome(number, .finalize)
+                _ = try await house.outcome(number, .finalize(keepsUnsealed: true))
             }
             self.commitments = commitments
         }

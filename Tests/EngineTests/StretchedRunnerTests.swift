@@ -30,7 +30,9 @@ struct StretchedRunnerTests {
     }
 
     private func request(_ call: CallID) -> TaskRequest {
-        TaskRequest(id: call.task, proof: 5, work: call.task.type == .preCommit2 ? .preCommit2 : .finalize)
+        TaskRequest(
+            id: call.task, proof: 5,
+            work: call.task.type == .preCommit2 ? .preCommit2 : .finalize(keepsUnsealed: true))
     }
 
     /// Starts calls one after the other, and yields the numbers in the order in which their ends were told.

@@ -10,7 +10,8 @@ final class HandCluster: OperatedCluster {
     private let chain: RunningProgram
     private let worker: RunningProgram
 
-    init() async throws {
+    /// - Parameter config: what the miner's config.toml says; `nil` for none.
+    init(config: String? = nil) async throws {
         let folder = try ScratchFolder()
         self.folder = folder
         func start(_ arguments: [String]) throws -> RunningProgram {
@@ -19,10 +20,16 @@ final class HandCluster: OperatedCluster {
         }
         chain = try start(["chain", "run", "--data", folder.path("chain"), "--epoch", "200ms"])
         let chainPort = try await chain.announced("port")
-        miner = try start([
-            "miner", "run", "--data", folder.path("miner"), "--chain", "127.0.0.1:\(chainPort)",
-            "--sector-size", "2KiB", "--epoch", "200ms",
-        ])
+        var settings: [String] = []
+        if let config {
+            settings = ["--config", folder.path("config.toml")]
+            try config.write(toFile: settings[1], atomically: true, encoding: .utf8)
+        }
+        miner = try start(
+            [
+                "miner", "run", "--data", folder.path("miner"), "--chain", "127.0.0.1:\(chainPort)",
+                "--sector-size", "2KiB", "--epoch", "200ms",
+            ] + settings)
         minerPort = try await miner.announced("port")
         worker = try start([
             "worker", "run", "--data", folder.path("w1"), "--name", "w1", "--miner",

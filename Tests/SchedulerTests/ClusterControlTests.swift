@@ -105,7 +105,8 @@ struct ClusterControlTests {
         run(1)
         cluster.scheduler.tell(.control(ControlOrder(.pause, worker: "w1", kinds: [.commit2]), replyTo: nil))
         cluster.scheduler.tell(.submit(request(1, .commit2), host: nil, replyTo: cluster.tasks))
-        cluster.scheduler.tell(.submit(request(2, .finalize), host: "h1", replyTo: cluster.tasks))
+        cluster.scheduler.tell(
+            .submit(request(2, .finalize(keepsUnsealed: true)), host: "h1", replyTo: cluster.tasks))
         run(1)
         #expect(runner.started.map(\.task.sector.number) == [2])
         let waiting = try #require(try diagnosis(cluster).waiting.first)
@@ -121,8 +122,10 @@ struct ClusterControlTests {
     func drain() throws {
         let cluster = try boot()
         try addWorker("w1", host: "h1", slots: [.finalize])
-        cluster.scheduler.tell(.submit(request(1, .finalize), host: "h1", replyTo: cluster.tasks))
-        cluster.scheduler.tell(.submit(request(2, .finalize), host: "h1", replyTo: cluster.tasks))
+        cluster.scheduler.tell(
+            .submit(request(1, .finalize(keepsUnsealed: true)), host: "h1", replyTo: cluster.tasks))
+        cluster.scheduler.tell(
+            .submit(request(2, .finalize(keepsUnsealed: true)), host: "h1", replyTo: cluster.tasks))
         run(10)
         cluster.scheduler.tell(.control(ControlOrder(.drain, group: "h1"), replyTo: cluster.tasks))
         run(50)
@@ -165,10 +168,12 @@ struct ClusterControlTests {
     func abort() throws {
         let cluster = try boot()
         try addWorker("w1", host: "h1", slots: [.finalize])
-        cluster.scheduler.tell(.submit(request(1, .finalize), host: "h1", replyTo: cluster.tasks))
-        cluster.scheduler.tell(.submit(request(2, .finalize), host: "h1", replyTo: cluster.tasks))
+        cluster.scheduler.tell(
+            .submit(request(1, .finalize(keepsUnsealed: true)), host: "h1", replyTo: cluster.tasks))
+        cluster.scheduler.tell(
+            .submit(request(2, .finalize(keepsUnsealed: true)), host: "h1", replyTo: cluster.tasks))
         run(10)
-        cluster.scheduler.tell(.abort(request(1, .finalize).id, replyTo: nil))
+        cluster.scheduler.tell(.abort(request(1, .finalize(keepsUnsealed: true)).id, replyTo: nil))
         run(10)
         #expect(runner.aborted.map(\.task.sector.number) == [1])
         #expect(heard.failures.map(\.cause) == [.aborted])
@@ -241,7 +246,8 @@ struct ClusterControlTests {
         run(200)
         #expect(heard.doneCount == 1)
         // The next task of the sector goes where the files are, whatever its keeper still believes.
-        cluster.scheduler.tell(.submit(request(1, .finalize), host: "h1", replyTo: cluster.tasks))
+        cluster.scheduler.tell(
+            .submit(request(1, .finalize(keepsUnsealed: true)), host: "h1", replyTo: cluster.tasks))
         run(1)
         #expect(try diagnosis(cluster).waiting.map(\.host) == ["h4"])
         cluster.scheduler.tell(.withdraw(sector))

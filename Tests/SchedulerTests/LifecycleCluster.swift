@@ -8,6 +8,7 @@ import Scheduler
 final class FixedRunner: TaskRunner, @unchecked Sendable {
     let world: SimulatedWorld
     var started: [CallID] = []
+    var works: [TaskRequest] = []
     /// Fails the task where it says why.
     var failure: (TaskRequest) -> TaskFailure? = { _ in nil }
 
@@ -17,6 +18,7 @@ final class FixedRunner: TaskRunner, @unchecked Sendable {
         _ call: CallID, _ request: TaskRequest, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>
     ) {
         started.append(call)
+        works.append(request)
         let number = UInt8(truncatingIfNeeded: request.id.sector.number)
         let data = [UInt8](repeating: number, count: 32)
         let replica = [UInt8](repeating: number, count: 31) + [1]
@@ -52,6 +54,7 @@ struct LifecycleCluster {
     init(
         seed: UInt64 = 5, batching: [BatchKind: BatchPolicy]? = nil, pledged: Int = 0,
         limits: SectorLimits? = nil, packing: PackingQueue.Options? = nil,
+        alwaysKeepsUnsealed: Bool = true,
         machine: (inout SectorStateMachine.Limits) -> Void = { _ in }
     ) throws {
         world = SimulatedWorld(options: .init(seed: seed, lossDetection: .seconds(5)))
@@ -71,10 +74,12 @@ struct LifecycleCluster {
             interval: .seconds(3600), packingCountMax: pledged, initialCount: pledged, totalCountMax: pledged)
         let (finalLimits, slots) = (machineLimits, TaskType.allCases.map { WorkerInfo.SlotCount($0, 4) })
         miner = try world.addNode("miner") { node in
+            var manager = SectorManager.Options(
+                miner: 1000, proof: 5, makesSNARK: true, pledgeRule: pledged > 0 ? rule : nil,
+                limits: limits, packing: packing)
+            manager.alwaysKeepsUnsealed = alwaysKeepsUnsealed
             let assembly = MinerAssembly(
-                manager: .init(
-                    miner: 1000, proof: 5, makesSNARK: true, pledgeRule: pledged > 0 ? rule : nil,
-                    limits: limits, packing: packing),
+                manager: manager,
                 scheduler: .init(startGrace: .seconds(10), checksInvariants: true),
                 policy: OldestLocalPolicy.name,
                 chain: node.ref(at: Address(node: "chain", name: "chain"), as: ChainMessage.self),

@@ -200,7 +200,8 @@ extension ClusterControlTests {
                         SectorKey(miner: 1000, number: number), store: "\(host):s", bytes: 4096,
                         replyTo: cluster.rooms))
                 cluster.scheduler.tell(
-                    .submit(request(number, .finalize), host: host, replyTo: cluster.tasks))
+                    .submit(
+                        request(number, .finalize(keepsUnsealed: true)), host: host, replyTo: cluster.tasks))
             }
         }
         finalize(1...5, on: "h1")
@@ -212,7 +213,7 @@ extension ClusterControlTests {
         #expect(waiting.task.sector.number == 5)
         let here = waiting.refusals.filter { $0.worker == "w-h1" }
         #expect(here.map(\.refusal.code) == [.bandwidth])
-        cluster.scheduler.tell(.abort(request(2, .finalize).id, replyTo: nil))
+        cluster.scheduler.tell(.abort(request(2, .finalize(keepsUnsealed: true)).id, replyTo: nil))
         run(1)
         #expect(runner.started.last?.task.sector.number == 5)
         run(200)

@@ -86,7 +86,7 @@ extension ClusterControlTests {
                 let next = TaskID(sector: id.sector, type: id.type, attempt: id.attempt + 1)
                 scheduler.tell(
                     .submit(
-                        TaskRequest(id: next, proof: 5, work: .finalize), host: "h1",
+                        TaskRequest(id: next, proof: 5, work: .finalize(keepsUnsealed: true)), host: "h1",
                         replyTo: owner))
             }
         }
@@ -94,7 +94,7 @@ extension ClusterControlTests {
         try addWorker("w1", host: "h1", slots: [.finalize, .finalize])
         run(1)
         scheduler.tell(
-            .submit(request(1, .finalize), host: "h1", replyTo: keeper))
+            .submit(request(1, .finalize(keepsUnsealed: true)), host: "h1", replyTo: keeper))
         run(100)
         // At 0, 1, 3, 7, 15, 31, 63 s.
         #expect(runner.started.count == 7)
@@ -104,7 +104,7 @@ extension ClusterControlTests {
         #expect(waiting.reason.hasPrefix("w1: 7 tries in a row failed for want of something around the task"))
         // Another sector is not held up by it.
         runner.failures = [:]
-        scheduler.tell(.submit(request(2, .finalize), host: "h1", replyTo: keeper))
+        scheduler.tell(.submit(request(2, .finalize(keepsUnsealed: true)), host: "h1", replyTo: keeper))
         run(1)
         #expect(runner.started.last?.task.sector.number == 2)
         // A minute is the longest pause, and a success ends it.
@@ -113,7 +113,7 @@ extension ClusterControlTests {
         #expect(runner.started.count == 9)
         runner.failures[.finalize] = TaskFailure(cause: .infrastructureLost, message: "once more")
         scheduler.tell(
-            .submit(request(1, .finalize), host: "h1", replyTo: keeper))
+            .submit(request(1, .finalize(keepsUnsealed: true)), host: "h1", replyTo: keeper))
         run(2)
         #expect(runner.started.count == 11, "the first pause is a second again")
     }

@@ -452,7 +452,7 @@ struct SectorStateMachineTests {
         drive(&machine, from: machine.handle(.startUpdate))
         drive(&machine, from: machine.handle(.addPiece(piece(512))))
         let actions = machine.handle(.abortUpgrade("an operator said so"))
-        #expect(actions.contains(.returnPiece(piece(512))))
+        #expect(actions.contains(.returnPiece(WaitingPiece(piece(512)))))
         #expect(drive(&machine, from: actions).last == .proving)
         #expect(machine.record.pieces.isEmpty && machine.record.sealedCommitment == Self.commR)
     }

@@ -34,7 +34,7 @@ enum ImportRules {
             folder: "Sources/Engine",
             modules: [
                 "Kernel", "KernelTCP", "KernelJournal", "Sealing", "Chain", "Scheduler", "ObjectStore",
-                "GRDB",
+                "GRDB", "TOMLKit",
             ] + machine + network + foundation),
         Row(
             folder: "Sources/Engine/ObjectStore",

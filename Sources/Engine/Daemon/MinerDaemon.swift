@@ -21,6 +21,7 @@ package struct MinerDaemon: Sendable {
         package var network: NetworkParameters
         /// The folder of the journal; `nil` for none.
         package var journalFolder: String?
+        package var config = MinerConfig.withoutFile
 
         package init(
             node: DaemonOptions, chain: Endpoint, chainName: String, miner: UInt64,
@@ -65,14 +66,18 @@ package struct MinerDaemon: Sendable {
         let standing = try orders.load()
         var schedulerOptions = Self.schedulerOptions(lease: options.lease)
         schedulerOptions.orders = orders
+        let config = options.config
         let assembly = MinerAssembly(
-            manager: SectorManager.Options(
-                miner: options.miner, proof: UInt64(options.proof.number), makesSNARK: false),
+            manager: config.manager(
+                miner: options.miner, proof: UInt64(options.proof.number), sectorBytes: size.bytes),
             scheduler: schedulerOptions,
             policy: options.policy, chain: chain,
-            store: store, limits: .init(retryPause: .seconds(2), network: options.network),
+            store: store,
+            limits: .init(
+                retryPause: .seconds(2), network: options.network, finalizesEarly: config.finalizesEarly),
             sealingBytes: SealingFootprint.bytes(sectorBytes: size.bytes, layerCount: size.shape.layerCount),
-            lifetimeEpochs: options.network.defaultSectorLifetime, askAgainAfter: .seconds(10),
+            lifetimeEpochs: try config.lifetimeEpochs(options.network), askAgainAfter: .seconds(10),
+            batching: config.batching,
             proving: PoStOptions(
                 miner: options.miner, proof: UInt64(options.proof.number), form: .vanilla),
             provingObserver: history)

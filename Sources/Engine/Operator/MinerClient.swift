@@ -5,7 +5,7 @@ package import Scheduler
 
 /// The questions and orders that a running miner takes from operators.
 package struct MinerClient: Sendable {
-    private let sectorsRef: Ref<ManagerMessage>
+    let sectorsRef: Ref<ManagerMessage>
     private let schedulerRef: Ref<SchedulerMessage>
     let deskRef: Ref<ProvingDeskMessage>
     let storageRef: Ref<StorageMessage>
@@ -124,7 +124,7 @@ package struct MinerClient: Sendable {
         try await accepted { .operate(number: number, .remove(reason), replyTo: $0) }
     }
 
-    private func accepted(_ make: (Ref<ManagerEvent>) -> ManagerMessage) async throws -> SectorState {
+    func accepted(_ make: (Ref<ManagerEvent>) -> ManagerMessage) async throws -> SectorState {
         let answer = try await askSectors(make)
         guard case .accepted(_, let state) = answer else { throw unexpected(answer) }
         return state
@@ -223,7 +223,7 @@ package struct MinerClient: Sendable {
 
     func pause(_ duration: Duration) async { await world.sleep(for: duration) }
 
-    private func askSectors(
+    func askSectors(
         _ make: (Ref<ManagerEvent>) -> ManagerMessage
     ) async throws -> ManagerEvent {
         let answer: ManagerEvent = try await ask(sectorsRef, make)

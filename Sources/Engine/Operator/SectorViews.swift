@@ -2,7 +2,7 @@
 private import Chain
 private import Kernel
 package import Scheduler
-private import Sealing
+internal import Sealing
 
 /// A sector, as `sectors list` tells of it.
 package struct SectorView: Sendable, Encodable {
@@ -62,7 +62,7 @@ package struct SectorView: Sendable, Encodable {
         return table.text
     }
 
-    fileprivate static func commitment(_ bytes: [UInt8]) -> Commitment? {
+    static func commitment(_ bytes: [UInt8]) -> Commitment? {
         do { return try Commitment(bytes: bytes) } catch {
             // A record of another length has no identifier; its state says what is wrong with it.
             return nil

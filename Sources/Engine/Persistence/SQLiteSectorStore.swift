@@ -33,6 +33,13 @@ package final class SQLiteSectorStore: SectorStore {
                     ) STRICT
                     """)
             try database.execute(
+                sql: """
+                    CREATE TABLE IF NOT EXISTS waiting_piece (
+                        id INTEGER PRIMARY KEY, miner INTEGER NOT NULL, piece BLOB NOT NULL, refusal TEXT,
+                        UNIQUE (miner, piece)
+                    ) STRICT
+                    """)
+            try database.execute(
                 sql: "CREATE INDEX IF NOT EXISTS sector_log_of ON sector_log (miner, number, id)")
         }.queue
     }
@@ -43,9 +50,17 @@ package final class SQLiteSectorStore: SectorStore {
         try save(record, entry: Data(try WireEncoder.encode(entry)))
     }
 
-    private func save(_ record: SectorRecord, entry: Data?) throws {
+    package func save(_ record: SectorRecord, _ entry: SectorLogEntry, _ changes: PieceChanges) throws {
+        try save(record, entry: Data(try WireEncoder.encode(entry)), changes)
+    }
+
+    private func save(
+        _ record: SectorRecord, entry: Data?, _ changes: PieceChanges = PieceChanges()
+    ) throws {
         let blob = Data(try WireEncoder.encode(record))
         try database.write { database in
+            if let taken = changes.taken { try Self.drop(taken, record.key.miner, database) }
+            for piece in changes.returned { try Self.keep(piece, record.key.miner, database) }
             if let entry {
                 try database.execute(
                     sql: "INSERT INTO sector_log (miner, number, entry) VALUES (?, ?, ?)",
@@ -64,6 +79,48 @@ package final class SQLiteSectorStore: SectorStore {
                 ])
         }
     }
+
+    // MARK: Pieces
+
+    package func keep(_ piece: WaitingPiece, miner: UInt64) throws {
+        try database.write { try Self.keep(piece, miner, $0) }
+    }
+
+    package func drop(_ piece: PieceDeal, miner: UInt64) throws {
+        try database.write { try Self.drop(piece, miner, $0) }
+    }
+
+    package func waitingPieces(miner: UInt64) throws -> [WaitingPiece] {
+        let rows = try database.read { database in
+            try Row.fetchAll(
+                database, sql: "SELECT piece, refusal FROM waiting_piece WHERE miner = ? ORDER BY id",
+                arguments: [Int64(bitPattern: miner)]
+            ).map { (blob: $0["piece"] as Data, refusal: $0["refusal"] as String?) }
+        }
+        return try rows.map {
+            WaitingPiece(
+                try WireDecoder.decode(PieceDeal.self, from: [UInt8]($0.blob)), refusal: $0.refusal)
+        }
+    }
+
+    private static func keep(_ piece: WaitingPiece, _ miner: UInt64, _ database: Database) throws {
+        try database.execute(
+            sql: """
+                INSERT INTO waiting_piece (miner, piece, refusal) VALUES (?, ?, ?)
+                ON CONFLICT (miner, piece) DO UPDATE SET refusal = excluded.refusal
+                """,
+            arguments: [
+                Int64(bitPattern: miner), Data(try WireEncoder.encode(piece.piece)), piece.refusal,
+            ])
+    }
+
+    private static func drop(_ piece: PieceDeal, _ miner: UInt64, _ database: Database) throws {
+        try database.execute(
+            sql: "DELETE FROM waiting_piece WHERE miner = ? AND piece = ?",
+            arguments: [Int64(bitPattern: miner), Data(try WireEncoder.encode(piece))])
+    }
+
+    // MARK: Records
 
     package func load(miner: UInt64) throws -> [SectorRecord] {
         let blobs = try database.read { database in

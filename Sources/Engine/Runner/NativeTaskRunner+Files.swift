@@ -104,6 +104,15 @@ extension NativeTaskRunner {
         }
     }
 
+    /// Deletes what an update that is given up has made here; the old replica stays.
+    func removeUpdate(_ sector: SectorIdentity) throws {
+        for store in stores.all where !store.isReadOnly && store.error == nil {
+            guard let directory = store.directory else { continue }
+            try directory.removeUpdate(sector.key)
+            try stores.refresh(sector.key, at: store.id)
+        }
+    }
+
     /// Deletes a sector's files here, and has them deleted everywhere.
     func removeAll(_ sector: SectorIdentity) throws {
         for store in stores.all where !store.isReadOnly && store.error == nil {

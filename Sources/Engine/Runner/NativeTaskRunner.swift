@@ -215,11 +215,14 @@ package final class NativeTaskRunner: TaskRunner {
         case .remove(onlyUpdate: false):
             try removeAll(sector)
             return .completed
-        case .remove, .replicaUpdate, .proveReplicaUpdate, .finalizeReplicaUpdate, .releaseKey, .download:
+        case .remove(onlyUpdate: true):
+            try removeUpdate(sector)
+            return .completed
+        case .replicaUpdate, .proveReplicaUpdate, .finalizeReplicaUpdate, .releaseKey, .download:
             throw Self.unsupported(request)
         case .windowPoSt: preconditionFailure("partitions are proven apart")
-        case .finalize:
-            try pipeline.finalize(keepUnsealed: true)
+        case .finalize(let keepsUnsealed):
+            try pipeline.finalize(keepUnsealed: keepsUnsealed)
             return .finalize(store: sealing.root)
         }
     }

@@ -97,7 +97,20 @@ package struct SectorDirectory: Sendable {
     ///
     /// - Throws: ``EngineError`` with `fileFailed`.
     package func remove(_ sector: SectorKey) throws(EngineError) {
-        let parts = FileManifest.parts(of: sector)
+        try remove(parts: FileManifest.parts(of: sector))
+        try PartialFetch.discard(sector, in: root)
+    }
+
+    /// Deletes what a replica update has made beside the sector's own files.
+    ///
+    /// - Throws: ``EngineError`` with `fileFailed`.
+    func removeUpdate(_ sector: SectorKey) throws(EngineError) {
+        let folders = [SectorFileType.update, .updateCache].map { "\($0.rawValue)/" }
+        try remove(
+            parts: FileManifest.parts(of: sector).filter { part in folders.contains { part.hasPrefix($0) } })
+    }
+
+    private func remove(parts: [String]) throws(EngineError) {
         let files = parts.flatMap { part in
             ["", ".staging", ".partial", ".tmp", ".moving"].map { "\(root)/\(part)\($0)" }
         }
@@ -106,7 +119,6 @@ package struct SectorDirectory: Sendable {
                 throw EngineError(code: .fileFailed, message: "\(path) cannot be removed: \(error)")
             }
         }
-        try PartialFetch.discard(sector, in: root)
     }
 
     package func remove(_ sector: SectorIdentity) throws(EngineError) { try remove(sector.key) }

@@ -28,6 +28,8 @@ package enum BatcherEvent: Message, Hashable {
     /// The names of the messages that left.
     case published([String])
     case pending(BatchStatus)
+    /// This miner has no gatherer: each sector sends its own messages.
+    case notGathered
 
     package static var messageName: String { "scheduler.batcher.event" }
 }
@@ -41,6 +43,8 @@ package struct BatchStatus: Sendable, Hashable, Codable {
     }
 
     package var kind: BatchKind
+    /// The world's time when this was told.
+    package var at: Instant
     package var items: [Item]
     /// Messages that have left and not landed.
     package var flightCount: Int
@@ -346,7 +350,7 @@ package actor Batcher: Component {
             case .wait(_, let reason), .send(_, let reason): reason
             }
         return BatchStatus(
-            kind: kind,
+            kind: kind, at: now,
             items: logic.pendingItems.map {
                 .init(key: $0.item.key, since: $0.since, cutoffEpoch: $0.item.cutoffEpoch)
             }, flightCount: logic.flightCount, deadline: logic.deadline(clock), reason: reason)

@@ -14,11 +14,12 @@ extension SchedulerMessage {
 }
 
 extension ManagerMessage {
-    /// Questions need no more than reading, and new sectors of committed capacity no more than writing.
+    /// Questions need no more than reading; new sectors of committed capacity, pieces and the word that a
+    /// sector seals no more than writing.
     package var permission: Permission {
         switch self {
-        case .list, .counts, .log, .find: .read
-        case .pledge(_, nil, _): .write
+        case .list, .counts, .log, .find, .pieces, .batch(_, false, _): .read
+        case .pledge(_, nil, _), .addPiece, .operate(_, .startPacking, _): .write
         default: .admin
         }
     }

@@ -331,6 +331,7 @@ package struct ClusterSketch: Sendable {
     private static let works: [TaskType: TaskWork] = [
         .addPiece: .addPiece(payloadPath: nil), .preCommit1: .preCommit1(ticket: []),
         .preCommit2: .preCommit2,
-        .commit1: .commit1(ticket: [], seed: []), .commit2: .commit2, .finalize: .finalize,
+        .commit1: .commit1(ticket: [], seed: []), .commit2: .commit2,
+        .finalize: .finalize(keepsUnsealed: false),
     ]
 }

@@ -62,8 +62,15 @@ package enum ManagerMessage: Message {
     indirect case receive(SectorRecord, replyTo: Ref<ManagerEvent>?)
     /// What happened to a sector, the latest last.
     case log(number: UInt64, limit: Int, replyTo: Ref<ManagerEvent>)
+    /// What is gathered of a kind of messages to the chain; sent at once where so told. Answered by the
+    /// gatherer, or with `notGathered`.
+    case batch(BatchKind, publishNow: Bool, replyTo: Ref<BatcherEvent>)
+    /// The pieces that wait for a sector; answered with `pieces`.
+    case pieces(replyTo: Ref<ManagerEvent>)
+    /// A keeper's word: that piece is in the sector's record.
+    indirect case pieceTaken(PieceDeal, SectorKey)
     /// A keeper's word: the sector does not take that piece after all.
-    indirect case pieceBack(PieceDeal, String)
+    indirect case pieceBack(WaitingPiece, String)
     /// A keeper's word: its deals must be found anew. Answered by `operate` with `dealsResolved`.
     case dealsUnresolved(SectorKey, String)
     /// The prover's word: how the sectors of a deadline are, faulty or not.
@@ -91,8 +98,9 @@ package enum ManagerEvent: Message, Hashable {
     case refused(String)
     /// The sector took it and is in that state now.
     case accepted(UInt64, SectorState)
-    /// The piece of that commitment is being written into the sector.
+    /// The piece of that commitment is in the record of the sector, and is being written into it.
     case placed([UInt8], sector: UInt64)
+    case pieces([WaitingPiece])
     case log([SectorLogEntry])
     case sectors([SectorSummary])
     case sector(SectorRecord)

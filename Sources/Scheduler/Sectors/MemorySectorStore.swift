@@ -9,6 +9,19 @@ package final class MemorySectorStore: SectorStore {
         var records: [SectorKey: SectorRecord] = [:]
         var logs: [SectorKey: [SectorLogEntry]] = [:]
         var lastNumbers: [UInt64: UInt64] = [:]
+        var waiting: [UInt64: [WaitingPiece]] = [:]
+
+        mutating func keep(_ piece: WaitingPiece, _ miner: UInt64) {
+            if let index = waiting[miner]?.firstIndex(where: { $0.piece == piece.piece }) {
+                waiting[miner]?[index] = piece
+            } else {
+                waiting[miner, default: []].append(piece)
+            }
+        }
+
+        mutating func drop(_ piece: PieceDeal, _ miner: UInt64) {
+            waiting[miner]?.removeAll { $0.piece == piece }
+        }
     }
 
     private let table = Mutex(Table())
@@ -22,8 +35,22 @@ package final class MemorySectorStore: SectorStore {
 
     package func save(_ record: SectorRecord, _ entry: SectorLogEntry) { save(record, entry: entry) }
 
-    private func save(_ record: SectorRecord, entry: SectorLogEntry?) {
+    package func save(_ record: SectorRecord, _ entry: SectorLogEntry, _ changes: PieceChanges) {
+        save(record, entry: entry, changes)
+    }
+
+    package func keep(_ piece: WaitingPiece, miner: UInt64) { table.withLock { $0.keep(piece, miner) } }
+
+    package func drop(_ piece: PieceDeal, miner: UInt64) { table.withLock { $0.drop(piece, miner) } }
+
+    package func waitingPieces(miner: UInt64) -> [WaitingPiece] { table.withLock { $0.waiting[miner] ?? [] } }
+
+    private func save(
+        _ record: SectorRecord, entry: SectorLogEntry?, _ changes: PieceChanges = PieceChanges()
+    ) {
         table.withLock { table in
+            if let taken = changes.taken { table.drop(taken, record.key.miner) }
+            for piece in changes.returned { table.keep(piece, record.key.miner) }
             let last = table.lastNumbers[record.key.miner] ?? 0
             if record.key.number > last { table.lastNumbers[record.key.miner] = record.key.number }
             let isForgotten = forgetsProving && (record.state == .proving || record.state == .removed)

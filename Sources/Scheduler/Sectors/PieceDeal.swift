@@ -28,6 +28,33 @@ package struct PieceDeal: Sendable, Hashable, Codable {
     }
 }
 
+/// A piece that no sector holds yet.
+package struct WaitingPiece: Sendable, Hashable, Codable {
+    package var piece: PieceDeal
+    /// Why no sector can take it as it is; `nil` where it waits for room. Offered again, it is tried again.
+    package var refusal: String?
+
+    package init(_ piece: PieceDeal, refusal: String? = nil) {
+        self.piece = piece
+        self.refusal = refusal
+    }
+}
+
+/// What becomes of pieces with a change of a sector.
+package struct PieceChanges: Sendable, Hashable {
+    /// The sector has it now: it waits no more.
+    package var taken: PieceDeal?
+    /// The sector gives them back: they wait again.
+    package var returned: [WaitingPiece]
+
+    package init(taken: PieceDeal? = nil, returned: [WaitingPiece] = []) {
+        self.taken = taken
+        self.returned = returned
+    }
+
+    package var isEmpty: Bool { taken == nil && returned.isEmpty }
+}
+
 /// What a replica update has come to.
 package struct ReplicaUpdate: Sendable, Hashable, Codable {
     /// The pieces before it, which come back where it is given up.

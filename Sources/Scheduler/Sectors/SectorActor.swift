@@ -57,11 +57,11 @@ package struct SectorServices: Sendable {
 /// and tells.
 package actor SectorActor: Component {
     package nonisolated let home: Home
-    private var machine: SectorStateMachine
-    private let services: SectorServices
+    var machine: SectorStateMachine
+    let services: SectorServices
     private let manager: Ref<ManagerMessage>
-    private var askTimer: TimerID?
-    private var clock: EpochClock?
+    var askTimer: TimerID?
+    var clock: EpochClock?
     private var chainReplies: Ref<ChainEvent>?
     private var storageReplies: Ref<StorageEvent>?
     private var taskReplies: Ref<TaskEvent>?
@@ -196,7 +196,7 @@ package actor SectorActor: Component {
     /// The manager counts on what it said: it hears where that came to nothing.
     private func notTaken(_ event: SectorEvent, _ record: SectorRecord) {
         if case .addPiece(let piece) = event {
-            manager.tell(.pieceBack(piece, "\(record.key) is in \(record.state.rawValue)"))
+            manager.tell(.pieceBack(WaitingPiece(piece), "\(record.key) is in \(record.state.rawValue)"))
         }
         manager.tell(.sectorChanged(SectorSummary(record)))
     }
@@ -211,11 +211,15 @@ package actor SectorActor: Component {
 
     // MARK: Changes
 
-    private func apply(_ event: SectorEvent, _ context: Context<SectorMessage>) throws {
+    func apply(_ event: SectorEvent, _ context: Context<SectorMessage>) throws {
         let before = machine.record
         var actions = machine.handle(event)
         if case .addPiece = event, machine.record.openedAt == nil { machine.opened(at: context.now) }
-        if machine.record != before { try save(machine.record, before, event, context) }
+        let pieces = pieceChanges(event, actions)
+        if machine.record != before || !pieces.isEmpty {
+            try save(machine.record, before, event, pieces, context)
+        }
+        if let taken = pieces.taken { manager.tell(.pieceTaken(taken, machine.record.key)) }
         if machine.record.state != before.state || event == .resume {
             manager.tell(.sectorChanged(SectorSummary(machine.record)))
             if let error = machine.record.lastError {
@@ -232,20 +236,28 @@ package actor SectorActor: Component {
         if machine.record.state.isResting, before.state.isSealing || event != .resume { context.stop() }
     }
 
+    /// What the event did with pieces: those of the record and those that wait are changed together.
+    private func pieceChanges(_ event: SectorEvent, _ actions: [SectorAction]) -> PieceChanges {
+        var changes = PieceChanges()
+        if case .addPiece(let piece) = event, machine.record.pendingPiece == piece { changes.taken = piece }
+        for case .returnPiece(let piece) in actions { changes.returned.append(piece) }
+        return changes
+    }
+
     private func save(
-        _ changed: SectorRecord, _ before: SectorRecord, _ event: SectorEvent,
+        _ changed: SectorRecord, _ before: SectorRecord, _ event: SectorEvent, _ pieces: PieceChanges,
         _ context: Context<SectorMessage>
     ) throws {
         var record = changed
         if services.limits.bug == .sectorForgetsCommitment { record.sealedCommitment = nil }
         let isNews =
             record.state != before.state || machine.note != nil || record.failures != before.failures
-            || record.lastError != before.lastError
+            || record.lastError != before.lastError || !pieces.isEmpty
         guard isNews else { return try services.store.save(record) }
         let entry = SectorLogEntry(
             at: context.now, from: before.state, to: record.state, event: event.kind.rawValue,
             reason: machine.note ?? record.lastError)
-        try services.store.save(record, entry)
+        try services.store.save(record, entry, pieces)
     }
 
     private func perform(
@@ -266,6 +278,9 @@ package actor SectorActor: Component {
         // By way of the scheduler, so that a new request for room never overtakes it.
         case .releaseStore: services.scheduler.tell(.withdraw(key))
         case .submit(let request):
+            if let late = late(record, before: request.id.type, context.now) {
+                return try apply(late, context)
+            }
             services.scheduler.tell(
                 .submit(dated(request, record), host: record.workHost, replyTo: taskAdapter(context)))
         case .supply(let request): services.scheduler.tell(.supply(dated(request, record)))
@@ -282,8 +297,12 @@ package actor SectorActor: Component {
         case .askStanding: ask(.standings([key], replyTo: chainAdapter(context)), context)
         case .waitForEpoch(let epoch):
             ask(.reach(key, epoch: epoch, replyTo: chainAdapter(context)), expectedBy: epoch, context)
-        case .sendPreCommit(let mayBeSent): try sendPreCommit(mayBeSent, context)
-        case .sendProof(let mayBeSent): try sendProof(record, mayBeSent, context)
+        case .sendPreCommit(let mayBeSent):
+            if !mayBeSent, let late = late(record, context.now) { return try apply(late, context) }
+            try sendPreCommit(mayBeSent, context)
+        case .sendProof(let mayBeSent):
+            if !mayBeSent, let late = late(record, context.now) { return try apply(late, context) }
+            try sendProof(record, mayBeSent, context)
         case .sendTermination: sendTermination(record, context)
         case .withdraw: services.batcher?.tell(.withdraw(key))
         case .sendUpdate:
@@ -298,105 +317,9 @@ package actor SectorActor: Component {
         }
     }
 
-    /// Until when the sector's room is of use: its first deal starts then, the one that is being written
-    /// among them, or its ticket or its pre-commitment expires.
-    private func due(_ record: SectorRecord) -> Instant? {
-        let epochs = [record.earliestDealStart, record.pendingPiece?.startEpoch, pressing(record)]
-        guard let clock, let first = epochs.compactMap(\.self).min() else { return nil }
-        return clock.instant(of: first)
-    }
-
-    /// Work that must be in time says so.
-    private func dated(_ request: TaskRequest, _ record: SectorRecord) -> TaskRequest {
-        guard let clock, let epoch = pressing(record) else { return request }
-        var dated = request
-        dated.deadline = clock.instant(of: epoch)
-        return dated
-    }
-
-    /// The epoch by which sealing must be further; the sector's own end presses nobody.
-    private func pressing(_ record: SectorRecord) -> Int64? {
-        record.deadline(services.limits.network).flatMap { $0.kind == .expiration ? nil : $0.epoch }
-    }
-
-    // MARK: Messages to the chain
-
-    private func sendPreCommit(_ mayBeSent: Bool, _ context: Context<SectorMessage>) throws {
-        guard let sealed = machine.record.sealedCommitment,
-            let unsealed = machine.record.unsealedCommitment, let ticket = machine.record.ticket,
-            let ticketEpoch = machine.record.ticketEpoch
-        else { return }
-        let network = services.limits.network
-        // Chosen once, so that a repeat says the same; long enough for every deal.
-        machine.chooseExpiration(ticketEpoch + services.lifetimeEpochs)
-        let record = machine.record
-        let preCommit = SectorPreCommit(
-            key: record.key, proof: record.proof, sealedCommitment: sealed, unsealedCommitment: unsealed,
-            ticket: ticket, ticketEpoch: ticketEpoch,
-            expiration: record.expiration ?? ticketEpoch + services.lifetimeEpochs)
-        guard let batcher = services.batcher else {
-            ask(.preCommit(preCommit, replyTo: chainAdapter(context)), context)
-            return try apply(.messageSent("pre-commit \(record.key)"), context)
-        }
-        let cutoff = min(
-            network.preCommitDeadline(ticketEpoch: ticketEpoch), record.earliestDealStart ?? .max)
-        let item = BatchItem(.preCommit(preCommit), cutoffEpoch: cutoff, mayBeSent: mayBeSent)
-        gather(batcher, item, context)
-    }
-
-    private func sendProof(
-        _ record: SectorRecord, _ mayBeSent: Bool, _ context: Context<SectorMessage>
-    ) throws {
-        guard let form = record.proofForm, let proof = record.proofBytes else { return }
-        let prove = SectorProveCommit(key: record.key, form: form, proof: proof)
-        guard let batcher = services.batcher else {
-            ask(.proveCommit(prove, replyTo: chainAdapter(context)), context)
-            return try apply(.messageSent("commit \(record.key)"), context)
-        }
-        let cutoff = [
-            record.preCommitEpoch.map(services.limits.network.proveDeadline(preCommitted:)),
-            record.earliestDealStart,
-        ].compactMap(\.self).min()
-        gather(batcher, BatchItem(.commit(prove), cutoffEpoch: cutoff, mayBeSent: mayBeSent), context)
-    }
-
-    private func sendTermination(_ record: SectorRecord, _ context: Context<SectorMessage>) {
-        guard let batcher = services.batcher else {
-            let batch = ChainBatch(name: "terminate \(record.key)")
-            return ask(.terminateBatch(batch, [record.key], replyTo: chainAdapter(context)), context)
-        }
-        gather(batcher, BatchItem(.terminate(record.key), cutoffEpoch: nil, mayBeSent: true), context)
-    }
-
-    private func gather(
-        _ batcher: Ref<BatcherMessage>, _ item: BatchItem, _ context: Context<SectorMessage>
-    ) {
-        batcher.tell(.add(item, replyTo: chainAdapter(context)))
-        // The batcher asks the chain again by itself; only its own loss needs a repeat from here.
-        arm(after: services.askAgainAfter * 10, context)
-    }
-
-    /// Asks the chain, and again later where no answer comes: a question may be lost, and asking twice does
-    /// no harm.
-    ///
-    /// - Parameter epoch: the one at which the answer is due, where that is known.
-    private func ask(
-        _ question: ChainMessage, expectedBy epoch: Int64? = nil, _ context: Context<SectorMessage>
-    ) {
-        services.chain.tell(question)
-        let due = epoch.flatMap { clock?.instant(of: $0) } ?? context.now
-        arm(after: max(.zero, due - context.now) + services.askAgainAfter, context)
-    }
-
-    private func arm(after time: Duration, _ context: Context<SectorMessage>) {
-        if services.limits.bug == .sectorNeverAsksAgain { return }
-        if let askTimer { context.cancel(askTimer) }
-        askTimer = context.schedule(after: time, .askAgain)
-    }
-
     // MARK: Where answers come
 
-    private func chainAdapter(_ context: Context<SectorMessage>) -> Ref<ChainEvent> {
+    func chainAdapter(_ context: Context<SectorMessage>) -> Ref<ChainEvent> {
         if let chainReplies { return chainReplies }
         let replies = context.adapter("chain", from: ChainEvent.self) { .chain($0) }
         chainReplies = replies

@@ -167,7 +167,7 @@ package enum SectorAction: Sendable, Hashable {
     case withdraw
     case sendUpdate
     /// The sector does not hold this piece; another may.
-    case returnPiece(PieceDeal)
+    case returnPiece(WaitingPiece)
     /// Find the deals' identifiers anew.
     case resolveDeals
 }

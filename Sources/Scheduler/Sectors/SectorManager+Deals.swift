@@ -26,6 +26,11 @@ extension SectorManager {
     ) throws {
         switch event {
         case .markForUpdate:
+            guard options.takesUpdates else {
+                asker?.tell(
+                    .refused("no worker of this miner makes another replica, so that no sector is upgraded"))
+                return
+            }
             if let end = sectors[number]?.expiration, let clock,
                 end - clock.epoch(at: context.now) < options.upgradeLifetimeMin
             {
@@ -89,35 +94,106 @@ extension SectorManager {
                     "its deal ends at epoch \(piece.endEpoch), too late: no sector lasts beyond \(latest)"))
             return
         }
-        guard pieceOwners.count < 10_000 else {
-            asker?.tell(.refused("\(pieceOwners.count) pieces wait for a sector already; come again later"))
-            return
-        }
         var kept = piece
         if options.alwaysKeepsUnsealed { kept.keepsUnsealed = true }
-        packing?.add(kept)
-        if let asker { pieceOwners[piece.commitment] = asker }
+        // Who heard no answer offers again, and must not fill two sectors.
+        if let number = holder(of: kept) {
+            asker?.tell(.placed(piece.commitment, sector: number))
+            return
+        }
+        let waitingCount = packing?.waiting.count ?? 0
+        guard waitingCount < Self.waitingPieceCountMax else {
+            asker?.tell(.refused("\(waitingCount) pieces wait for a sector already; come again later"))
+            return
+        }
+        if let asker { pieceOwners[kept, default: []].append(asker) }
+        if placing[kept] == nil, packing?.waiting.contains(kept) != true {
+            try services.store.keep(WaitingPiece(kept), miner: options.miner)
+            refusedPieces.removeAll { $0.piece == kept }
+            packing?.add(kept)
+        }
         try pack(context)
         // Without the chain's time deadlines of deals are unknown; the answer packs again.
         if clock == nil { askHead(context) }
     }
 
+    /// Pieces that may wait at once.
+    private static let waitingPieceCountMax = 10_000
+
+    /// The sector that has a piece, written or about to be.
+    private func holder(of piece: PieceDeal) -> UInt64? {
+        // While a sector may still refuse it, whoever offers it waits for the sector's word.
+        if let placing = placing[piece] { return placing.isTaken ? placing.number : nil }
+        return dealNumbers.sorted().first { sectors[$0]?.pieces.contains(piece) == true }
+    }
+
+    /// A sector that does not write any more has its piece, or has given it back.
+    func noteWritten(_ summary: SectorSummary) {
+        let writing: Set<SectorState> = [
+            .addPiece, .addPieceFailed, .snapDealsAddPiece, .snapDealsAddPieceFailed,
+        ]
+        guard !placing.isEmpty, !writing.contains(summary.state) else { return }
+        placing = placing.filter { $0.value.number != summary.key.number || !$0.value.isTaken }
+    }
+
+    /// A keeper that is gone took nothing more: what it was given and did not save waits again.
+    func regainPieces(of key: SectorKey, _ context: Context<ManagerMessage>) throws {
+        let lost = placing.filter { $0.value.number == key.number && !$0.value.isTaken }.keys
+        guard !lost.isEmpty else { return }
+        for piece in lost.sorted(by: { $0.commitment.lexicographicallyPrecedes($1.commitment) }) {
+            placing[piece] = nil
+            packing?.add(piece)
+        }
+        busy.remove(key.number)
+        try pack(context)
+    }
+
+    /// A sector gives a piece back: it waits for another, or for whoever offered it to mend it.
+    func takeBack(
+        _ waiting: WaitingPiece, _ reason: String, _ context: Context<ManagerMessage>
+    ) throws {
+        let piece = waiting.piece
+        placing[piece] = nil
+        if waiting.refusal != nil {
+            context.log.error(
+                "a piece of \(piece.paddedBytes) bytes is refused; offer it again when mended: \(reason)"
+            )
+            refusedPieces.removeAll { $0.piece == piece }
+            refusedPieces.append(waiting)
+            for owner in pieceOwners.removeValue(forKey: piece) ?? [] { owner.tell(.refused(reason)) }
+        } else {
+            context.log.notice("a piece of \(piece.paddedBytes) bytes came back: \(reason)")
+            if packing?.waiting.contains(piece) != true { packing?.add(piece) }
+        }
+        try pack(context)
+    }
+
+    /// Pieces whose deals have begun are of use to nobody.
+    private func dropLate(_ head: Int64) throws {
+        let late = packing?.takeExpired(head: head) ?? []
+        for piece in late {
+            for owner in pieceOwners.removeValue(forKey: piece) ?? [] {
+                owner.tell(
+                    .refused("its deal began at epoch \(piece.startEpoch) before a sector could take it"))
+            }
+        }
+        let refused = refusedPieces.map(\.piece).filter { $0.startEpoch <= head }
+        refusedPieces.removeAll { $0.piece.startEpoch <= head }
+        for piece in late + refused { try services.store.drop(piece, miner: options.miner) }
+    }
+
+    private func give(_ match: PackingQueue.Match, _ context: Context<ManagerMessage>) throws {
+        // Until its keeper says how it is, the sector takes no other.
+        busy.insert(match.sector.number)
+        placing[match.piece] = Placing(number: match.sector.number, isTaken: false)
+        try tell(match.sector.number, .addPiece(match.piece), nil, context)
+    }
+
     /// Gives waiting pieces to sectors, opens sectors for the rest, and lets those seal whose time has come.
     func pack(_ context: Context<ManagerMessage>) throws {
         guard packing != nil else { return }
-        if let clock {
-            for late in packing?.takeExpired(head: clock.epoch(at: context.now)) ?? [] {
-                pieceOwners.removeValue(forKey: late.commitment)?.tell(
-                    .refused("its deal began at epoch \(late.startEpoch) before a sector could take it"))
-            }
-        }
-        for match in packing?.match(openSectors) ?? [] {
-            // Until its keeper says how it is, the sector takes no other.
-            busy.insert(match.sector.number)
-            try tell(match.sector.number, .addPiece(match.piece), nil, context)
-            pieceOwners.removeValue(forKey: match.piece.commitment)?.tell(
-                .placed(match.piece.commitment, sector: match.sector.number))
-        }
+        if let clock { try dropLate(clock.epoch(at: context.now)) }
+        for match in packing?.match(openSectors) ?? [] { try give(match, context) }
         if packing?.waiting.isEmpty == false { try openOne(context) }
         try sealReady(context)
     }
@@ -143,7 +219,7 @@ extension SectorManager {
         guard busy.isEmpty, !openNumbers.contains(where: { sectors[$0]?.pieces.isEmpty == true }) else {
             return
         }
-        let offered = offeredNumbers.sorted().first { !busy.contains($0) }
+        let offered = options.takesUpdates ? offeredNumbers.sorted().first { !busy.contains($0) } : nil
         let upgradeMax = limits.upgrading > 0 ? limits.upgrading : limits.sealingForDeals
         let maySnap = offered != nil && (upgradeMax == 0 || updating < upgradeMax)
         let mayBegin =
@@ -157,10 +233,7 @@ extension SectorManager {
             let number = try begin(payloadPath: nil, state: .waitDeals, context)
             // Its first piece can go in at once.
             if let first = packing?.match(openSectors.filter { $0.key.number == number }).first {
-                busy.insert(number)
-                try tell(number, .addPiece(first.piece), nil, context)
-                pieceOwners.removeValue(forKey: first.piece.commitment)?.tell(
-                    .placed(first.piece.commitment, sector: number))
+                try give(first, context)
             }
         }
     }

@@ -22,6 +22,8 @@ package actor SectorManager: Component {
         package var makesSectorsForDeals = true
         /// It does so even where a sector is offered for updates.
         package var prefersNewSectors = false
+        /// Sectors may be updated with pieces; `false` where no worker makes another replica.
+        package var takesUpdates = true
         /// An unsealed copy of every piece is kept, whatever its deal says.
         package var alwaysKeepsUnsealed = true
         /// A sector must live this many epochs more to be offered for updates.
@@ -51,6 +53,13 @@ package actor SectorManager: Component {
         let at: Instant
     }
 
+    /// A piece on its way into a sector.
+    struct Placing {
+        let number: UInt64
+        /// The sector's record has it.
+        var isTaken: Bool
+    }
+
     package nonisolated let home: Home
     let options: Options
     let services: SectorServices
@@ -63,8 +72,12 @@ package actor SectorManager: Component {
     private var keepers: [UInt64: Ref<SectorMessage>] = [:]
     private var keeperCount: UInt64 = 0
     var packing: PackingQueue?
-    /// Who gave a waiting piece, by its commitment.
-    var pieceOwners: [[UInt8]: Ref<ManagerEvent>] = [:]
+    /// Who offered a piece that no sector has taken yet.
+    var pieceOwners: [PieceDeal: [Ref<ManagerEvent>]] = [:]
+    /// Pieces that a sector was given and has not written yet.
+    var placing: [PieceDeal: Placing] = [:]
+    /// Pieces that no sector can take as they are.
+    var refusedPieces: [WaitingPiece] = []
     /// Sectors that take pieces, that are offered for updates, and that count as sectors with deals.
     private(set) var openNumbers: Set<UInt64> = []
     private(set) var offeredNumbers: Set<UInt64> = []
@@ -90,11 +103,17 @@ package actor SectorManager: Component {
         let records = try services.store.load(miner: options.miner)
         for record in records {
             note(SectorSummary(record), context)
+            if let piece = record.pendingPiece {
+                placing[piece] = .init(number: record.key.number, isTaken: true)
+            }
             if record.state.isSealing { try keep(record, context) }
         }
         // Numbers are never given twice, not even those of sectors whose records are dropped.
         let last = try services.store.lastNumber(miner: options.miner)
         nextNumber = last + 1
+        for waiting in try services.store.waitingPieces(miner: options.miner) {
+            if waiting.refusal == nil { packing?.add(waiting.piece) } else { refusedPieces.append(waiting) }
+        }
         if packing != nil { askHead(context) }
         if let auto = options.autoPledge { context.schedule(after: auto.interval, .pledgeDue) }
         guard let rule = options.pledgeRule else { return }
@@ -126,10 +145,20 @@ package actor SectorManager: Component {
         case .log(let number, let limit, let asker):
             let key = SectorKey(miner: options.miner, number: number)
             asker.tell(.log(try services.store.log(key, limit: min(max(0, limit), 10_000))))
-        case .pieceBack(let piece, let reason):
-            context.log.notice("a piece of \(piece.paddedBytes) bytes came back: \(reason)")
-            packing?.add(piece)
-            try pack(context)
+        case .batch(let kind, let publishNow, let asker):
+            guard let batcher = services.batcher else {
+                asker.tell(.notGathered)
+                return
+            }
+            batcher.tell(publishNow ? .publishNow(kind, replyTo: asker) : .pending(kind, replyTo: asker))
+        case .pieces(let asker):
+            asker.tell(.pieces((packing?.waiting ?? []).map { WaitingPiece($0) } + refusedPieces))
+        case .pieceTaken(let piece, let key):
+            placing[piece] = Placing(number: key.number, isTaken: true)
+            for owner in pieceOwners.removeValue(forKey: piece) ?? [] {
+                owner.tell(.placed(piece.commitment, sector: key.number))
+            }
+        case .pieceBack(let waiting, let reason): try takeBack(waiting, reason, context)
         case .dealsUnresolved(let key, let reason):
             context.log.warning("\(key) waits for its deals to be found anew: \(reason)")
         case .chain(.head(let epoch)):
@@ -147,9 +176,12 @@ package actor SectorManager: Component {
             note(summary, context)
             if packing != nil {
                 busy.remove(summary.key.number)
+                noteWritten(summary)
                 try pack(context)
             }
-        case .keeperGone(let key, let reason): try keeperGone(key, reason, context)
+        case .keeperGone(let key, let reason):
+            try regainPieces(of: key, context)
+            try keeperGone(key, reason, context)
         case .pledgeDue:
             if let auto = options.autoPledge {
                 services.storage.tell(
@@ -207,7 +239,7 @@ package actor SectorManager: Component {
     /// Begins a sector for each room that is free and that no sector waits for.
     private func pledgeIntoRoom(_ stores: [StoreState], _ context: Context<ManagerMessage>) throws {
         guard let auto = options.autoPledge else { return }
-        let room = stores.reduce(0) { sum, store in
+        let room = stores.filter { $0.info.canSeal && $0.info.admitsNew }.reduce(0) { sum, store in
             let free = store.info.capacityBytes - min(store.info.capacityBytes, store.reservedBytes)
             let byBytes = Int(clamping: free / max(1, services.sealingBytes))
             let limit = store.info.sealingCountMax

@@ -64,6 +64,12 @@ package struct SectorRecord: Sendable, Hashable, Codable {
     /// Tells whether the sector holds, or is to hold, data of clients.
     package var hasDeals: Bool { !self.pieces.isEmpty || self.pendingPiece != nil }
 
+    /// An unsealed copy stays beside the replica: one of its deals wants it, or it was made of a file, which
+    /// no deal speaks for.
+    package var keepsUnsealed: Bool {
+        self.payloadPath != nil || self.pieces.contains(where: \.keepsUnsealed)
+    }
+
     /// The host where the files of the present work are; `nil` where any may reach them.
     package var workHost: String? { self.update?.host ?? self.host }
 

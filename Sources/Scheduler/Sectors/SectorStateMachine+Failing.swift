@@ -66,8 +66,11 @@ extension SectorStateMachine {
             // One bad piece must not hold back the others: it is given back.
             record.clear(.addPiece)
             note = "a piece was given back: \(reason)"
-            let returned = [record.pendingPiece].compactMap(\.self).map { SectorAction.returnPiece($0) }
-            return returned + pieceDecided()
+            // What one worker refuses all do; other failures may be those of this sector's place.
+            let returned = record.pendingPiece.map {
+                SectorAction.returnPiece(WaitingPiece($0, refusal: isFinal ? reason : nil))
+            }
+            return [returned].compactMap(\.self) + pieceDecided()
         }
         record.state = record.state == .addPiece ? .addPieceFailed : .snapDealsAddPieceFailed
         return pause(limits.pause(count))

@@ -229,7 +229,9 @@ extension SectorStateMachine {
     }
 
     mutating func finalize(repeats: Bool) -> [SectorAction] {
-        guard record.isFinalized else { return submit(.finalize, repeats: repeats) }
+        guard record.isFinalized else {
+            return submit(.finalize(keepsUnsealed: record.keepsUnsealed), repeats: repeats)
+        }
         return record.state == .commitFinalize ? enter(.submitCommitAggregate) : enterProving()
     }
 
@@ -341,6 +343,10 @@ extension SectorStateMachine {
             return giveUp("the chain knows this number with another CommR")
         }
         record.preCommitEpoch = epoch
+        // No proof makes a deal that has begun active: another replica would be sealed for nothing.
+        if let start = record.earliestDealStart, start <= standing.head {
+            return expireDeals("a deal began at epoch \(start), and it is \(standing.head)")
+        }
         guard record.state == .commitFailed else { return enter(.waitSeed) }
         if record.returnState == .submitCommitAggregate, record.proofBytes != nil {
             return enter(.submitCommitAggregate)

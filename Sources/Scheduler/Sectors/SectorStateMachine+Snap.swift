@@ -100,7 +100,7 @@ extension SectorStateMachine {
         if record.state == .available { return enter(.proving) }
         // The pieces are still wanted: another sector may take them.
         let pieces = record.pieces + [record.pendingPiece].compactMap(\.self)
-        let actions = stops() + pieces.map { SectorAction.returnPiece($0) }
+        let actions = stops() + pieces.map { SectorAction.returnPiece(WaitingPiece($0)) }
         record.pieces = []
         record.pendingPiece = nil
         let next = enter(.abortUpgrade)

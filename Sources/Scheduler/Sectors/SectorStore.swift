@@ -9,6 +9,15 @@ package protocol SectorStore: Sendable {
     func save(_ record: SectorRecord) throws
     /// Saves a record and what led to it, both or neither.
     func save(_ record: SectorRecord, _ entry: SectorLogEntry) throws
+    /// Saves a record, what led to it and what becomes of pieces, all or nothing.
+    func save(_ record: SectorRecord, _ entry: SectorLogEntry, _ changes: PieceChanges) throws
+    /// Keeps a piece that waits for a sector; there is one of each, and a later word of it replaces the
+    /// earlier.
+    func keep(_ piece: WaitingPiece, miner: UInt64) throws
+    /// Forgets a piece that waited.
+    func drop(_ piece: PieceDeal, miner: UInt64) throws
+    /// The pieces that wait, in order of arrival.
+    func waitingPieces(miner: UInt64) throws -> [WaitingPiece]
     /// All records of a miner, in order of number.
     func load(miner: UInt64) throws -> [SectorRecord]
     /// The record of one sector; `nil` where none was saved.

@@ -134,8 +134,9 @@ package enum TaskWork: Sendable, Hashable, Codable {
     case commit1(ticket: [UInt8], seed: [UInt8])
     /// Turn the openings into a SNARK.
     case commit2
-    /// Clear what proving does not need and move the sector to long-term storage.
-    case finalize
+    /// Clear what proving does not need, the unsealed copy too unless it is kept, and move the sector to
+    /// long-term storage.
+    case finalize(keepsUnsealed: Bool)
     /// Encode the pieces into the sealed sector: the new replica.
     case replicaUpdate
     /// Prove that encoding.

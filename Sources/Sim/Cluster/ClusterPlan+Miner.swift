@@ -5,22 +5,35 @@ internal import Scheduler
 
 /// What a scenario says of the miner, in the terms of its components.
 extension ClusterPlan {
-    /// How messages to the chain are gathered; `nil` where each sector sends its own. The simulated chain has
-    /// no market of fees, so that counts and waits alone decide.
+    /// How messages to the chain are gathered; `nil` where each sector sends its own. The base fee is that of
+    /// the scenario's chain prices and of its spikes; it decides where a threshold or a limit is given.
     static func batching(_ miner: Scenario.Miner) -> [BatchKind: BatchPolicy]? {
         guard miner.batchPreCommits || miner.aggregateCommits else { return nil }
         var policies: [BatchKind: BatchPolicy] = [.preCommit: BatchPolicy(), .commit: BatchPolicy()]
         if miner.batchPreCommits {
             policies[.preCommit] = BatchPolicy(
                 countMax: miner.maxPreCommitBatch, wait: miner.preCommitBatchWait,
-                slack: BatchPolicy.usual(.preCommit).slack)
+                slack: BatchPolicy.usual(.preCommit).slack,
+                baseFeeThreshold: fee(miner.batchPreCommitAboveBaseFee),
+                feePerSector: fee(miner.preCommitFeePerSector))
         }
         if miner.aggregateCommits {
             policies[.commit] = BatchPolicy(
                 countMin: miner.minCommitBatch, countMax: miner.maxCommitBatch, wait: miner.commitBatchWait,
-                slack: BatchPolicy.usual(.commit).slack)
+                slack: BatchPolicy.usual(.commit).slack, baseFeeThreshold: fee(miner.aggregateAboveBaseFee),
+                feePerSector: fee(miner.commitFeePerSector))
         }
         return policies
+    }
+
+    /// The decoder has seen that it fits.
+    private static func fee(_ amount: AttoFIL?) -> UInt64? { amount.map { UInt64(clamping: $0.atto) } }
+
+    /// How long sealing takes, by the scenario's own durations: it tells whether an old ticket is of use.
+    func hints(_ durations: [TaskType: Duration], _ scenario: Scenario) -> StageHints {
+        let sealing = (durations[.preCommit1] ?? .zero) + (durations[.preCommit2] ?? .zero)
+        let slack = Self.batching(scenario.miner)?[.preCommit]?.slack ?? .zero
+        return StageHints(preCommit: [.init(UInt64(scenario.sectorSize.bytes), sealing)], batchWait: slack)
     }
 
     /// A sector must outlast its deals.

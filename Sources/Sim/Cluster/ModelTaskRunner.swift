@@ -12,11 +12,13 @@ struct TaskDraws: Sendable {
     private let seedWord: UInt64
     private let models: [Scenario.TaskModel?]
     private let assumedProof: Duration
+    private let sectorBytes: Int
 
     init(scenario: Scenario, seed: UInt64) {
         seedWord = mixed(seed ^ 0x7461_736b_6472_6177)
         models = TaskType.allCases.map { scenario.task($0.kind) }
         assumedProof = Self.assumedProof(scenario)
+        sectorBytes = scenario.sectorSize.bytes
     }
 
     /// What proving a partition takes where the scenario does not say: assumed, the middle of the handbook's
@@ -39,6 +41,13 @@ struct TaskDraws: Sendable {
     }
 
     func transferBytes(_ type: TaskType) -> Int { models[type.stage]?.transfer.bytes ?? 0 }
+
+    /// Bytes that Finalize moves: what the scenario says, which is without an unsealed copy.
+    func finalBytes(_ work: TaskWork) -> Int {
+        let bytes = transferBytes(.finalize)
+        guard bytes > 0, case .finalize(keepsUnsealed: true) = work else { return bytes }
+        return bytes + sectorBytes
+    }
 
     private func uniform(_ id: TaskID, slot: UInt64) -> Double {
         var word = mixed(seedWord ^ id.sector.miner)
@@ -318,7 +327,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     }
 
     private func store(_ call: CallID, _ request: TaskRequest, _ reportTo: Ref<WorkerMessage>) {
-        let bytes = draws.transferBytes(.finalize)
+        let bytes = draws.finalBytes(request.work)
         let transfer = stores.store(bytes, from: host) { [self] end in
             transfers[call] = nil
             switch end {
@@ -350,7 +359,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         let isDone = !draws.fails(request.id, more: hosts.failureShare(on: host))
         if let cells = memory?.end(call, isDone: isDone) { reportTo.tell(.measured(cells)) }
         if !isDone {
-            if let store { stores.giveBack(draws.transferBytes(.finalize), to: store) }
+            if let store { stores.giveBack(draws.finalBytes(request.work), to: store) }
             let failure = TaskFailure(
                 cause: .computeFailed,
                 message: "\(request.id) failed, as a share of tasks does in this scenario")

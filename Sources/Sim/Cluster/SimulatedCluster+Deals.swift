@@ -32,7 +32,7 @@ extension SimulatedCluster {
         let end = start + Int64((deals.lasts.inSeconds / epoch.inSeconds).rounded(.up))
         let piece = PieceDeal(
             commitment: Self.commitment(stream, number), paddedBytes: UInt64(deals.pieceSize.bytes),
-            startEpoch: start, endEpoch: end)
+            startEpoch: start, endEpoch: end, keepsUnsealed: deals.keepsUnsealedCopy)
         metrics.deals.offered(
             piece.commitment, start: Instant(seconds: (Double(start) - age) * epoch.inSeconds))
         world.ref(

@@ -236,6 +236,7 @@ package final class SimulatedCluster {
         let (manager, batching) = (managerOptions, ClusterPlan.batching(scenario.miner))
         var limits = SectorStateMachine.Limits(
             network: plan.network, finalizesEarly: scenario.miner.finalizeEarly)
+        limits.hints = plan.hints(context.durations, scenario)
         limits.bug = options.bug
         let sectorLimits = limits
         try world.addNode(Self.minerNode) { node in

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Kernel
 
 /// Collects what is wrong while a file is decoded, and where each path stands.
 final class ConfigSink {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Kernel
 
 extension Scenario {
     /// Something that cannot be, and the section that says so.
@@ -290,6 +291,19 @@ extension Scenario {
     }
 
     private func checkBatches(_ findings: inout [Finding]) {
+        let fees = [
+            ("batchPreCommitAboveBaseFee", miner.batchPreCommitAboveBaseFee, "batchPreCommits"),
+            ("preCommitFeePerSector", miner.preCommitFeePerSector, "batchPreCommits"),
+            ("aggregateAboveBaseFee", miner.aggregateAboveBaseFee, "aggregateCommits"),
+            ("commitFeePerSector", miner.commitFeePerSector, "aggregateCommits"),
+        ]
+        for (key, fee, flag) in fees where fee != nil {
+            guard flag == "batchPreCommits" ? !miner.batchPreCommits : !miner.aggregateCommits else {
+                continue
+            }
+            findings.append(
+                Finding(path: "miner.\(key)", message: "it has no effect without \(flag): true"))
+        }
         if miner.minCommitBatch > miner.maxCommitBatch {
             findings.append(
                 Finding(

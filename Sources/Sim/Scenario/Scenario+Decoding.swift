@@ -22,7 +22,7 @@ extension Scenario {
         static let workload = [
             "pledge", "provingAtStart", "tickets", "sectorsTarget", "sectorsMax", "deals",
         ]
-        static let deal = ["every", "pieceSize", "startAfter", "lasts"]
+        static let deal = ["every", "pieceSize", "startAfter", "lasts", "keepUnsealedCopy"]
         static let pledge = ["every", "packingMax", "initialPerHost", "sealingMaxPerHost"]
         static let ticket = ["rate", "per"]
         static let miner = [
@@ -30,7 +30,8 @@ extension Scenario {
             "waitDealsDelay", "startEpochSealingBuffer",
             "alwaysKeepUnsealedCopy", "finalizeEarly", "dataTemplate", "batchPreCommits",
             "maxPreCommitBatch", "preCommitBatchWait", "aggregateCommits", "minCommitBatch",
-            "maxCommitBatch", "commitBatchWait",
+            "maxCommitBatch", "commitBatchWait", "batchPreCommitAboveBaseFee", "aggregateAboveBaseFee",
+            "preCommitFeePerSector", "commitFeePerSector",
         ]
         static let report = ["warmUp", "until"]
     }
@@ -270,7 +271,8 @@ extension Scenario.DealStream {
         }
         return Scenario.DealStream(
             every: every, pieceSize: size, startAfter: start,
-            lasts: fields["lasts"]?.duration(atLeast: .seconds(1)) ?? Scenario.Defaults.dealLasts)
+            lasts: fields["lasts"]?.duration(atLeast: .seconds(1)) ?? Scenario.Defaults.dealLasts,
+            keepsUnsealedCopy: fields["keepUnsealedCopy"]?.boolean() ?? true)
     }
 }
 
@@ -326,6 +328,17 @@ extension Scenario.Miner {
         count("minCommitBatch", \.minCommitBatch, 1...819)
         count("maxCommitBatch", \.maxCommitBatch, 1...819)
         wait("commitBatchWait", \.commitBatchWait)
+        func fee(_ key: String, _ field: WritableKeyPath<Scenario.Miner, AttoFIL?>) {
+            guard let cursor = fields[key], let value = cursor.attoFIL() else { return }
+            guard UInt64(exactly: value.atto) != nil else {
+                return cursor.report("a fee is below 18 FIL, not \(value)")
+            }
+            miner[keyPath: field] = value
+        }
+        fee("batchPreCommitAboveBaseFee", \.batchPreCommitAboveBaseFee)
+        fee("aggregateAboveBaseFee", \.aggregateAboveBaseFee)
+        fee("preCommitFeePerSector", \.preCommitFeePerSector)
+        fee("commitFeePerSector", \.commitFeePerSector)
         return miner
     }
 }

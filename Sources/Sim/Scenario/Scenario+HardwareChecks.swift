@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Kernel
 
 /// What a scenario says of shared hardware must have an effect, and be possible.
 extension Scenario {

@@ -326,6 +326,7 @@ extension Scenario.DealStream {
             object.add("pieceSize", pieceSize)
             object.add("startAfter", startAfter.normalized)
             object.add("lasts", lasts)
+            if !keepsUnsealedCopy { object.add("keepUnsealedCopy", false) }
         }
     }
 }
@@ -348,6 +349,12 @@ extension Scenario.Miner {
             object.add("minCommitBatch", minCommitBatch)
             object.add("maxCommitBatch", maxCommitBatch)
             object.add("commitBatchWait", commitBatchWait)
+            let fees = [
+                ("batchPreCommitAboveBaseFee", batchPreCommitAboveBaseFee),
+                ("aggregateAboveBaseFee", aggregateAboveBaseFee),
+                ("preCommitFeePerSector", preCommitFeePerSector), ("commitFeePerSector", commitFeePerSector),
+            ]
+            for case (let key, let fee?) in fees { object.add(key, fee.description) }
         }
     }
 }

@@ -268,7 +268,7 @@ extension Scenario {
             required: ["every", "pieceSize", "startAfter"],
             [
                 "every": model, "pieceSize": Schema.size, "startAfter": model,
-                "lasts": Schema.duration,
+                "lasts": Schema.duration, "keepUnsealedCopy": Schema.flag,
             ]
         )
     }
@@ -281,6 +281,12 @@ extension Scenario {
             "waitDealsDelay": Schema.duration,
             "startEpochSealingBuffer": Schema.integer(0, 1_000_000),
         ]
+        for key in [
+            "batchPreCommitAboveBaseFee", "aggregateAboveBaseFee", "preCommitFeePerSector",
+            "commitFeePerSector",
+        ] {
+            values[key] = Schema.attoFIL
+        }
         for key in ["maxSealingSectors", "maxSealingSectorsForDeals", "maxWaitDealsSectors"] {
             values[key] = Schema.integer(0, 10_000_000)
         }

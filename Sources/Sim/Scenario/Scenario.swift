@@ -165,14 +165,18 @@ extension Scenario {
         package var startAfter: DurationModel
         /// The time from the start to the end.
         package var lasts: Duration
+        /// Its client retrieves it: an unsealed copy stays beside the replica.
+        package var keepsUnsealedCopy: Bool
 
         package init(
-            every: DurationModel, pieceSize: ByteCount, startAfter: DurationModel, lasts: Duration
+            every: DurationModel, pieceSize: ByteCount, startAfter: DurationModel, lasts: Duration,
+            keepsUnsealedCopy: Bool = true
         ) {
             self.every = every
             self.pieceSize = pieceSize
             self.startAfter = startAfter
             self.lasts = lasts
+            self.keepsUnsealedCopy = keepsUnsealedCopy
         }
     }
 
@@ -215,6 +219,13 @@ extension Scenario {
         package var minCommitBatch: Int
         package var maxCommitBatch: Int
         package var commitBatchWait: Duration
+        /// Up to this base fee pre-commitments, or proofs, do not wait for company; `nil` where the fee
+        /// decides nothing.
+        package var batchPreCommitAboveBaseFee: AttoFIL?
+        package var aggregateAboveBaseFee: AttoFIL?
+        /// The most that a message may cost for each of its sectors; `nil` for no limit.
+        package var preCommitFeePerSector: AttoFIL?
+        package var commitFeePerSector: AttoFIL?
     }
 
     /// What the report covers.

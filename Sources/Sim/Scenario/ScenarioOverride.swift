@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Kernel
 
 /// One value set over a scenario file: `hosts.p1.count=30`.
 ///

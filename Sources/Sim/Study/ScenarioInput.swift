@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Kernel
 
 /// A quantity of a scenario that may turn out to be other than the file says, named by its path as `--set`
 /// names it.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Finds the word that someone probably meant.
-enum Suggestion {
+package enum Suggestion {
     /// The longest word that is compared; the cost grows with the square of it.
     private static let charactersMax = 48
 
     /// A clause that names the nearest of `known`, and all of them when none is near.
-    static func hint(for word: String, among known: [String]) -> String {
+    package static func hint(for word: String, among known: [String]) -> String {
         guard let nearest = nearest(to: word, among: known) else { return "" }
         let threshold = max(2, nearest.name.count / 3)
         if nearest.distance <= threshold { return "; did you mean \"\(nearest.name)\"?" }
@@ -14,12 +14,12 @@ enum Suggestion {
     }
 
     /// The words with commas between them, cut after sixteen.
-    static func list(_ words: [String]) -> String {
+    package static func list(_ words: [String]) -> String {
         words.prefix(16).joined(separator: ", ") + (words.count > 16 ? ", …" : "")
     }
 
     /// The first of the words with the least edit distance, letter case aside.
-    static func nearest(to word: String, among known: [String]) -> (name: String, distance: Int)? {
+    package static func nearest(to word: String, among known: [String]) -> (name: String, distance: Int)? {
         let query = Array(word.lowercased().unicodeScalars.prefix(charactersMax))
         var best: (name: String, distance: Int)?
         for name in known {
