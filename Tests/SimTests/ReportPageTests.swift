@@ -133,4 +133,25 @@ struct ReportPageTests {
         let check = try #require(report.crossCheck)
         #expect(!check.holds && check.text.contains("by formula"))
     }
+
+    @Test("the removal of a sector that was given up has a bar and a name of its own")
+    func removal() throws {
+        let path = ShippedScenarios.folder.appendingPathComponent("tournament/deals-with-deadlines.yaml").path
+        let scenario = try Scenario.load(path: path)
+        let cluster = try SimulatedCluster(scenario, options: .init(policy: "fork-groups"))
+        let end = Instant(seconds: 3 * 86_400)
+        let recorder = cluster.record(until: end)
+        cluster.run(until: end)
+        let report = cluster.report()
+        let page = ReportPage(
+            report: report, scenario: scenario, recorder: recorder, now: end, sourceText: "", version: "0")
+        #expect(
+            recorder.spans.contains { $0.stage >= report.stages.count }, "no removal: choose a longer run")
+        let html = page.html
+        #expect(html.contains("<span class=\"k k6\"></span>Remove</li>"))
+        #expect(html.contains(".f6{fill:var(--c6)}") && html.contains("--c6:#"))
+        #expect(html.contains("class=\"f6\""))
+        let trace = ReportFiles(report: report, recorder: recorder, now: end).perfetto
+        #expect(trace.contains("\"cat\":\"Remove\""))
+    }
 }

@@ -309,4 +309,18 @@ extension TaskType {
         case .download: .fetch
         }
     }
+
+    /// The name in pictures and traces. Work of a sector's later life has its own, though its durations are
+    /// those of a stage of sealing.
+    package var title: String {
+        switch self {
+        case .replicaUpdate: "ReplicaUpdate"
+        case .proveReplicaUpdate: "ProveReplicaUpdate"
+        case .finalizeReplicaUpdate: "FinalizeReplicaUpdate"
+        case .releaseKey: "ReleaseKey"
+        case .remove: "Remove"
+        case .download: "Download"
+        default: kind.rawValue
+        }
+    }
 }

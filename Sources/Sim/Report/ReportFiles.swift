@@ -115,7 +115,7 @@ package struct ReportFiles {
                 index = lanes.count - 1
                 lanesOf[span.worker, default: []].append(index)
             }
-            let name = TaskType.allCases[span.stage].kind.rawValue
+            let name = TaskType.allCases[span.stage].title
             let state = span.isDone ? "done" : "failed"
             events.append(
                 "{\"name\":\"\(name) \(span.sector)\",\"cat\":\"\(name)\",\"ph\":\"X\","

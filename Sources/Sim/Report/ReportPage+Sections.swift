@@ -7,6 +7,9 @@ extension ReportPage {
     private static var laneCountMax: Int { 64 }
     private static var ganttSpanCountMax: Int { 6_000 }
 
+    /// The color of a stage: one for each on a sector's way to proving, one for all that follows.
+    private static func style(of stage: Int) -> Int { min(stage, TaskType.sealing.count) }
+
     private func tag(_ name: String, _ body: String) -> String { "<\(name)>\(body)</\(name)>" }
 
     /// Lanes of the first hosts, a bar for each task of the window.
@@ -52,7 +55,7 @@ extension ReportPage {
             for span in lane.items {
                 let left = max(0, span.begin.seconds - from) / length
                 let right = min(1, (span.end.seconds - from) / length)
-                let style = span.isDone ? span.stage : 9
+                let style = span.isDone ? Self.style(of: span.stage) : 9
                 bars[style, default: ""] +=
                     "M\(Picture.at(box.x + box.width * left)) \(Picture.at(y + 1))"
                     + "h\(Picture.at(max(0.5, box.width * (right - left) - 0.4)))v10"
@@ -71,8 +74,12 @@ extension ReportPage {
             : ""
         let used = Set(spans.map(\.stage)).sorted()
         let items =
-            used.map { "<li><span class=\"k k\($0)\"></span>\(Picture.escaped(report.stages[$0].name))</li>" }
-            + ["<li><span class=\"k k9\"></span>failed</li>"]
+            Set(used.map(Self.style)).sorted().map { style -> String in
+                let names = used.filter { Self.style(of: $0) == style }.map { TaskType.allCases[$0].title }
+                return
+                    "<li><span class=\"k k\(style)\"></span>\(Picture.escaped(names.joined(separator: ", ")))"
+                    + "</li>"
+            } + ["<li><span class=\"k k9\"></span>failed</li>"]
         return "<section><h2>What the workers did</h2><p>From day "
             + "\(SimulatedCluster.figure(from / 86_400)) on, a lane for each task at a time.</p>"
             + "<ul class=\"legend\">\(items.joined())</ul><figure class=\"gantt\">"
@@ -115,8 +122,8 @@ extension ReportPage {
 
     /// Colors with a contrast of at least 3 to 1 against their ground, in both schemes.
     static var style: String {
-        let light = ["#7a5c00", "#1f5fbf", "#a03a86", "#3c7a1e", "#c2410c", "#0f766e"]
-        let dark = ["#e3b341", "#79b0ff", "#f08bd2", "#8fd46a", "#ff9b62", "#4fd1c5"]
+        let light = ["#7a5c00", "#1f5fbf", "#a03a86", "#3c7a1e", "#c2410c", "#0f766e", "#57606a"]
+        let dark = ["#e3b341", "#79b0ff", "#f08bd2", "#8fd46a", "#ff9b62", "#4fd1c5", "#a3adb8"]
         func colors(_ list: [String], _ failed: String) -> String {
             list.enumerated().map { "--c\($0.offset):\($0.element);" }.joined() + "--c9:\(failed);"
         }
@@ -126,7 +133,7 @@ extension ReportPage {
         let darkSet =
             "--bg:#14181d;--fg:#e6edf3;--soft:#a3adb8;--edge:#3a424b;--card:#1d232a;"
             + "--good:#6bd18b;--bad:#ff8b80;" + colors(dark, "#ff6b6b")
-        let stages = [0, 1, 2, 3, 4, 5, 9].map {
+        let stages = [0, 1, 2, 3, 4, 5, 6, 9].map {
             ".s\($0){stroke:var(--c\($0))}.f\($0){fill:var(--c\($0))}.k\($0){background:var(--c\($0))}"
         }.joined()
         return """
