@@ -33,21 +33,20 @@ struct ReplayForecast {
         ]
         for set in changes {
             let title = set.joined(separator: " ")
-            let changed: Scenario
+            let changed: ChangedScenario
             do {
-                changed = try Scenario.parse(
-                    text: scenario.normalized.json, fileName: "the recorded cluster",
-                    overrides: set.map { ScenarioOverride($0) })
+                changed = try scenario.changed(set)
             } catch {
                 let groups = scenario.hosts.map { "\($0.name) (\($0.count))" }.joined(separator: ", ")
                 throw CommandError.usage("--what-if \(title): \(error)\nthe recorded hosts are: \(groups)")
             }
-            simulated.append(
-                try study.run {
-                    try RecordedForecast.simulate(
-                        changed, conditions, title: title, replications: replications, seed: study.seed,
-                        control: $0)
-                })
+            var side = try study.run {
+                try RecordedForecast.simulate(
+                    changed.scenario, conditions, title: title, replications: replications, seed: study.seed,
+                    control: $0)
+            }
+            side.omittedFaults = changed.omittedFaults
+            simulated.append(side)
         }
         return RecordedForecast(recorded: figures, simulated: simulated, replications: replications)
     }

@@ -176,4 +176,38 @@ struct RecordedRunTests {
         }
         #expect(forecast.document.json.contains("\"makespanSeconds\""))
     }
+
+    @Test(
+        "hosts that are equal make a group by what their names have in common before an index",
+        arguments: [
+            (["c2-1", "c2-2", "c2-3"], "c2"), (["p1-1", "p1-10", "p1-11"], "p1"),
+            (["10-0-0-10", "10-0-0-11", "10-0-0-2"], "10-0-0"), (["node10", "node11", "node12"], "node"),
+            (["rack.a", "rack.b", "rack.c"], "rack"), (["1", "2", "3"], "host"),
+        ])
+    func groupNames(hosts: [String], group: String) {
+        #expect(RecordedRun.commonName(hosts) == group)
+    }
+
+    @Test("the loss of a host that the changed cluster does not have is left out, and that is said")
+    func lossOfWhatIsNoMore() throws {
+        let recording = try record()
+        let (scenario, conditions) = try recording.run.scenario(name: "again", recording.facts)
+        let lost = try #require(scenario.faults.first)
+        #expect(lost.target == .worker(group: "worker", index: 1, worker: "w0", instance: 0))
+        let one = try scenario.changed(["hosts.worker.count=1"])
+        #expect(one.scenario.hosts.map(\.count) == [1] && one.scenario.faults == [])
+        #expect(one.omittedFaults == [lost])
+        let two = try scenario.changed(["hosts.worker.count=2"])
+        #expect(two.scenario.faults == [lost] && two.omittedFaults == [])
+        // What is wrong for another reason stays so.
+        #expect(throws: ScenarioError.self) { try scenario.changed(["hosts.wroker.count=1"]) }
+        #expect(throws: ScenarioError.self) { try scenario.changed(["hosts.worker.count=-1"]) }
+        let real = try #require(RecordedForecast.Figures(recording.run))
+        var side = try RecordedForecast.simulate(
+            one.scenario, conditions, title: "one", replications: 1, seed: 1)
+        side.omittedFaults = one.omittedFaults
+        let forecast = RecordedForecast(recorded: real, simulated: [side], replications: 1)
+        #expect(forecast.text.contains("one: without the recorded workerKilled of worker/1/w0/0"))
+        #expect(forecast.document.json.contains("\"omittedFaults\""))
+    }
 }

@@ -56,6 +56,12 @@ extension RecordedForecast {
             lines.append(
                 "Where fewer sectors ended, the makespan is of those; the rest is stuck after 20 times it.")
         }
+        for side in simulated where !side.omittedFaults.isEmpty {
+            let lost = side.omittedFaults.map { "\($0.kind.rawValue) of \($0.target)" }
+            lines.append(
+                "\(side.title): without the recorded \(lost.joined(separator: ", ")), which this cluster "
+                    + "does not have")
+        }
         lines.append(
             "Durations are taken as they were measured: a host that would do more at once is not slowed.")
         lines.append(
@@ -73,7 +79,9 @@ extension RecordedForecast {
     }
 
     package var document: ScenarioDocument {
-        func side(_ title: String, _ figures: Figures, _ makespan: Interval?) -> ScenarioDocument {
+        func side(
+            _ title: String, _ figures: Figures, _ makespan: Interval?, omitting faults: [Scenario.Fault] = []
+        ) -> ScenarioDocument {
             var entries: [ScenarioDocument.Entry] = [
                 .init(key: "title", value: .text(title)),
                 .init(key: "makespanSeconds", value: .number(figures.makespan)),
@@ -96,13 +104,20 @@ extension RecordedForecast {
                                 .init(key: "p95Seconds", value: .number(stage.p95)),
                             ])
                         })))
+            if !faults.isEmpty {
+                entries.append(.init(key: "omittedFaults", value: .list(faults.map(\.normalized))))
+            }
             return .object(entries)
         }
         return .object([
             .init(key: "replications", value: .integer(replications)),
             .init(key: "recorded", value: side("recorded", recorded, nil)),
             .init(
-                key: "simulated", value: .list(simulated.map { side($0.title, $0.figures, $0.makespan) })),
+                key: "simulated",
+                value: .list(
+                    simulated.map {
+                        side($0.title, $0.figures, $0.makespan, omitting: $0.omittedFaults)
+                    })),
         ])
     }
 }

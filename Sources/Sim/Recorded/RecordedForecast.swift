@@ -65,6 +65,8 @@ package struct RecordedForecast: Sendable {
         package var figures: Figures
         /// Student's interval of the makespan's mean.
         package var makespan: Interval?
+        /// Recorded losses that could not happen, because what was lost is not in the changed cluster.
+        package var omittedFaults: [Scenario.Fault] = []
     }
 
     package var recorded: Figures

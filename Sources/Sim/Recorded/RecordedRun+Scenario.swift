@@ -225,21 +225,28 @@ extension RecordedRun {
             ], nic: Bandwidth(bitsPerSecond: 10_000_000_000), workers: processes)
     }
 
-    /// What the hosts' names begin with, in the letters that a scenario allows.
-    private static func commonName(_ hosts: [String]) -> String {
+    /// What the hosts' names begin with, in the letters that a scenario allows: `c2` for `c2-1` and `c2-2`.
+    package static func commonName(_ hosts: [String]) -> String {
         var name = Substring(hosts[0])
         for host in hosts.dropFirst() {
             while !host.hasPrefix(name) { name = name.dropLast() }
         }
+        // Where the names part within a number, as in node10 and node11, that number is the index.
+        if hosts.contains(where: { isDigit($0.dropFirst(name.count).first) }) {
+            while isDigit(name.last) { name.removeLast() }
+        }
         let letters = name.unicodeScalars.map { scalar -> Character in
-            let isAllowed =
-                scalar.isASCII
-                && (scalar.properties.isAlphabetic || "0123456789".unicodeScalars.contains(scalar))
+            let isAllowed = scalar.isASCII && (scalar.properties.isAlphabetic || isDigit(Character(scalar)))
             return isAllowed ? Character(scalar) : "-"
         }
         var word = String(letters.prefix(40))
-        while hosts.count > 1, let last = word.last, !last.isLetter { word.removeLast() }
+        while hosts.count > 1, word.last == "-" { word.removeLast() }
         return word.isEmpty ? "host" : word
+    }
+
+    private static func isDigit(_ character: Character?) -> Bool {
+        guard let character else { return false }
+        return ("0"..."9").contains(character)
     }
 
     // MARK: Losses

@@ -122,7 +122,8 @@ extension Scenario {
         }
     }
 
-    private func problem(of target: Fault.Target) -> String? {
+    /// Why a target is none in this scenario; `nil` where it is one.
+    func problem(of target: Fault.Target) -> String? {
         let groups = hosts.map(\.name)
         let name: String
         switch target {
