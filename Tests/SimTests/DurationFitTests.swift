@@ -82,6 +82,22 @@ struct DurationFitTests {
         #expect(samples[.preCommit1] == [60] && samples.count == 1)
     }
 
+    @Test("each figure names the files that have it, and no others")
+    func sources() throws {
+        var samples = DurationSamples()
+        try samples.read("{\"SealingResults\": [{\"PreCommit1\": 5000000000}]}", file: "a.json")
+        try samples.read(
+            "{\"SealingResults\": [{\"PreCommit1\": 6000000000, \"Commit2\": 7000000000}]}", file: "b.json")
+        #expect(samples.sources(of: .preCommit1) == ["lotus-bench a.json", "lotus-bench b.json"])
+        #expect(samples.sources(of: .commit2) == ["lotus-bench b.json"])
+        #expect(samples.sources(of: .finalize) == [])
+        let lines = samples.tasksYAML.split(separator: "\n").filter { $0.contains("source:") }
+        #expect(
+            lines == [
+                "    source: 'lotus-bench a.json; lotus-bench b.json'", "    source: 'lotus-bench b.json'",
+            ])
+    }
+
     static let wrong: [(text: String, line: Int, fragment: String)] = [
         ("hello", 1, "not a known form"),
         ("{\"SealingResults\": []}", 1, "missing or empty"),

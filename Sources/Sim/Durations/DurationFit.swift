@@ -132,7 +132,7 @@ extension DurationSamples {
             )
             lines.append("    duration: \(fit.yaml)")
             lines.append("    provenance: measured")
-            let source = sources.joined(separator: "; ").replacing("'", with: "''")
+            let source = sources(of: kind).joined(separator: "; ").replacing("'", with: "''")
             lines.append("    source: '\(source.filter { !$0.isNewline })'")
         }
         return lines.joined(separator: "\n") + "\n"

@@ -23,8 +23,10 @@ package struct DurationSamples: Sendable {
 
     /// Seconds, by the kind's index.
     private var seconds: [[Double]] = Scenario.TaskKind.allCases.map { _ in [] }
-    /// Where they are from, in words, in order.
-    package private(set) var sources: [String] = []
+    /// Where those of each kind are from, in words, in order.
+    private var sourcesOfKinds: [[String]] = Scenario.TaskKind.allCases.map { _ in [] }
+    /// Samples of each kind whose source was named.
+    private var namedCounts: [Int] = Scenario.TaskKind.allCases.map { _ in 0 }
     /// Samples in all.
     package private(set) var count = 0
 
@@ -50,7 +52,16 @@ package struct DurationSamples: Sendable {
         seconds[kind.index].append(value)
     }
 
-    mutating func name(source: String) { if !sources.contains(source) { sources.append(source) } }
+    /// Where the samples of a kind are from, in words, in order.
+    package func sources(of kind: Scenario.TaskKind) -> [String] { sourcesOfKinds[kind.index] }
+
+    /// Says where all samples are from that came since the last source was named.
+    mutating func name(source: String) {
+        for kind in seconds.indices where seconds[kind].count > namedCounts[kind] {
+            namedCounts[kind] = seconds[kind].count
+            if !sourcesOfKinds[kind].contains(source) { sourcesOfKinds[kind].append(source) }
+        }
+    }
 
     /// Reads a file's text, whatever of the known forms it has.
     ///
