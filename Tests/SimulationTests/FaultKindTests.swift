@@ -163,6 +163,84 @@ struct FaultKindTests {
         #expect(try repeats([often], until: 0.25).report == hit.report)
     }
 
+    /// One host with two processes, whose sectors are moved to the store within seconds each.
+    private func twoProcesses() throws -> Scenario {
+        var scenario = try Clusters.devnet(sectorCount: 24)
+        scenario.hosts[0].count = 1
+        scenario.hosts[0].workers[0].count = 2
+        scenario.workload.pledge.initialPerHost = 12
+        for index in scenario.tasks.indices where scenario.tasks[index].kind == .finalize {
+            scenario.tasks[index].transfer = ByteCount(bytes: 1 << 28)
+        }
+        return scenario
+    }
+
+    @Test(
+        "a process whose network is slow or cut off takes nothing from the card of the others",
+        arguments: [Scenario.Fault.Kind.networkSlow, .partition])
+    func oneProcess(kind: Scenario.Fault.Kind) throws {
+        func proven(_ target: Scenario.Fault.Target?) throws -> Int {
+            let cluster = try SimulatedCluster(twoProcesses(), options: .init(seed: 2))
+            if let target { cluster.apply(.init(kind, at: .seconds(1), target: target, factor: 1_000_000)) }
+            cluster.run(until: Clusters.days(0.1))
+            return cluster.provenCount
+        }
+        let all = try proven(nil)
+        #expect(all > 12)
+        #expect(try proven(Self.host) == 0)
+        // The other one goes on.
+        #expect(try proven(Self.process) > 0)
+    }
+
+    @Test(
+        "a transfer of a process whose network is slow gets its part of the card, and what it had afterwards")
+    func slowTransfer() throws {
+        func end(_ factor: Double?) throws -> Double {
+            var scenario = try twoProcesses()
+            scenario.hosts[0].workers[0].count = 1
+            scenario.workload.sectorsMax = 1
+            let cluster = try SimulatedCluster(scenario, options: .init(seed: 2))
+            if let factor {
+                cluster.apply(
+                    .init(
+                        .networkSlow, at: .seconds(1), target: Self.process, duration: .seconds(3600),
+                        factor: factor))
+            }
+            while cluster.provenCount == 0, cluster.world.now < Clusters.days(1) {
+                cluster.run(until: cluster.world.now + .seconds(1))
+            }
+            return cluster.world.now.seconds
+        }
+        // 2.1 s at 1 Gbps become 215 s; the messages are late as well, by next to nothing.
+        let longer = try end(100) - end(nil)
+        #expect(longer > 200 && longer < 260, "\(longer)")
+        // Too slow to end by itself: it ends when the network is well again.
+        let last = try end(1e6)
+        #expect(last > 3600 && last < 3700, "\(last)")
+    }
+
+    @Test("one of four cards costs one of four processes; the only card costs all")
+    func oneCard() throws {
+        func down(cards: Int, processes: Int) throws -> Int {
+            let gpus = cards > 0 ? "[{model: any, count: \(cards)}]" : "[]"
+            let scenario = try Scenario.load(
+                path: Clusters.folder.appendingPathComponent("devnet.yaml").path,
+                overrides: [
+                    "hosts.worker.gpus=\(gpus)", "hosts.worker.workers.worker.count=\(processes)",
+                    "workload.sectorsMax=4", "faults=[]",
+                ].map { ScenarioOverride($0) })
+            let cluster = try SimulatedCluster(scenario, options: .init(seed: 5))
+            cluster.apply(.init(.gpuLost, at: .seconds(10), target: Self.host, duration: .seconds(60)))
+            cluster.run(until: Instant(seconds: 20))
+            return cluster.plan.processes.filter { cluster.world.node($0.node)?.isUp == false }.count
+        }
+        #expect(try down(cards: 4, processes: 4) == 1)
+        #expect(try down(cards: 2, processes: 4) == 2)
+        #expect(try down(cards: 8, processes: 4) == 1)
+        #expect(try down(cards: 1, processes: 4) == 4)
+        #expect(try down(cards: 0, processes: 4) == 4)
+    }
+
     @Test("of two faults that overlap, the end of one takes nothing from the other")
     func overlap() throws {
         func down(_ at: Int, _ seconds: Int) -> Scenario.Fault {

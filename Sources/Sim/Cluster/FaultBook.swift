@@ -6,6 +6,8 @@ struct FaultBook {
     enum Condition: Hashable {
         // Nodes.
         case down, paused, cutOff, deaf, mute, skewed
+        // What a process moves itself, and no other of its host.
+        case stuckTransfers, slowTransfers
         // Links of nodes.
         case slowLink, lossy, duplicating, late
         // Hosts.

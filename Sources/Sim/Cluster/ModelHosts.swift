@@ -15,6 +15,14 @@ final class ModelHosts: @unchecked Sendable {
         var finalStore: String?
     }
 
+    /// How the transfers of one process fare beside those of its host.
+    struct Restriction {
+        var isStuck: Bool
+        /// How many times slower than the host's card; `nil` where it has all of it.
+        var slowness: Double?
+    }
+
+    private var restrictions: [String: Restriction] = [:]
     private var slowness: [String: Double] = [:]
     private var paused: Set<String> = []
     private var full: Set<String> = []
@@ -45,6 +53,15 @@ final class ModelHosts: @unchecked Sendable {
     /// Work done in a second of the usual: 0 where the process stands still.
     func pace(_ node: String, on host: String) -> Double {
         paused.contains(node) ? 0 : 1 / (slowness[host] ?? 1)
+    }
+
+    /// What the transfers of a process may have; `nil` for all that there is.
+    func restriction(_ node: String) -> Restriction? { restrictions[node] }
+
+    func restrict(_ node: String, _ restriction: Restriction) {
+        let isUsual = !restriction.isStuck && restriction.slowness == nil
+        restrictions[node] = isUsual ? nil : restriction
+        runners[node]?.restrictTransfers()
     }
 
     func slow(_ host: String, by factor: Double?) {

@@ -57,6 +57,8 @@ final class ModelStores: @unchecked Sendable {
         /// The long-term store; `nil` between sealing hosts.
         let store: String?
     }
+        /// Its rate when nobody else is there.
+        fileprivate let limit: Double
 
     private var stores: [Store]
     private var hosts: [String: Host]
@@ -139,7 +141,7 @@ final class ModelStores: @unchecked Sendable {
             done(.arrived(name))
         }
         stores[index].coming.append((id, bytes, done))
-        return Transfer(id: id, bytes: bytes, store: name)
+        return Transfer(id: id, bytes: bytes, limit: limit, store: name)
     }
 
     /// Moves a sector's files between sealing hosts.
@@ -154,7 +156,7 @@ final class ModelStores: @unchecked Sendable {
             self?.moveCount += 1
             done()
         }
-        return Transfer(id: id, bytes: bytes, store: nil)
+        return Transfer(id: id, bytes: bytes, limit: .infinity, store: nil)
     }
 
     /// Stops a transfer; the room that it took on a long-term store is free again.
@@ -178,6 +180,15 @@ final class ModelStores: @unchecked Sendable {
 
     private func way(from host: String, toStore index: Int) -> [String] {
         let store = stores[index]
+    /// Lets a transfer have no more than its process may; `nil` for all that it can get.
+    func restrict(_ transfer: Transfer, of host: String, _ restriction: ModelHosts.Restriction?) {
+        var limit = transfer.limit
+        if let slowness = restriction?.slowness, let card = hosts[host]?.nicBytesPerSecond {
+            limit = min(limit, card / max(1e-3, slowness))
+        }
+        transfers.setLimit(transfer.id, restriction?.isStuck == true ? 0 : limit)
+    }
+
         var way = ["store-write \(store.name)"]
         guard let known = hosts[host] else { return way }
         way += ["disk-read \(host)", "nic-out \(host)"]
@@ -257,7 +268,7 @@ final class ModelStores: @unchecked Sendable {
         change(name) { $0.isMounted = isMounted }
         guard !isMounted, let index = stores.firstIndex(where: { $0.name == name }) else { return }
         for coming in stores[index].coming {
-            cancel(Transfer(id: coming.id, bytes: coming.bytes, store: name))
+            cancel(Transfer(id: coming.id, bytes: coming.bytes, limit: 0, store: name))
             coming.done(.failed("the store \(name) is not mounted any more"))
         }
     }

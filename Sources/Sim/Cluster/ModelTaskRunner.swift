@@ -181,6 +181,19 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
             hosts.moved(call.task.sector, from: fetch.fromHost, to: host)
             done()
         }
+        restrict(call)
+    }
+
+    /// What is the matter with the network of this process has changed.
+    func restrictTransfers() {
+        for call in transfers.keys.sorted(by: { ($0.task, $0.number) < ($1.task, $1.number) }) {
+            if let transfer = transfers[call] { stores.restrict(transfer, of: host, hosts.restriction(node)) }
+        }
+    }
+
+    private func restrict(_ call: CallID) {
+        guard let restriction = hosts.restriction(node), let transfer = transfers[call] else { return }
+        stores.restrict(transfer, of: host, restriction)
     }
 
     // MARK: Computing
@@ -338,6 +351,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         }
         if let transfer {
             transfers[call] = transfer
+            restrict(call)
             return
         }
         fail(

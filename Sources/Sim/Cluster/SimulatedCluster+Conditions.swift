@@ -36,6 +36,10 @@ extension SimulatedCluster {
             hosts.pause(name, holds)
             if holds { world.pause(node) } else { world.resume(node) }
         case .cutOff, .deaf, .mute: block(name)
+        case .stuckTransfers, .slowTransfers:
+            let slowness = faultBook.value(.slowTransfers, of: name)
+            hosts.restrict(
+                name, .init(isStuck: faultBook.holds(.stuckTransfers, of: name), slowness: slowness))
         case .skewed:
             guard let node = world.node(name) else { return }
             world.setClock(of: node, ahead: .nanoseconds(Int64((value ?? 0) * 1e9)))

@@ -83,7 +83,7 @@ extension SimulatedCluster {
         case .hostReboot: reboot(processes, from: begin, to: end)
         case .hostSlow: hold(.slowHost, hosts, fault.factor)
         case .gpuLost:
-            hold(.down, processes.filter { $0.runs(.preCommit2) || $0.runs(.commit2) }.map(\.node))
+            hold(.down, hosts.flatMap { host in losers(ofCardOf: host, processes) })
         case .memoryError, .outOfMemory: killOne(fault.kind, nodes, at: begin, for: span)
         case .rollingUpgrade:
             let turn = span ?? .seconds(1)
@@ -101,14 +101,18 @@ extension SimulatedCluster {
         case .partition:
             if case .store = fault.target { return occur(fault, hold) }
             hold(.cutOff, nodes)
-            hold(.deadCard, hosts)
+            if fault.target.isProcess { hold(.stuckTransfers, nodes) } else { hold(.deadCard, hosts) }
         case .inboundCut: hold(.deaf, nodes)
         case .outboundCut: hold(.mute, nodes)
         case .nicFlapping: flap(nodes, hosts, turn: fault.by, from: begin, to: end)
         case .networkSlow:
             if case .store = fault.target { return occur(fault, hold) }
             hold(.slowLink, linkNames(nodes), fault.factor)
-            hold(.slowCard, hosts, fault.factor)
+            if fault.target.isProcess {
+                hold(.slowTransfers, nodes, fault.factor)
+            } else {
+                hold(.slowCard, hosts, fault.factor)
+            }
         case .packetLoss: hold(.lossy, linkNames(nodes), fault.share)
         case .messagesDuplicated: hold(.duplicating, linkNames(nodes), fault.share)
         case .messagesLate: hold(.late, linkNames(nodes), fault.by.inSeconds)
@@ -135,6 +139,20 @@ extension SimulatedCluster {
         case .storeSlow, .networkSlow: hold(.storeSlow, [name], fault.factor)
         default: hold(.storeDown, [name], 1)
         }
+    }
+
+    /// The processes that use one card of a host, drawn among its cards.
+    ///
+    /// Assumed: the processes take the cards in turn, or the cards the processes where there are more cards.
+    private func losers(ofCardOf host: String, _ processes: [ClusterPlan.Process]) -> [String] {
+        let users = processes.filter { $0.host == host && ($0.runs(.preCommit2) || $0.runs(.commit2)) }
+        guard let first = users.first else { return [] }
+        let group = scenario.hosts.first { $0.name == first.group }
+        let cards = group?.gpus.reduce(0) { $0 + $1.count } ?? 0
+        guard cards > 1 else { return users.map(\.node) }
+        let card = faultRandom.index(below: cards)
+        guard cards <= users.count else { return [users[card % users.count].node] }
+        return users.indices.filter { $0 % cards == card }.map { users[$0].node }
     }
 
     /// After the reboot those come first that others need: AddPiece, then PreCommit2, then the rest.
@@ -216,5 +234,12 @@ extension SimulatedCluster {
             names.append(process.host)
         }
         return names
+    }
+}
+
+extension Scenario.Fault.Target {
+    /// One process: the card of its host goes on serving the others.
+    fileprivate var isProcess: Bool {
+        if case .worker = self { true } else { false }
     }
 }

@@ -73,7 +73,8 @@ extension Scenario.Fault {
         case hostReboot
         /// Every task takes longer, those that run included.
         case hostSlow
-        /// A GPU has fallen off the bus: the processes that use one die and start again at the end.
+        /// A GPU of the host, drawn among its cards, has fallen off the bus: the processes that use it die
+        /// and start again at the end.
         case gpuLost
         /// An uncorrectable memory error kills one process, drawn among those of the target.
         case memoryError
