@@ -100,6 +100,12 @@ struct ScenarioHardwareTests {
         Mistake(
             "Commit2: 10m", "Commit2: {duration: 10m, requestSize: 4KiB}", "28:", "reads and writes nothing"),
         Mistake(
+            "Commit2: 10m", "Commit2: 10m\n  WindowPoSt: {duration: 10m, writes: 4KiB}", "29:",
+            "a proof writes nothing"),
+        Mistake(
+            "Commit2: 10m", "Commit2: 10m\n  WindowPoSt: {duration: 10m, reads: 4KiB}", "29:",
+            "no host has WindowPoSt slots"),
+        Mistake(
             "    memoryBandwidth: 50GB/s\n", "", "24:",
             "no host with PreCommit1 slots says its memoryBandwidth"),
     ]

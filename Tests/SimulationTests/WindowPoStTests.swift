@@ -109,4 +109,35 @@ struct WindowPoStTests {
         // A verdict that came while the miner was down is not counted again.
         #expect(found.due > 40 && found.missed == 0, "\(found)")
     }
+
+    // Goal: a store's read has an effect. A partition of 2300 sectors reads 1 TB; two thirds of the room are
+    // on the first store, which then has 667 GB to give in 30 minutes: 370 MB/s.
+    @Test("proofs share what the stores are read with, and miss their deadlines where that is too little")
+    func storeReads() throws {
+        var scenario = try Clusters.shipped("handbook-f0822818")
+        scenario.report.warmUp = .seconds(3600)
+        var second = try #require(scenario.stores.first)
+        second.name = "second"
+        second.capacity = ByteCount(bytes: second.capacity.bytes / 2)
+        scenario.stores.append(second)
+        let usual = try report(scenario, days: 1.2)
+        #expect(usual.notModelled.contains { $0.what == "storeReads" })
+        let index = try #require(scenario.tasks.firstIndex { $0.kind == .windowPoSt })
+        scenario.tasks[index].reads = .bytes(ByteCount(bytes: 1_000_000_000_000))
+        func found(megabytes: Int, _ faults: [Scenario.Fault] = []) throws -> SimulationReport {
+            scenario.stores[0].read = Bandwidth(bitsPerSecond: megabytes * 8_000_000)
+            scenario.faults = faults
+            return try report(scenario, days: 1.2)
+        }
+        let enough = try found(megabytes: 1000)
+        #expect(enough.windowPoSt.missed == 0 && enough.windowPoSt.submitted == usual.windowPoSt.submitted)
+        #expect(!enough.notModelled.contains { $0.what == "storeReads" })
+        let use = try #require(enough.hardwareUses.first { $0.what == "store reads" })
+        #expect(use.group == scenario.stores[0].name && use.utilization > 0 && use.utilization < 1)
+        let scarce = try found(megabytes: 200)
+        #expect(scarce.windowPoSt.submitted == 0 && scarce.windowPoSt.missed > 0)
+        // A store that is down gives nothing.
+        let down = Scenario.Fault(.storeDown, at: .zero, target: .store("second"))
+        #expect(try found(megabytes: 1000, [down]).windowPoSt.submitted == 0)
+    }
 }

@@ -5,10 +5,11 @@ internal import Scheduler
 /// The long-term stores, the disks and the cards of the hosts, as far as they take time and room.
 // Safety: touched only by the script and the components of one simulated world, which runs on one thread.
 final class ModelStores: @unchecked Sendable {
-    private struct Store {
+    struct Store {
         let name: String
         let capacityBytes: Int
         let writeBytesPerSecond: Double
+        let readBytesPerSecond: Double
         /// Links of host groups to this store that differ from all others, bytes per second.
         let linkBytesPerSecond: [String: Double]
         var usedBytes = 0
@@ -32,8 +33,10 @@ final class ModelStores: @unchecked Sendable {
         var bytesPerSecond: Double { min(writeBytesPerSecond, requestBytesPerSecond) }
     }
 
-    private struct Host {
+    struct Host {
         let group: String
+        /// It has disks for sealing; others are here for their cards alone.
+        var isSealing = true
         let readBytesPerSecond: Double
         let writeBytesPerSecond: Double
         let nicBytesPerSecond: Double
@@ -54,17 +57,19 @@ final class ModelStores: @unchecked Sendable {
     struct Transfer {
         fileprivate let id: FairTransfers.Flow
         fileprivate let bytes: Int
+        /// Its rate when nobody else is there.
+        fileprivate let limit: Double
         /// The long-term store; `nil` between sealing hosts.
         let store: String?
     }
-        /// Its rate when nobody else is there.
-        fileprivate let limit: Double
 
-    private var stores: [Store]
-    private var hosts: [String: Host]
+    private(set) var stores: [Store]
+    private(set) var hosts: [String: Host]
     let transfers: FairTransfers
     private let clock: ModelClock
-    private let linkBytesPerSecond: Double
+    let linkBytesPerSecond: Double
+    /// Proofs read what they prove; else nobody reads from long-term stores.
+    private let readsProofs: Bool
     /// By host group or store: the switch that it hangs on.
     private let switches: [String: Scenario.Switch]
     /// Sectors' files that were moved between sealing hosts so far, to the end.
@@ -73,6 +78,7 @@ final class ModelStores: @unchecked Sendable {
 
     init(scenario: Scenario, plan: ClusterPlan, clock: ModelClock, countsFrom: Instant) {
         self.clock = clock
+        readsProofs = scenario.diskBytes(.reads, of: .windowPoSt) > 0
         transfers = FairTransfers(clock: clock, countsFrom: countsFrom)
         switches = scenario.links.switches.reduce(into: [:]) { known, item in
             for member in item.members { known[member] = item }
@@ -86,7 +92,8 @@ final class ModelStores: @unchecked Sendable {
             }
             return Store(
                 name: store.name, capacityBytes: store.capacity.bytes,
-                writeBytesPerSecond: max(1, store.write.bytesPerSecond), linkBytesPerSecond: links,
+                writeBytesPerSecond: max(1, store.write.bytesPerSecond),
+                readBytesPerSecond: max(1, store.read.bytesPerSecond), linkBytesPerSecond: links,
                 clientBytesPerSecond: store.perClient?.bytesPerSecond ?? .infinity,
                 requestBytesPerSecond: store.requestBytesPerSecond,
                 transferBytesPerSecond: store.transferBytesPerSecond)
@@ -99,6 +106,11 @@ final class ModelStores: @unchecked Sendable {
                 nicBytesPerSecond: max(1, host.nicBytesPerSecond),
                 requestsPerSecond: host.diskRequestsPerSecond)
         }
+        if readsProofs {
+            for card in provingCards(scenario, plan) where hosts[card.host] == nil {
+                hosts[card.host] = card.model
+            }
+        }
         for item in scenario.links.switches {
             if let rate = item.backplane { transfers.setCapacity("switch \(item.name)", rate.bytesPerSecond) }
             guard let rate = item.uplink else { continue }
@@ -107,6 +119,7 @@ final class ModelStores: @unchecked Sendable {
         }
         for index in stores.indices { setRate(ofStore: index) }
         for host in plan.hosts { setRates(ofHost: host.host) }
+        for host in hosts.filter({ !$0.value.isSealing }).keys.sorted() { setRates(ofHost: host) }
     }
 
     /// Bytes that lie on all stores.
@@ -167,6 +180,15 @@ final class ModelStores: @unchecked Sendable {
         stores[index].usedBytes -= transfer.bytes
     }
 
+    /// Lets a transfer have no more than its process may; `nil` for all that it can get.
+    func restrict(_ transfer: Transfer, of host: String, _ restriction: ModelHosts.Restriction?) {
+        var limit = transfer.limit
+        if let slowness = restriction?.slowness, let card = hosts[host]?.nicBytesPerSecond {
+            limit = min(limit, card / max(1e-3, slowness))
+        }
+        transfers.setLimit(transfer.id, restriction?.isStuck == true ? 0 : limit)
+    }
+
     private func noComing(_ id: FairTransfers.Flow, _ bytes: Int, _ index: Int) {
         stores[index].comingBytes -= bytes
         stores[index].coming.removeAll { $0.id == id }
@@ -180,15 +202,6 @@ final class ModelStores: @unchecked Sendable {
 
     private func way(from host: String, toStore index: Int) -> [String] {
         let store = stores[index]
-    /// Lets a transfer have no more than its process may; `nil` for all that it can get.
-    func restrict(_ transfer: Transfer, of host: String, _ restriction: ModelHosts.Restriction?) {
-        var limit = transfer.limit
-        if let slowness = restriction?.slowness, let card = hosts[host]?.nicBytesPerSecond {
-            limit = min(limit, card / max(1e-3, slowness))
-        }
-        transfers.setLimit(transfer.id, restriction?.isStuck == true ? 0 : limit)
-    }
-
         var way = ["store-write \(store.name)"]
         guard let known = hosts[host] else { return way }
         way += ["disk-read \(host)", "nic-out \(host)"]
@@ -205,7 +218,7 @@ final class ModelStores: @unchecked Sendable {
     }
 
     /// The switches between two host groups or stores, and the uplinks where these differ.
-    private func switches(from source: String?, to target: String) -> [String] {
+    func switches(from source: String?, to target: String) -> [String] {
         let (first, last) = (source.flatMap { switches[$0] }, switches[target])
         var way: [String] = []
         if let first, first.backplane != nil { way.append("switch \(first.name)") }
@@ -234,7 +247,7 @@ final class ModelStores: @unchecked Sendable {
     }
 
     /// The host has sealing disks.
-    func hasDisks(_ host: String) -> Bool { hosts[host] != nil }
+    func hasDisks(_ host: String) -> Bool { hosts[host]?.isSealing ?? false }
 
     /// Seconds until a store would have these bytes if nothing else came; `nil` for never.
     private func promise(_ bytes: Int, _ name: String, _ store: Store) -> Double? {
@@ -304,15 +317,23 @@ final class ModelStores: @unchecked Sendable {
         transfers.setCapacity(
             "store-write \(store.name)",
             store.isDown ? 0 : store.bytesPerSecond / max(1e-3, store.slowness))
+        guard readsProofs else { return }
+        let read = min(store.readBytesPerSecond, store.requestBytesPerSecond) / max(1e-3, store.slowness)
+        transfers.setCapacity("store-read \(store.name)", store.isDown || !store.isMounted ? 0 : read)
     }
 
     private func setRates(ofHost name: String) {
         guard let host = hosts[name] else { return }
+        defer { setCard(of: name, host) }
+        guard host.isSealing else { return }
         transfers.setCapacity("disk-read \(name)", host.readBytesPerSecond / host.diskSlowness)
         transfers.setCapacity("disk-write \(name)", host.writeBytesPerSecond / host.diskSlowness)
         if let requests = host.requestsPerSecond {
             transfers.setCapacity("disk-requests \(name)", requests / host.diskSlowness)
         }
+    }
+
+    private func setCard(of name: String, _ host: Host) {
         let card = host.isCutOff ? 0 : host.nicBytesPerSecond / host.networkSlowness
         transfers.setCapacity("nic-out \(name)", card)
         transfers.setCapacity("nic-in \(name)", card)

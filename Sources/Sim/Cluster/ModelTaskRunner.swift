@@ -222,7 +222,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         sharings[call] = Sharing(awaitsAlarm: awaitsAlarm, openCount: parts.count + (awaitsAlarm ? 1 : 0))
         let pace = hosts.pace(node, on: host)
         for part in parts {
-            let rate = duration > .zero ? part.amount / duration.inSeconds : .infinity
+            let rate = min(part.limit, duration > .zero ? part.amount / duration.inSeconds : .infinity)
             let limit = pace > 0 ? rate * pace : 0
             let flow = part.transfers.begin(part.amount, part.uses, limit: limit) { [self] _ in
                 partDone(call)

@@ -17,6 +17,8 @@ final class SharedHardware: @unchecked Sendable {
         let amount: Double
         /// It stands for the computing itself, which is as slow as its memory.
         let isComputing: Bool
+        /// Bytes a second at most, whatever the task could use.
+        var limit = Double.infinity
     }
 
     private struct Place: Hashable {
@@ -78,6 +80,9 @@ final class SharedHardware: @unchecked Sendable {
             let own = place.numaNode.map { [names[min($0, names.count - 1)]] } ?? names
             let uses = own.map { FairShares.Use(memory.resource($0), weight: 1 / Double(own.count)) }
             parts.append(Part(transfers: memory, uses: uses, amount: traffic, isComputing: true))
+        }
+        if type.isPoSt {
+            return parts + stores.provingReads(scenario.diskBytes(.reads, of: type.kind), place.host)
         }
         guard stores.hasDisks(place.host) else { return parts }
         let request = scenario.task(type.kind)?.requestSize.map { Double($0.bytes) }

@@ -125,6 +125,20 @@ extension SimulatedCluster {
                     what: "contention",
                     reason: "tasks of one host share no memory bandwidth; durations are those of the file"))
         }
+        for kind in [Scenario.TaskKind.winningPoSt, .unseal] where scenario.task(kind) != nil {
+            list.append(
+                .init(
+                    what: "tasks.\(kind.rawValue)",
+                    reason: "no such task comes up in a run: its duration and its slots change nothing"))
+        }
+        if scenario.diskBytes(.reads, of: .windowPoSt) == 0 {
+            list.append(
+                .init(
+                    what: "storeReads",
+                    reason:
+                        "tasks.WindowPoSt says no reads: proofs read nothing, and the stores' read changes "
+                        + "nothing"))
+        }
         return list
     }
 

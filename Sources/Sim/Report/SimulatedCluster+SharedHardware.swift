@@ -162,6 +162,11 @@ extension SimulatedCluster {
             add("disk writes") { shared.diskUtilization($0, "disk-write") }
             add("disk requests") { shared.diskUtilization($0, "disk-requests") }
         }
+        guard scenario.diskBytes(.reads, of: .windowPoSt) > 0 else { return uses }
+        for store in scenario.stores {
+            guard let share = shared.diskUtilization(store.name, "store-read") else { continue }
+            uses.append(.init(group: store.name, what: "store reads", utilization: share))
+        }
         return uses
     }
 }

@@ -87,6 +87,10 @@ extension Scenario {
                         path: "\(path).memoryTraffic",
                         message: "no host with \(task.kind.rawValue) slots says its memoryBandwidth"))
             }
+            if task.kind == .windowPoSt {
+                checkProving(task, hasUsers: !users.isEmpty, &findings)
+                continue
+            }
             for (key, amount) in [("reads", task.reads), ("writes", task.writes)] where amount != nil {
                 guard !users.contains(where: { $0.disks.contains(where: \.sealing) }) else { continue }
                 findings.append(
@@ -116,6 +120,21 @@ extension Scenario {
                         path: "hosts[\(index)].disks[\(place)].iops",
                         message: "no task gives its requestSize, so that nothing would be counted"))
             }
+        }
+    }
+
+    /// Proofs read from the long-term stores, and write nothing.
+    private func checkProving(_ task: TaskModel, hasUsers: Bool, _ findings: inout [Finding]) {
+        func find(_ key: String, _ message: String) {
+            findings.append(Finding(path: "tasks.\(task.kind.rawValue).\(key)", message: message))
+        }
+        if task.reads != nil, !hasUsers { find("reads", "no host has \(task.kind.rawValue) slots") }
+        if task.writes != nil { find("writes", "a proof writes nothing to disks; leave it out") }
+        if task.requestSize != nil {
+            find(
+                "requestSize",
+                "proofs read from long-term stores: give the requestSize of the stores, with their latency "
+                    + "or requestsPerSecond")
         }
     }
 

@@ -150,7 +150,7 @@ extension Scenario {
         package var name: String
         package var kind: Kind
         package var capacity: ByteCount
-        /// What all readers share.
+        /// What all readers share: proofs that say what they read.
         package var read: Bandwidth
         /// What all writers share.
         package var write: Bandwidth
