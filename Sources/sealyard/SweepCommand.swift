@@ -11,7 +11,8 @@ struct SweepCommand: ParsableCommand {
             sealyard sweep run S.yaml --vary hosts.p1.count=10,20 --vary policy=a,b --shard 0/8 --out 0.jsonl
             sealyard sweep merge *.jsonl --out all.jsonl
 
-            Shards may run on any machines; merged they are the file of the whole sweep, byte for byte.
+            Shards may run on any machines; merged they are the file of the whole sweep, byte for byte. \
+            Ctrl-C keeps the runs that are done; the same command with --resume does the rest.
             """,
         subcommands: [Run.self, Merge.self], defaultSubcommand: Run.self)
 
@@ -39,26 +40,40 @@ struct SweepCommand: ParsableCommand {
         @Option(help: "The file to write; standard output otherwise.")
         var out: String?
 
+        @Flag(help: "Keep the runs that the file of --out has, and do the rest.")
+        var resume = false
+
         @OptionGroup var study: StudyOptions
 
         func validate() throws {
             if let until { _ = try StudyOptions.duration(until) }
+            if resume, out == nil {
+                throw ValidationError("--resume goes with --out, the file to go on with")
+            }
         }
 
         func run() throws {
             let until = try until.map(StudyOptions.duration)
-            let lines = try study.run { control in
+            let part = try study.run { control in
                 let sweep = try Sweep(
-                    text: StudyOptions.text(of: scenario), fileName: scenario,
-                    overrides: set.map { ScenarioOverride($0) }, axes: vary.map { try SweepAxis($0) },
-                    replications: replications, seed: study.seed, until: until)
+                    .file(scenario, overrides: set.map { ScenarioOverride($0) }),
+                    axes: vary.map { try SweepAxis($0) }, replications: replications, seed: study.seed,
+                    until: until)
                 let shard = try shard.map { try SweepShard($0) } ?? .whole
-                return try sweep.run(shard, control: control)
+                return try sweep.run(shard, keeping: try known(to: sweep, shard), control: control)
             }
-            guard let lines else {
-                throw CommandError.temporary("interrupted; a part of a shard is not written: run it again")
+            try SweepCommand.put(part.text, out)
+            guard part.isWhole else {
+                let place = out.map { " are in \($0); run it again with --resume" } ?? " were printed"
+                throw CommandError.temporary(
+                    "interrupted; \(part.doneCount) of \(part.runCount) runs\(place)")
             }
-            try SweepCommand.put(lines, out)
+        }
+
+        private func known(to sweep: Sweep, _ shard: SweepShard) throws -> [Int: String] {
+            guard resume, let out, FileText.exists(out) else { return [:] }
+            let bytes = try FileText.read(out, bytesMax: SweepCommand.fileBytesMax)
+            return try sweep.lines(of: String(decoding: bytes, as: UTF8.self), out, shard)
         }
     }
 
@@ -73,7 +88,7 @@ struct SweepCommand: ParsableCommand {
 
         func run() throws {
             let texts = try files.map { path in
-                let bytes = try FileText.read(path, bytesMax: 1 << 30)
+                let bytes = try FileText.read(path, bytesMax: SweepCommand.fileBytesMax)
                 return (name: path, text: String(decoding: bytes, as: UTF8.self))
             }
             do { try SweepCommand.put(try Sweep.merge(texts), out) } catch let error as StudyError {
@@ -81,6 +96,8 @@ struct SweepCommand: ParsableCommand {
             }
         }
     }
+
+    private static let fileBytesMax = 1 << 30
 
     private static func put(_ text: String, _ out: String?) throws {
         if let out {

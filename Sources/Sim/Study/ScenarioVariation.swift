@@ -20,6 +20,13 @@ package struct ScenarioSource: Sendable {
         }
     }
 
+    /// The scenario with values set over it.
+    ///
+    /// - Throws: ``ScenarioError``.
+    package func scenario(settings: [StudySetting]) throws -> Scenario {
+        try read(settings.map { ScenarioOverride($0.text) })
+    }
+
     /// - Throws: ``ScenarioError``; ``StudyError`` where a share changes nothing that there is.
     package func scenario(with variations: [ScenarioVariation] = []) throws -> Scenario {
         let overrides = variations.compactMap { variation -> ScenarioOverride? in

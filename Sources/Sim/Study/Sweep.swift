@@ -75,15 +75,15 @@ package struct Sweep: Sendable {
     package let points: [Point]
     package let replications: Int
     package let seed: UInt64
-    /// The scenario's text, the axes and all that decides the results, as one number.
+    /// The scenario as read, the axes and all that decides the results, as one number.
     package let digest: String
 
     /// Reads every point of the grid before the first run: a sweep does not fail half way.
     ///
     /// - Throws: ``StudyError``, ``ScenarioError``.
     package init(
-        text: String, fileName: String, overrides: [ScenarioOverride] = [], axes: [SweepAxis],
-        replications: Int = 1, seed: UInt64 = 1, policy: String? = nil, until: Duration? = nil
+        _ source: ScenarioSource, axes: [SweepAxis], replications: Int = 1, seed: UInt64 = 1,
+        policy: String? = nil, until: Duration? = nil
     ) throws {
         try Replications.check(replications)
         var count = replications
@@ -109,9 +109,7 @@ package struct Sweep: Sendable {
                 rest /= axis.values.count
             }
             settings.reverse()
-            let scenario = try Scenario.parse(
-                text: text, fileName: fileName,
-                overrides: overrides + settings.map { ScenarioOverride($0.text) })
+            let scenario = try source.scenario(settings: settings)
             let name = settings.map(\.text).joined(separator: " ")
             points.append(
                 Point(
@@ -121,8 +119,9 @@ package struct Sweep: Sendable {
         self.points = points
         self.replications = replications
         self.seed = seed
-        var hash = stableHash(text)
-        let parts = (overrides.map(\.text) + axes.map { "\($0.path)=\($0.values)" })
+        // What is included counts, and what a file says in other words does not.
+        var hash = stableHash(points.first?.study.scenario.normalized.json ?? "")
+        let parts = axes.map { "\($0.path)=\($0.values)" }
         let rest = "\(parts) \(replications) \(seed) \(policy ?? "") \(until?.description ?? "")"
         hash = mixed(hash ^ stableHash(rest))
         digest = String(hash, radix: 16)
@@ -130,15 +129,28 @@ package struct Sweep: Sendable {
 
     package var runCount: Int { points.count * replications }
 
-    /// Runs a shard.
+    /// What was done of a shard.
+    package struct Part: Sendable, Hashable {
+        /// A header and one line for each run that is done, in order.
+        package var text: String
+        package var doneCount: Int
+        /// Of the whole shard.
+        package var runCount: Int
+
+        package var isWhole: Bool { doneCount == runCount }
+    }
+
+    /// Runs a shard, or what is left of it.
     ///
-    /// - Returns: a header and one line for each run, in order; `nil` where it was stopped, because a part of
-    ///   a shard cannot be merged.
+    /// - Parameter known: lines of runs that were done before, by ``lines(of:_:_:)``.
+    /// - Returns: all that is done; a part of the shard where it was stopped.
     /// - Throws: ``StudyError``, or ``KernelError`` where no thread starts.
     package func run(
-        _ shard: SweepShard = .whole, control: StudyControl = StudyControl()
-    ) throws -> String? {
-        let jobs = Array(stride(from: shard.index, to: runCount, by: shard.count))
+        _ shard: SweepShard = .whole, keeping known: [Int: String] = [:],
+        control: StudyControl = StudyControl()
+    ) throws -> Part {
+        let all = Array(stride(from: shard.index, to: runCount, by: shard.count))
+        let jobs = all.filter { known[$0] == nil }
         let (points, replications, seed) = (points, replications, seed)
         let lines = try StudyRunner.each(jobs.count, control) { index, goesOn -> String? in
             let job = jobs[index]
@@ -147,8 +159,34 @@ package struct Sweep: Sendable {
             guard let run = try point.study.run(seed: seed, goesOn: goesOn) else { return nil }
             return Self.line(job, job / replications, job % replications, point, run)
         }
-        guard lines.allSatisfy({ $0 != nil }) else { return nil }
-        return ([header(shard)] + lines.compactMap(\.self)).map { $0 + "\n" }.joined()
+        var done = known
+        for (job, line) in zip(jobs, lines) { done[job] = line }
+        let ordered = all.compactMap { done[$0] }
+        return Part(
+            text: ([header(shard)] + ordered).map { $0 + "\n" }.joined(), doneCount: ordered.count,
+            runCount: all.count)
+    }
+
+    /// The runs that a file has of a shard of this sweep.
+    ///
+    /// - Throws: ``StudyError`` with `invalid` where the file is of another sweep or shard.
+    package func lines(
+        of text: String, _ name: String, _ shard: SweepShard
+    ) throws(StudyError) -> [Int: String] {
+        let rows = text.split(separator: "\n")
+        guard let row = rows.first, String(row) == header(shard) else {
+            throw StudyError(
+                .invalid,
+                "\(name) is of another sweep, seed or shard, or of other values: give the same as before, or "
+                    + "another file")
+        }
+        var known: [Int: String] = [:]
+        for row in rows.dropFirst() {
+            guard let run = Self.decoded(Numbered.self, row)?.run, (0..<runCount).contains(run),
+                run % shard.count == shard.index, known.updateValue(String(row), forKey: run) == nil
+            else { throw StudyError(.invalid, "\(name): not a run of its shard: \(row.prefix(80))") }
+        }
+        return known
     }
 
     private func header(_ shard: SweepShard) -> String {
@@ -187,7 +225,7 @@ struct SweepHeader: Codable, Hashable {
 }
 
 extension Sweep {
-    private struct Numbered: Decodable { var run: Int }
+    struct Numbered: Decodable { var run: Int }
 
     /// Puts shards together again; the result is the file of the whole sweep, byte for byte.
     ///
@@ -230,13 +268,18 @@ extension Sweep {
         }
         let ordered = (0..<first.runs).compactMap { lines[$0] }
         guard ordered.count == first.runs else {
-            throw StudyError(.invalid, "\(first.runs - ordered.count) runs are missing; run the shards again")
+            let gone = (0..<first.runs).filter { lines[$0] == nil }
+            let named = gone.prefix(20).map { "\($0) of \(shards[$0 % first.of] ?? "")" }
+            throw StudyError(
+                .invalid,
+                "\(gone.count) of \(first.runs) runs are missing, such as \(named.joined(separator: ", ")); "
+                    + "run these shards again with --resume")
         }
         let header = SweepHeader(sweep: first.sweep, runs: first.runs, shard: 0, of: 1)
         return ([header.line] + ordered.map(String.init)).map { $0 + "\n" }.joined()
     }
 
-    private static func decoded<Value: Decodable>(_ type: Value.Type, _ line: Substring) -> Value? {
+    static func decoded<Value: Decodable>(_ type: Value.Type, _ line: Substring) -> Value? {
         // What does not decode is told by the caller with the name of the file.
         do { return try JSONDecoder().decode(type, from: Data(line.utf8)) } catch { return nil }
     }

@@ -119,15 +119,17 @@ struct StudyTests {
     @Test("a sweep in shards, merged in any order, is the whole sweep byte for byte")
     func shards() throws {
         let sweep = try Sweep(
-            text: Self.devnetText(), fileName: "devnet",
+            .text(Self.devnetText(), fileName: "devnet"),
             axes: [SweepAxis("hosts.worker.count=3,4"), SweepAxis("workload.pledge.packingMax=2,4")],
             replications: 2, seed: 5, until: .seconds(2 * 3600))
         #expect(sweep.points.count == 4 && sweep.runCount == 8)
         #expect(sweep.points[1].study.scenario.hosts[0].count == 3)
         #expect(sweep.points[1].study.scenario.workload.pledge.packingMax == 4)
-        let whole = try #require(try sweep.run(control: .init(threadCount: 2)))
+        let done = try sweep.run(control: .init(threadCount: 2))
+        #expect(done.isWhole && done.runCount == 8)
+        let whole = done.text
         var files = try (0..<3).map { index in
-            (name: "\(index)", text: try #require(try sweep.run(SweepShard("\(index)/3"))))
+            (name: "\(index)", text: try sweep.run(SweepShard("\(index)/3")).text)
         }
         files.reverse()
         #expect(try Sweep.merge(files) == whole)
@@ -141,7 +143,35 @@ struct StudyTests {
             #expect(throws: StudyError.self) { try Sweep.merge([("forged", text)]) }
         }
         let stopped = try sweep.run(control: .init(shouldStop: { true }))
-        #expect(stopped == nil)
+        #expect(!stopped.isWhole && stopped.doneCount == 0)
+    }
+
+    @Test("what was done of a sweep is kept and gone on with; what is missing is named")
+    func resumed() throws {
+        let source = ScenarioSource.text(try Self.devnetText(), fileName: "devnet")
+        func sweep(seed: UInt64 = 5) throws -> Sweep {
+            try Sweep(
+                source, axes: [SweepAxis("hosts.worker.count=3,4")], replications: 2, seed: seed,
+                until: .seconds(3600))
+        }
+        let whole = try sweep().run()
+        let rows = whole.text.split(separator: "\n")
+        let part = rows.enumerated().filter { $0.offset != 2 }.map { $0.element + "\n" }.joined()
+        let known = try sweep().lines(of: part, "part.jsonl", .whole)
+        #expect(known.keys.sorted() == [0, 2, 3])
+        #expect(try sweep().run(keeping: known) == whole)
+        // Nothing is left to do.
+        let all = try sweep().lines(of: whole.text, "whole.jsonl", .whole)
+        #expect(try sweep().run(keeping: all, control: .init(shouldStop: { true })) == whole)
+        #expect {
+            try Sweep.merge([("part.jsonl", part)])
+        } throws: {
+            "\($0)".contains("1 of 4 runs are missing, such as 1 of part.jsonl")
+                && "\($0)".contains("--resume")
+        }
+        #expect("the seed is another") {
+            _ = try sweep(seed: 6).lines(of: part, "part.jsonl", .whole)
+        } throws: { "\($0)".contains("part.jsonl is of another sweep") }
     }
 
     @Test("what a sweep cannot read is refused before its first run, by name")
@@ -152,7 +182,7 @@ struct StudyTests {
             ("hosts.worker.count=0", "count"),
         ] {
             #expect("\(axis)") {
-                _ = try Sweep(text: text, fileName: "devnet", axes: [SweepAxis(axis)])
+                _ = try Sweep(.text(text, fileName: "devnet"), axes: [SweepAxis(axis)])
             } throws: { "\($0)".contains(word) }
         }
         for bad in ["a", "=1", "a=1,,2"] { #expect(throws: StudyError.self) { try SweepAxis(bad) } }
@@ -161,6 +191,6 @@ struct StudyTests {
         }
         #expect(try SweepAxis("a={b: [1,2]},3").values == ["{b: [1,2]}", "3"])
         let many = try (0..<7).map { try SweepAxis("k\($0)=1,2,3,4,5,6,7,8,9") }
-        #expect(throws: StudyError.self) { try Sweep(text: text, fileName: "devnet", axes: many) }
+        #expect(throws: StudyError.self) { try Sweep(.text(text, fileName: "devnet"), axes: many) }
     }
 }

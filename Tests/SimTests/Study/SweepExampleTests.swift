@@ -26,8 +26,7 @@ struct SweepExampleTests {
         #expect(axes.count == 2)
         let path = Self.root.appendingPathComponent("Scenarios/handbook-f0494733.yaml")
         let sweep = try Sweep(
-            text: String(contentsOf: path, encoding: .utf8), fileName: path.path, axes: axes, replications: 10
-        )
+            .file(path.path), axes: axes, replications: 10)
         #expect(sweep.runCount == 160)
     }
 
