@@ -15,9 +15,7 @@ struct ReplayForecast {
 
     /// Reads the journal, simulates the run as it was and with each set of changes.
     func perform() throws -> RecordedForecast {
-        let reader = try JournalReader(URL(fileURLWithPath: journal))
-        let facts = try MinerJournal.facts(of: reader, folder: journal)
-        let run = try recorded(reader, node: facts.node)
+        let (run, facts) = try RecordedRun.read(journal: journal)
         let known = RecordedFacts(
             policy: facts.policy, lease: facts.lease, network: facts.network, sectorBytes: facts.sectorBytes)
         let (scenario, conditions) = try run.scenario(name: "recorded", known)
@@ -48,13 +46,35 @@ struct ReplayForecast {
             side.omittedFaults = changed.omittedFaults
             simulated.append(side)
         }
-        return RecordedForecast(recorded: figures, simulated: simulated, replications: replications)
+        var forecast = RecordedForecast(
+            recorded: figures, simulated: simulated, replications: replications)
+        forecast.fits = RecordedForecast.fits(run)
+        return forecast
     }
+}
 
-    private func recorded(_ reader: JournalReader, node: String) throws -> RecordedRun {
-        var builder = RecordedRunReader(node: node)
+extension RecordedRun {
+    /// Reads a miner's journal, and what it says of the miner.
+    ///
+    /// - Throws: `JournalError`, `EngineError` for a journal that no miner wrote, or `SimulationError`.
+    static func read(journal: String) throws -> (run: RecordedRun, facts: MinerJournal.Facts) {
+        let reader = try JournalReader(URL(fileURLWithPath: journal))
+        let facts = try MinerJournal.facts(of: reader, folder: journal)
+        var builder = RecordedRunReader(node: facts.node)
         var cursor = reader.records()
         while let record = try cursor.next() { try builder.take(record) }
-        return builder.result
+        return (builder.result, facts)
+    }
+}
+
+extension MinerJournal {
+    /// Whether a path is a folder, or a file of the form that journals have.
+    static func isJournal(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return false }
+        if isFolder.boolValue { return true }
+        guard let file = FileHandle(forReadingAtPath: path) else { return false }
+        defer { file.closeFile() }
+        return file.readData(ofLength: 16) == Data("SQLite format 3\0".utf8)
     }
 }

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import Engine
+import Foundation
+import Kernel
+import KernelJournal
 import Sim
 
 extension ScenarioCommand {
@@ -9,12 +13,12 @@ extension ScenarioCommand {
             abstract: "Fit durations to measurements and print a scenario's tasks section.",
             discussion: """
                 Takes the JSON of lotus-bench or 'sealyard bench sealing', the text of 'sectors status \
-                --log', and \
-                Curio's task history as CSV, several at once. Each figure says how well it fits and \
-                where it is from.
+                --log', \
+                Curio's task history as CSV, and a miner's journal (its folder or one of its files), \
+                several at once. Each figure says how well it fits and where it is from.
                 """)
 
-        @Argument(help: "Files with measured durations.", completion: .file())
+        @Argument(help: "Files with measured durations, and journals.", completion: .file())
         var files: [String]
 
         func validate() throws {
@@ -24,6 +28,10 @@ extension ScenarioCommand {
         func run() throws {
             var samples = DurationSamples()
             for file in files {
+                if MinerJournal.isJournal(file) {
+                    try samples.read(try RecordedRun.read(journal: file).run, file: file)
+                    continue
+                }
                 let bytes = try FileText.read(file, bytesMax: DurationSamples.fileBytesMax)
                 do {
                     try samples.read(String(decoding: bytes, as: UTF8.self), file: file)

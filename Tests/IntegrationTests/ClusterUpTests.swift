@@ -107,6 +107,11 @@ struct ClusterUpTests {
         let names = ["AddPiece", "PreCommit1", "PreCommit2", "Commit1", "Finalize"]
         #expect(both.recorded.stages.map(\.name) == names)
         #expect(both.recorded.stages.allSatisfy { $0.calls >= 5 })
+        let samples = try await Program.run(["scenario", "durations", journal])
+        #expect(samples.status == 0, "\(samples.standardError)")
+        for words in ["  PreCommit1:", "Kolmogorov-Smirnov distance", "source: 'journal \(journal)'"] {
+            #expect(samples.standardOutput.contains(words), "\(words)")
+        }
         let wrong = try await Program.run(["replay", journal, "--what-if", "hosts.wroker.count=4"])
         #expect(wrong.status == 2)
         #expect(wrong.standardError.contains("worker (3)"), "\(wrong.standardError)")

@@ -62,24 +62,18 @@ struct DurationFitTests {
         #expect(samples[.preCommit1] == [10_800.5] && samples[.commit2] == [600] && samples.count == 2)
     }
 
-    @Test("the steps of a journal are paired by call; what failed or never ended leaves nothing")
-    func journal() throws {
-        struct Rows: TaskRowSource {
-            var rows: [TaskRow]
-            mutating func next() -> TaskRow? { rows.isEmpty ? nil : rows.removeFirst() }
-        }
-        func row(_ call: String, _ seconds: Int64, _ isEnd: Bool, _ isDone: Bool = true) -> TaskRow {
-            TaskRow(
-                call: call, task: "seal/v0/precommit/1", nanoseconds: seconds * 1_000_000_000, isEnd: isEnd,
-                isDone: isDone)
-        }
-        var rows = Rows(rows: [
-            row("a", 0, false), row("b", 1, false), row("c", 2, false), row("b", 5, true, false),
-            row("a", 60, true), row("z", 61, true),
-        ])
+    @Test("proofs of a bench stand beside its sectors: the first of a process, and a later one")
+    func proofs() throws {
+        let text = """
+            {"SealingResults": [{"Commit1": 44283547951}],
+             "PostWinningProofCold": 8360000000, "PostWinningProofHot": 4290000000,
+             "PostWindowProofCold": 1080000000000, "PostWindowProofHot": 974000000000}
+            """
         var samples = DurationSamples()
-        try samples.read(&rows, file: "journal")
-        #expect(samples[.preCommit1] == [60] && samples.count == 1)
+        try samples.read(text, file: "bench.json")
+        #expect(samples[.windowPoSt] == [1080, 974] && samples[.winningPoSt] == [8.36, 4.29])
+        #expect(samples.sources(of: .windowPoSt) == ["lotus-bench bench.json"])
+        #expect(samples.tasksYAML.contains("  WindowPoSt:"))
     }
 
     @Test("each figure names the files that have it, and no others")

@@ -210,4 +210,21 @@ struct RecordedRunTests {
         #expect(forecast.text.contains("one: without the recorded workerKilled of worker/1/w0/0"))
         #expect(forecast.document.json.contains("\"omittedFaults\""))
     }
+
+    @Test("its calls are samples of a scenario's tasks, and the forecast says how well a family tells them")
+    func fits() throws {
+        let recording = try record()
+        var samples = DurationSamples()
+        try samples.read(recording.run, file: "miner/journal")
+        #expect(samples[.preCommit1] == recording.run.workSeconds(.preCommit1))
+        #expect(samples[.finalize].count >= Self.sectorCount)
+        #expect(samples.sources(of: .commit2) == ["journal miner/journal"])
+        let real = try #require(RecordedForecast.Figures(recording.run))
+        var forecast = RecordedForecast(recorded: real, simulated: [], replications: 1)
+        forecast.fits = RecordedForecast.fits(recording.run)
+        #expect(forecast.fits.map(\.kind) == Scenario.TaskKind.sealing)
+        #expect(forecast.fits.allSatisfy { $0.fit.distance < 0.3 && $0.fit.sampleCount >= Self.sectorCount })
+        #expect(forecast.text.contains("Kolmogorov-Smirnov distance"))
+        #expect(forecast.document.json.contains("\"fits\""))
+    }
 }

@@ -90,6 +90,13 @@ package struct DurationFit: Sendable, Hashable {
         return worst
     }
 
+    /// The family, what it was fitted to and how well, in words.
+    package var quality: String {
+        "\(family), \(sampleCount) samples from \(SimulatedCluster.span(low)) to "
+            + "\(SimulatedCluster.span(high)), Kolmogorov-Smirnov distance "
+            + SimulatedCluster.figure(distance)
+    }
+
     /// The model as a scenario writes it.
     package var yaml: String {
         func text(_ value: Duration) -> String { value.scenarioText }
@@ -123,13 +130,8 @@ extension DurationSamples {
                 }
                 continue
             }
-            let figure = SimulatedCluster.figure
             lines.append("  \(kind.rawValue):")
-            lines.append(
-                "    # \(fit.family), \(fit.sampleCount) samples from \(SimulatedCluster.span(fit.low)) to "
-                    + "\(SimulatedCluster.span(fit.high)), Kolmogorov-Smirnov "
-                    + "distance \(figure(fit.distance))"
-            )
+            lines.append("    # \(fit.quality)")
             lines.append("    duration: \(fit.yaml)")
             lines.append("    provenance: measured")
             let source = sources(of: kind).joined(separator: "; ").replacing("'", with: "''")

@@ -7,6 +7,12 @@ extension DurationSamples {
         ("Commit2", .commit2), ("Unseal", .unseal),
     ]
 
+    /// Beside the list of sectors: a proof as a process makes its first, and later ones.
+    private static let proofKeys: [(key: String, kind: Scenario.TaskKind)] = [
+        ("PostWindowProofCold", .windowPoSt), ("PostWindowProofHot", .windowPoSt),
+        ("PostWinningProofCold", .winningPoSt), ("PostWinningProofHot", .winningPoSt),
+    ]
+
     /// The JSON of a bench: `SealingResults` with nanoseconds by step. A step of 0 was not run.
     mutating func readBench(_ text: String, file: String) throws(DurationFileError) {
         var limits = ScenarioLimits()
@@ -27,23 +33,26 @@ extension DurationSamples {
                 file: file, line: root.mark.line, column: root.mark.column,
                 message: "\"SealingResults\" is missing or empty: the bench's steps by sector")
         }
-        for item in items {
-            for (key, kind) in Self.benchKeys {
-                guard let value = item.value(key) else { continue }
-                guard case .scalar(let digits) = value.content, let nanoseconds = Int64(digits),
-                    nanoseconds >= 0
-                else {
-                    throw DurationFileError(
-                        file: file, line: value.mark.line, column: value.mark.column,
-                        message: "\(key) is \(value.kindName), not a number of nanoseconds")
-                }
-                guard nanoseconds > 0 else { continue }
-                try add(
-                    Double(nanoseconds) / 1e9, kind, file, line: value.mark.line, column: value.mark.column)
-            }
-        }
+        for item in items { try addSteps(item, Self.benchKeys, file) }
+        try addSteps(root, Self.proofKeys, file)
         let own = root.value("sealyard") != nil ? "sealyard bench" : "lotus-bench"
         name(source: "\(own) \(file)")
+    }
+
+    private mutating func addSteps(
+        _ node: ConfigNode, _ keys: [(key: String, kind: Scenario.TaskKind)], _ file: String
+    ) throws(DurationFileError) {
+        for (key, kind) in keys {
+            guard let value = node.value(key) else { continue }
+            guard case .scalar(let digits) = value.content, let nanoseconds = Int64(digits), nanoseconds >= 0
+            else {
+                throw DurationFileError(
+                    file: file, line: value.mark.line, column: value.mark.column,
+                    message: "\(key) is \(value.kindName), not a number of nanoseconds")
+            }
+            guard nanoseconds > 0 else { continue }
+            try add(Double(nanoseconds) / 1e9, kind, file, line: value.mark.line, column: value.mark.column)
+        }
     }
 
     /// The event log of `sectors status --log`: the time between two states, waits for a slot included.

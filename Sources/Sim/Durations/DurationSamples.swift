@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Scheduler
 
 /// What is wrong in a file of measured durations, and where.
 package struct DurationFileError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -84,58 +85,23 @@ package struct DurationSamples: Sendable {
                 file: file, line: 1, column: 1,
                 message:
                     "not a known form; give the JSON of lotus-bench or sealyard bench sealing, the text of "
-                    + "sectors status --log, or a task history as CSV with work_start and work_end")
+                    + "sectors status --log, a task history as CSV with work_start and work_end, or a "
+                    + "miner's journal")
         }
     }
 }
 
-/// One step of a task as a journal has it.
-package struct TaskRow: Sendable, Hashable {
-    /// What ties start and end together, such as a call's id.
-    package var call: String
-    /// `seal/v0/precommit/1` and the like.
-    package var task: String
-    /// Nanoseconds on the journal's clock.
-    package var nanoseconds: Int64
-    package var isEnd: Bool
-    /// Of an end: it went well.
-    package var isDone: Bool
-
-    package init(call: String, task: String, nanoseconds: Int64, isEnd: Bool, isDone: Bool) {
-        self.call = call
-        self.task = task
-        self.nanoseconds = nanoseconds
-        self.isEnd = isEnd
-        self.isDone = isDone
-    }
-}
-
-/// Gives the steps of tasks one by one, so that no database is named here.
-package protocol TaskRowSource {
-    /// The next step, `nil` at the end.
-    mutating func next() throws -> TaskRow?
-}
-
 extension DurationSamples {
-    /// Reads the steps of a journal; tasks that failed or never ended leave no sample.
+    /// Takes the calls of a miner's journal that went well: from the worker's answer to the assignment to its
+    /// result.
     ///
-    /// - Throws: ``DurationFileError``, with the row's number as the line, or what the source throws.
-    package mutating func read(_ rows: inout some TaskRowSource, file: String) throws {
-        var open: [String: (task: String, since: Int64)] = [:]
-        var line = 0
-        while let row = try rows.next() {
-            line += 1
-            guard let kind = Scenario.TaskKind.allCases.first(where: { $0.identifier == row.task }) else {
-                continue
-            }
-            guard row.isEnd else {
-                open[row.call] = (row.task, row.nanoseconds)
-                continue
-            }
-            guard let begun = open.removeValue(forKey: row.call), begun.task == row.task, row.isDone else {
-                continue
-            }
-            try add(Double(row.nanoseconds - begun.since) / 1e9, kind, file, line: line)
+    /// - Throws: ``DurationFileError``.
+    package mutating func read(_ run: RecordedRun, file: String) throws(DurationFileError) {
+        for type in TaskType.sealing {
+            for seconds in run.workSeconds(type) { try add(seconds, type.kind, file, line: 0, column: 0) }
+        }
+        for seconds in run.workSeconds(.windowPoSt) {
+            try add(seconds, .windowPoSt, file, line: 0, column: 0)
         }
         name(source: "journal \(file)")
     }

@@ -62,6 +62,7 @@ extension RecordedForecast {
                 "\(side.title): without the recorded \(lost.joined(separator: ", ")), which this cluster "
                     + "does not have")
         }
+        for (kind, fit) in fits { lines.append("\(kind.rawValue): \(fit.quality)") }
         lines.append(
             "Durations are taken as they were measured: a host that would do more at once is not slowed.")
         lines.append(
@@ -111,6 +112,18 @@ extension RecordedForecast {
         }
         return .object([
             .init(key: "replications", value: .integer(replications)),
+            .init(
+                key: "fits",
+                value: .list(
+                    fits.map { kind, fit in
+                        .object([
+                            .init(key: "task", value: .text(kind.rawValue)),
+                            .init(key: "family", value: .text(fit.family)),
+                            .init(key: "duration", value: .text(fit.yaml)),
+                            .init(key: "samples", value: .integer(fit.sampleCount)),
+                            .init(key: "distance", value: .number(fit.distance)),
+                        ])
+                    })),
             .init(key: "recorded", value: side("recorded", recorded, nil)),
             .init(
                 key: "simulated",

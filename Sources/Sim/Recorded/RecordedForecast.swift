@@ -72,6 +72,16 @@ package struct RecordedForecast: Sendable {
     package var recorded: Figures
     package var simulated: [Simulated]
     package var replications: Int
+    /// How well a family of distributions tells the durations of each kind; the simulation goes by the
+    /// measured ones themselves.
+    package var fits: [(kind: Scenario.TaskKind, fit: DurationFit)] = []
+
+    /// The best fit for each kind of sealing task that was recorded.
+    package static func fits(_ run: RecordedRun) -> [(kind: Scenario.TaskKind, fit: DurationFit)] {
+        TaskType.sealing.compactMap { type in
+            DurationFit.best(run.workSeconds(type)).map { (type.kind, $0) }
+        }
+    }
 
     package init(recorded: Figures, simulated: [Simulated], replications: Int) {
         self.recorded = recorded
