@@ -125,6 +125,12 @@ struct Explore: ParsableCommand {
         if let seconds {
             let end = control.clock() + Int64(seconds) * 1_000_000_000
             limited.shouldStop = { control.shouldStop() || control.clock() >= end }
+            limited.progress = { progress in
+                var shown = progress
+                let most = max(0, Double(end - control.clock()) / 1e9)
+                shown.secondsLeft = min(progress.secondsLeft ?? most, most)
+                control.progress(shown)
+            }
         }
         let result = try explorer.search(
             from: range.lowerBound, count: Int(range.upperBound - range.lowerBound) + 1, control: limited,

@@ -59,10 +59,11 @@ package struct Explorer: Sendable {
         var result = Result(triedCount: 0, failures: [], isComplete: false)
         var found: [(one: ExploreCase, findings: [Finding])] = []
         let block = max(8, 4 * control.threadCount)
+        let began = control.clock()
         while result.triedCount < count, found.count < failureCountMax, !control.shouldStop() {
             let size = min(block, count - result.triedCount)
             let base = first &+ UInt64(result.triedCount)
-            let results = try each(size, done: result.triedCount, of: count, control) { index in
+            let results = try each(size, done: result.triedCount, of: count, since: began, control) { index in
                 let seed = base &+ UInt64(index)
                 return try trial(ExploreCase(seed: seed, faults: draw(seed)))
             }
@@ -87,12 +88,17 @@ package struct Explorer: Sendable {
     }
 
     private func each(
-        _ size: Int, done: Int, of count: Int, _ control: StudyControl,
+        _ size: Int, done: Int, of count: Int, since began: Int64, _ control: StudyControl,
         _ run: @escaping @Sendable (Int) throws -> [Finding]
     ) throws -> [[Finding]?] {
         var inner = control
         inner.progress = { progress in
-            control.progress(StudyProgress(done: done + progress.done, total: count, secondsLeft: nil))
+            let over = done + progress.done
+            let seconds = Double(control.clock() - began) / 1e9
+            control.progress(
+                StudyProgress(
+                    done: over, total: count,
+                    secondsLeft: over > 0 ? seconds * Double(count - over) / Double(over) : nil))
         }
         return try StudyRunner.each(size, inner) { index, _ in try run(index) }
     }
