@@ -100,9 +100,7 @@ struct Simulate: ParsableCommand {
         if let out { try write(report, scenario, recorder, cluster.world.now, to: out) }
         Console.write(
             json ? report.document.json : report.text + "\n" + report.details(recorder, scenario))
-        if let check = report.crossCheck, !check.holds {
-            throw CommandError.failure("the run disagrees with its closed form: \(check.text)")
-        }
+        if let distrust = report.distrust { throw CommandError.failure(distrust) }
         if Interrupts.isRequested { throw ExitCode(1) }
     }
 
@@ -115,12 +113,14 @@ struct Simulate: ParsableCommand {
             decoding: try FileText.read(self.scenario, bytesMax: ScenarioLimits().fileBytesMax), as: UTF8.self
         )
         for value in set { source += "\n# set: \(value)" }
+        if let faults { source += "\n# faults: \(faults)" }
         let page = ReportPage(
             report: report, scenario: scenario, recorder: recorder, now: now, sourceText: source,
             version: Sealyard.configuration.version)
         let files = ReportFiles(report: report, recorder: recorder, now: now)
         for (name, text) in [
             ("report.html", page.html), ("report.json", report.document.json + "\n"),
+            ("scenario.json", page.resolved),
             ("stages.csv", files.stagesCSV), ("levels.csv", files.levelsCSV), ("limits.csv", files.limitsCSV),
             ("costs.csv", files.costsCSV), ("trace.json", files.perfetto),
         ] {

@@ -12,12 +12,22 @@ struct StageTally: Sendable {
     var abandoned = 0
     var queue: LevelIntegral
     var busy: LevelIntegral
+    /// Slots of processes that are down, stand still or are cut off.
+    var away: LevelIntegral
     /// Durations of tasks that finished after the warm-up.
     var durations = DurationHistogram()
+    /// From asking for a slot to getting it, after the warm-up.
+    var waits = DurationHistogram()
+    /// How long each task waited for a slot, and had it.
+    var waited: StayTally
+    var worked: StayTally
 
     init(warmUp: Instant) {
         queue = LevelIntegral(warmUp: warmUp)
         busy = LevelIntegral(warmUp: warmUp)
+        away = LevelIntegral(warmUp: warmUp)
+        waited = StayTally(warmUp: warmUp)
+        worked = StayTally(warmUp: warmUp)
     }
 }
 
@@ -47,6 +57,10 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     var losses = LossTally()
     /// Of the sectors that were proven after the warm-up.
     private(set) var sojourns = DurationHistogram()
+    /// How long each sector was under way.
+    private(set) var stayed: StayTally
+    /// Sectors that became proving, over the time after the warm-up.
+    private(set) var proofs = EventCounts()
     /// A running hash of every task that started or ended and of every step of every sector.
     private(set) var digest: (high: UInt64, low: UInt64) = (0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b)
     /// Records what a picture of the run needs; `nil` where nobody wants one.
@@ -58,14 +72,16 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     /// Told of each sector that needs no more tasks.
     var forget: ((SectorKey) -> Void)?
     private var sectors: [UInt64: Sector] = [:]
-    private var waiting: Set<TaskID> = []
-    private var running: Set<TaskID> = []
+    /// Since when.
+    private var waiting: [TaskID: Instant] = [:]
+    private var running: [TaskID: Instant] = [:]
 
     init(warmUp: Instant) {
         self.warmUp = warmUp
         stages = TaskType.allCases.map { _ in StageTally(warmUp: warmUp) }
         states = SectorState.allCases.map { _ in LevelIntegral(warmUp: warmUp) }
         sealing = LevelIntegral(warmUp: warmUp)
+        stayed = StayTally(warmUp: warmUp)
     }
 
     /// Entries kept at this moment, all tables together.
@@ -86,10 +102,36 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
             stages[index].queue.reset(at: now)
             stages[index].busy.reset(at: now)
         }
-        waiting = []
-        running = []
+        stages = stages(until: now)
+        waiting = [:]
+        running = [:]
         recorder?.restarted(at: now)
         losses.minerBooted()
+    }
+
+    /// The stages with what waits or works now counted up to now.
+    func stages(until now: Instant) -> [StageTally] {
+        var tallies = stages
+        // Sums in an order of their own: equal runs have equal figures.
+        for (id, since) in waiting.sorted(by: { $0.key < $1.key }) {
+            tallies[id.type.stage].waited.add(from: since, to: now)
+        }
+        for (id, since) in running.sorted(by: { $0.key < $1.key }) {
+            tallies[id.type.stage].worked.add(from: since, to: now)
+        }
+        return tallies
+    }
+
+    /// The sectors' stays with those under way counted up to now.
+    func stays(until now: Instant) -> StayTally {
+        var tally = stayed
+        for (_, sector) in sectors.sorted(by: { $0.key < $1.key }) { tally.add(from: sector.since, to: now) }
+        return tally
+    }
+
+    /// Slots of a process went away, or came back.
+    func away(_ slots: [(stage: Int, count: Int)], isAway: Bool, at now: Instant) {
+        for slot in slots { stages[slot.stage].away.change(by: isAway ? slot.count : -slot.count, at: now) }
     }
 
     // MARK: Sectors
@@ -122,9 +164,13 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
         recorder?.finished(sector: number)
         losses.left(number)
         sealing.change(by: -1, at: now)
+        stayed.add(from: known.since, to: now)
         if summary.state == .proving {
             provingCount += 1
-            if now >= warmUp { sojourns.add(nanoseconds: (now - known.since).nanoseconds) }
+            if now >= warmUp {
+                sojourns.add(nanoseconds: (now - known.since).nanoseconds)
+                proofs.add(at: (now - warmUp).nanoseconds)
+            }
         } else {
             failedCount += 1
             latestFailure = "\(summary.key): \(summary.lastError ?? "no reason given")"
@@ -135,16 +181,22 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
 
     func taskAssigned(_ id: TaskID, worker: String, at now: Instant) {
         absorb(now, id.sector.number, 0x100 | UInt64(id.type.stage) << 16 ^ stableHash(worker) << 24)
-        guard running.insert(id).inserted else { return }
+        guard running[id] == nil else { return }
+        running[id] = now
         pictures(id)?.assigned(id, worker: worker, at: now)
         if !id.type.isPoSt { losses.assigned(id, worker: worker, at: now) }
-        if waiting.remove(id) != nil { stages[id.type.stage].queue.change(by: -1, at: now) }
+        if let since = waiting.removeValue(forKey: id) {
+            stages[id.type.stage].queue.change(by: -1, at: now)
+            stages[id.type.stage].waited.add(from: since, to: now)
+            if now >= warmUp { stages[id.type.stage].waits.add(nanoseconds: (now - since).nanoseconds) }
+        }
         stages[id.type.stage].started += 1
         stages[id.type.stage].busy.change(by: 1, at: now)
     }
 
     func taskQueued(_ id: TaskID, at now: Instant) {
-        guard waiting.insert(id).inserted else { return }
+        guard waiting[id] == nil else { return }
+        waiting[id] = now
         pictures(id)?.queued(id, at: now)
         stages[id.type.stage].queue.change(by: 1, at: now)
     }
@@ -152,11 +204,13 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     func taskEnded(_ id: TaskID, _ result: TaskResult?, since: Instant?, at now: Instant) {
         let stage = id.type.stage
         absorb(now, id.sector.number, 0x200 | UInt64(stage) << 16 | UInt64(id.attempt) << 24)
-        if waiting.remove(id) != nil {
+        if let begun = waiting.removeValue(forKey: id) {
+            stages[stage].waited.add(from: begun, to: now)
             stages[stage].queue.change(by: -1, at: now)
             pictures(id)?.dropped(id, at: now)
         }
-        guard running.remove(id) != nil else { return }
+        guard let begun = running.removeValue(forKey: id) else { return }
+        stages[stage].worked.add(from: begun, to: now)
         pictures(id)?.ended(id, result, at: now)
         stages[stage].busy.change(by: -1, at: now)
         if !id.type.isPoSt { losses.ended(id, isDone: result?.isDone ?? false) }

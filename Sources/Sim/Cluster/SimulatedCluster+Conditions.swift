@@ -27,6 +27,7 @@ extension SimulatedCluster {
     }
 
     private func enact(_ condition: FaultBook.Condition, _ name: String, until end: Instant?) {
+        noteAway(name)
         let value = faultBook.value(condition, of: name)
         let holds = value != nil
         switch condition {
@@ -65,6 +66,15 @@ extension SimulatedCluster {
         case .mempoolFull: chainConditions.isMempoolFull = holds
         case .dearGas: chainConditions.baseFeeFactor = value ?? 1
         }
+    }
+
+    /// Counts the slots of a process that cannot work, for the report.
+    private func noteAway(_ name: String) {
+        guard let process = plan.processes.first(where: { $0.node == name }) else { return }
+        let isAway = [FaultBook.Condition.down, .paused, .cutOff].contains { faultBook.holds($0, of: name) }
+        guard isAway != awayNodes.contains(name) else { return }
+        if isAway { awayNodes.insert(name) } else { awayNodes.remove(name) }
+        metrics.away(process.slots.map { ($0.type.stage, $0.count) }, isAway: isAway, at: world.now)
     }
 
     private func setDown(_ name: String, _ isDown: Bool) {

@@ -78,6 +78,8 @@ package final class SimulatedCluster {
     let ledger: ChainLedger
     var faultBook = FaultBook()
     var faultRandom: RandomStream
+    /// Processes that cannot work at this moment, for a fault.
+    var awayNodes: Set<String> = []
     let metrics: ClusterMetrics
 
     /// Builds the cluster at time zero.

@@ -21,7 +21,7 @@ package struct ReportFiles {
     package var stagesCSV: String {
         var lines = [
             "stage,slots,started,finished,failed,abandoned,p50_seconds,p95_seconds,wait_p50_seconds,"
-                + "wait_p95_seconds,utilization,queue_mean,queue_max,capacity_sectors_per_hour"
+                + "wait_p95_seconds,utilization,queue_mean,queue_max,queue_per_day,capacity_sectors_per_hour"
         ]
         for (index, stage) in report.stages.enumerated() {
             let wait = recorder.waits[index]
@@ -33,7 +33,10 @@ package struct ReportFiles {
             let counts = [stage.slots, stage.started, stage.finished, stage.failed, stage.abandoned]
             lines.append(
                 ([stage.name] + counts.map(String.init) + figures.map(Self.cell)
-                    + [String(stage.queueMax), Self.cell(stage.capacityPerHour)]).joined(separator: ","))
+                    + [
+                        String(stage.queueMax), Self.cell(stage.queueTrend?.perDay),
+                        Self.cell(stage.capacityPerHour),
+                    ]).joined(separator: ","))
         }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -103,6 +103,15 @@ extension ReportPage {
                 + "<td>\(task.provenance.rawValue)</td>"
                 + "<td class=\"prose\">\(Picture.escaped(task.source))</td></tr>"
         }
+        let hardware = report.origins.filter { !$0.what.hasPrefix("tasks.") }.map { origin in
+            "<tr><th scope=\"row\">\(Picture.escaped(origin.what))</th>"
+                + "<td>\(Picture.escaped(origin.figure))</td>"
+                + "<td>\(origin.provenance.rawValue)</td>"
+                + "<td class=\"prose\">\(Picture.escaped(origin.source))</td></tr>"
+        }
+        let head =
+            "<thead><tr><th scope=\"col\">what</th><th scope=\"col\">figure</th><th scope=\"col\">kind</th>"
+            + "<th scope=\"col\" class=\"prose\">source</th></tr></thead>"
         let source = String(decoding: sourceText.utf8.prefix(Self.sourceBytesMax), as: UTF8.self)
         let run = [
             "policy \(report.policy)", "seed \(report.seed)",
@@ -116,7 +125,12 @@ extension ReportPage {
             + "<th scope=\"col\">duration</th><th scope=\"col\">kind</th><th "
             + "scope=\"col\" class=\"prose\">source</th></tr></thead>"
             + "<tbody>\(rows.joined())</tbody></table></div>"
-            + "<details><summary>The scenario</summary><pre>\(Picture.escaped(source))</pre></details>"
+            + "<div class=\"scroll\"><table><caption>Hardware</caption>\(head)"
+            + "<tbody>\(hardware.joined())</tbody></table></div>"
+            + "<details><summary>The scenario's file, and what was set over it</summary>"
+            + "<pre>\(Picture.escaped(source))</pre></details>"
+            + "<details><summary>The scenario as it ran, with all that it includes, its faults and its policy;"
+            + " saved as a file it runs again</summary><pre>\(Picture.escaped(resolved))</pre></details>"
             + "</section>"
     }
 

@@ -34,6 +34,14 @@ package struct ReportPage {
         self.version = version
     }
 
+    /// The scenario as it ran, as one file that needs no other: what it includes, what was set over it, its
+    /// faults and its policy.
+    package var resolved: String {
+        var whole = scenario
+        whole.policy = report.policy
+        return whole.normalized.json + "\n"
+    }
+
     /// The whole page; equal for equal runs, the wall time aside.
     package var html: String {
         let name = Picture.escaped(report.scenario)
@@ -68,7 +76,10 @@ package struct ReportPage {
 
     private var headline: String {
         var cards = [
-            ("Throughput", "\(figure(report.tebibytesPerDay)) TiB/day", "after the warm-up"),
+            (
+                "Throughput", "\(figure(report.tebibytesPerDay)) TiB/day",
+                report.precision?.text ?? "after the warm-up"
+            ),
             ("Limited by", report.bottleneck?.name ?? "not known", "see the evidence below"),
             ("From pledge to proving", span(report.sojournMeanSeconds), "in the mean"),
             ("Sectors proving", String(report.sectorsProving), "\(report.sectorsFailed) given up"),
@@ -88,6 +99,7 @@ package struct ReportPage {
                 "Without this limit the cluster could seal \(figure(first.gain)) TiB/day more, until \(next) "
                     + "holds it back.")
         }
+        words += report.growthWords.map { "Mind that \($0)." }
         if let why = report.preCommit1Diagnosis { words.append("Why PreCommit1 is no faster: \(why).") }
         let paragraphs = words.map { "<p>\(Picture.escaped($0))</p>" }.joined()
         var check = ""
@@ -96,6 +108,10 @@ package struct ReportPage {
                 cross.holds ? "Check by formula holds" : "CHECK BY FORMULA FAILS: do not trust this run"
             check =
                 "<p class=\"\(cross.holds ? "good" : "bad")\">\(mark): \(Picture.escaped(cross.text)).</p>"
+        }
+        if let laws = report.lawsText {
+            let holds = report.laws.allSatisfy { $0.violation == nil }
+            check += "<p class=\"\(holds ? "good" : "bad")\">\(Picture.escaped(laws)).</p>"
         }
         return
             "<section aria-label=\"Summary\"><dl class=\"cards\">\(items.joined())</dl>\(paragraphs)\(check)"
@@ -143,6 +159,7 @@ package struct ReportPage {
                 span(stage.p50Seconds), span(stage.p95Seconds), span(recorder.waits[index].quantile(0.5)),
                 span(recorder.waits[index].quantile(0.95)), figure(stage.utilization.map { $0 * 100 }),
                 figure(stage.queueMean), String(stage.queueMax),
+                stage.queueTrend.map { SimulationReport.signed($0.perDay) } ?? "–",
             ]
         }
         return "<section><h2>Stages</h2>"
@@ -151,7 +168,7 @@ package struct ReportPage {
                 [
                     "stage", "slots", "finished", "failed", "work p50", "work p95", "wait p50", "wait p95",
                     "busy %",
-                    "queue mean", "queue max",
+                    "queue mean", "queue max", "queue per day",
                 ], rows) + "</section>"
     }
 

@@ -113,14 +113,14 @@ extension SimulatedCluster {
     }
 
     /// A figure for people: three significant digits or so, without exponent.
-    static func figure(_ value: Double) -> String {
+    package static func figure(_ value: Double) -> String {
         let digits: Double = value.magnitude >= 100 ? 1 : (value.magnitude >= 10 ? 10 : 100)
         let rounded = (value * digits).rounded() / digits
         return ScenarioDocument.decimalText(rounded)
     }
 
     /// A span of time for people: `5.75 h`, `19 min`, `30 s`.
-    static func span(_ seconds: Double) -> String {
+    package static func span(_ seconds: Double) -> String {
         if seconds >= 5400 { return "\(figure(seconds / 3600)) h" }
         if seconds >= 90 { return "\(figure(seconds / 60)) min" }
         return "\(figure(seconds)) s"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-private import Kernel
+internal import Kernel
 internal import Scheduler
 
 extension SimulatedCluster {
@@ -36,7 +36,13 @@ extension SimulatedCluster {
                 report.stateLevels.append(mean)
             }
         }
-        report.stages = TaskType.sealing.map { stage($0, seconds, now) }
+        let tallies = metrics.stages(until: now)
+        report.stages = TaskType.sealing.map { stage($0, tallies[$0.stage], seconds, now) }
+        if let seconds {
+            report.precision = precision(seconds)
+            report.laws = laws(tallies, seconds, now)
+        }
+        report.origins = scenario.origins
         report.hardwareUses = hardwareUses()
         report.limits = limits(report)
         report.bottleneck = bottleneck(report)
@@ -62,8 +68,9 @@ extension SimulatedCluster {
         sectorsPerHour * 24 * Double(scenario.sectorSize.bytes) / 0x1p40
     }
 
-    private func stage(_ type: TaskType, _ seconds: Double?, _ now: Instant) -> SimulationReport.Stage {
-        let tally = metrics.stages[type.stage]
+    private func stage(
+        _ type: TaskType, _ tally: StageTally, _ seconds: Double?, _ now: Instant
+    ) -> SimulationReport.Stage {
         let slots = plan.slotCount(type)
         let slotSeconds = seconds.map { $0 * Double(slots) } ?? 0
         return SimulationReport.Stage(
@@ -73,6 +80,9 @@ extension SimulatedCluster {
             p95Seconds: tally.durations.quantile(0.95),
             utilization: slotSeconds > 0 ? tally.busy.integral(until: now) / slotSeconds : nil,
             queueMean: seconds.map { tally.queue.integral(until: now) / $0 }, queueMax: tally.queue.max,
+            queueTrend: tally.queue.trend(until: now), waitP50Seconds: tally.waits.quantile(0.5),
+            waitP95Seconds: tally.waits.quantile(0.95),
+            awaySlots: seconds.map { tally.away.integral(until: now) / $0 },
             capacityPerHour: capacity(type, slots), sharesWithOthers: sharesWithOthers(type))
     }
 

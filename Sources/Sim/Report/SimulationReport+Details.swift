@@ -31,6 +31,7 @@ extension SimulationReport {
         if let check = crossCheck {
             lines.append("cross-check   \(check.holds ? "holds" : "FAILS"): \(check.text)")
         }
+        if let lawsText { lines.append("laws          \(lawsText)") }
         return lines.joined(separator: "\n")
     }
 }

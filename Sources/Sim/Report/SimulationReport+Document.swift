@@ -21,12 +21,19 @@ extension SimulationReport {
             entry("latestFailure", latestFailure.map { .text($0) } ?? .null),
             entry("sectorsPerHour", .rounded(sectorsPerHour)),
             entry("tebibytesPerDay", .rounded(tebibytesPerDay, digits: 6)),
+            entry("tebibytesPerDayInterval", precision?.document ?? .null),
             entry("sealing", sealingDocument),
             entry("moves", .integer(moveCount)),
             entry("movedBytesPerSector", .rounded(movedBytesPerSector, digits: 0)),
             entry("stages", .list(stages.map(\.document))),
             entry("limits", .list(limits.map(\.document))),
             entry("bottleneck", bottleneck?.document ?? .null),
+            entry("gains", .list(whatIfs.map(\.document))),
+            entry("preCommit1", preCommit1Diagnosis.map { .text($0) } ?? .null),
+            entry("growing", .list(growthWords.map { .text($0) })),
+            entry("crossCheck", crossCheck?.document ?? .null),
+            entry("laws", .list(laws.map(\.document))),
+            entry("given", .list(origins.map(\.document))),
             entry(
                 "hardware",
                 .list(
@@ -85,6 +92,11 @@ extension SimulationReport.Stage {
             entry("utilisation", .rounded(utilization, digits: 6)),
             entry("queueMean", .rounded(queueMean)),
             entry("queueMax", .integer(queueMax)),
+            entry("queuePerDay", .rounded(queueTrend?.perDay)),
+            entry("queueGrows", .flag(queueTrend?.isGrowing ?? false)),
+            entry("waitP50Seconds", .rounded(waitP50Seconds)),
+            entry("waitP95Seconds", .rounded(waitP95Seconds)),
+            entry("awaySlots", .rounded(awaySlots)),
             entry("capacitySectorsPerHour", .rounded(capacityPerHour)),
         ])
     }
@@ -109,6 +121,63 @@ extension SimulationReport.Bottleneck {
             entry("sectorsPerHour", .rounded(sectorsPerHour)),
             entry("tebibytesPerDay", .rounded(tebibytesPerDay)),
             entry("reached", .rounded(reached)),
+        ])
+    }
+}
+
+extension SimulationReport.Precision {
+    fileprivate var document: ScenarioDocument {
+        switch self {
+        case .interval(let half, let count, let seconds):
+            .object([
+                entry("halfWidth", .rounded(half, digits: 6)), entry("confidence", .number(0.95)),
+                entry("batches", .integer(count)), entry("batchSeconds", .rounded(seconds)),
+            ])
+        case .tooShort(let needed):
+            .object([
+                entry("halfWidth", .null), entry("neededSeconds", .rounded(needed)),
+                entry("reason", .text(text)),
+            ])
+        }
+    }
+}
+
+extension SimulationReport.WhatIf {
+    fileprivate var document: ScenarioDocument {
+        .object([
+            entry("name", .text(name)), entry("tebibytesPerDay", .rounded(gain)),
+            entry("next", next.map { .text($0) } ?? .null),
+        ])
+    }
+}
+
+extension SimulationReport.CrossCheck {
+    fileprivate var document: ScenarioDocument {
+        .object([
+            entry("stage", .text(stage)), entry("measured", .rounded(measured)),
+            entry("formula", .rounded(formula)), entry("tolerance", .rounded(tolerance, digits: 6)),
+            entry("isSaturated", .flag(isSaturated)), entry("holds", .flag(holds)),
+        ])
+    }
+}
+
+extension SimulationReport.LawCheck {
+    fileprivate var document: ScenarioDocument {
+        .object([
+            entry("law", .text(law.rawValue)), entry("place", .text(place)),
+            entry("measured", .rounded(measured, digits: 9)),
+            entry("expected", .rounded(expected, digits: 9)),
+            entry("ratePerSecond", .rounded(rate, digits: 9)), entry("staySeconds", .rounded(staySeconds)),
+            entry("servers", servers.map { .integer($0) } ?? .null), entry("holds", .flag(violation == nil)),
+        ])
+    }
+}
+
+extension SimulationReport.Origin {
+    fileprivate var document: ScenarioDocument {
+        .object([
+            entry("what", .text(what)), entry("figure", .text(figure)),
+            entry("provenance", .text(provenance.rawValue)), entry("source", .text(source)),
         ])
     }
 }

@@ -21,6 +21,7 @@ extension SimulationReport {
             lines.append(
                 "throughput    \(figure(tebibytesPerDay)) TiB/day, \(figure(sectorsPerHour)) sectors/h "
                     + "(after \(Self.days(warmUpSeconds)) of warm-up)")
+            if let precision { lines.append("              \(precision.text)") }
         }
         if let sealingMean, let sojournMeanSeconds {
             lines.append(
@@ -32,6 +33,7 @@ extension SimulationReport {
         }
         lines.append("")
         lines += table
+        for words in growthWords { lines.append("growing       \(words)") }
         lines.append("")
         if let bottleneck {
             lines.append("bottleneck    \(bottleneck.name)")
@@ -69,6 +71,11 @@ extension SimulationReport {
             let area = line.area == "chain" ? "chain         " : "cost          "
             return "\(area)\(line.name): \(line.shown), \(line.basis)\(mark)"
         }
+        for origin in origins {
+            let source = origin.source.isEmpty ? "" : " \(origin.source)"
+            lines.append(
+                "given         \(origin.what): \(origin.figure) [\(origin.provenance.rawValue)]\(source)")
+        }
         for omission in notModelled { lines.append("not modelled  \(omission.what): \(omission.reason)") }
         lines.append("trace         \(traceHash)")
         return lines.joined(separator: "\n")
@@ -81,7 +88,7 @@ extension SimulationReport {
         var rows = [
             [
                 "stage", "slots", "started", "finished", "failed", "p50", "p95", "busy", "queue", "max",
-                "sectors/h",
+                "per day", "sectors/h",
             ]
         ]
         for stage in stages {
@@ -89,7 +96,8 @@ extension SimulationReport {
                 stage.name, String(stage.slots), String(stage.started), String(stage.finished),
                 String(stage.failed), shown(stage.p50Seconds, span), shown(stage.p95Seconds, span),
                 shown(stage.utilization) { "\(figure($0 * 100)) %" }, shown(stage.queueMean, figure),
-                String(stage.queueMax), shown(stage.capacityPerHour, figure),
+                String(stage.queueMax), shown(stage.queueTrend?.perDay, Self.signed),
+                shown(stage.capacityPerHour, figure),
             ])
         }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
@@ -99,6 +107,23 @@ extension SimulationReport {
                 return column == 0 ? cell + padding : padding + cell
             }.joined(separator: "  ")
         }
+    }
+
+    /// Queues that grow, in words.
+    package var growthWords: [String] {
+        stages.compactMap { stage in
+            guard let trend = stage.queueTrend, trend.isGrowing else { return nil }
+            let figure = SimulatedCluster.figure
+            return
+                "the queue of \(stage.name) grows by \(figure(trend.perDay)) tasks a day: more comes "
+                + "than the stage passes"
+        }
+    }
+
+    /// With a sign, and none for what rounds to nothing.
+    static func signed(_ value: Double) -> String {
+        let text = SimulatedCluster.figure(value)
+        return value > 0 && text != "0" ? "+\(text)" : text
     }
 
     private static func days(_ seconds: Double) -> String {

@@ -88,6 +88,13 @@ extension SimulationReport {
             }
             return "\(taken): nothing blocks them, there are too few or they are slow"
         }
+        let away = min(1, (stage.awaySlots ?? 0) / Double(stage.slots))
+        // What was there was full: the share of slots that are gone is what is missing.
+        if away > 0, away < 1, busy / (1 - away) >= 0.95 {
+            return
+                "\(taken); \(figure(away * 100)) % were on hosts or processes that were down, stood still or "
+                + "were cut off, and what was there was full"
+        }
         let later = stages.drop { $0.name != "PreCommit1" }.dropFirst()
         if let blocker = later.filter({ ($0.utilization ?? 0) >= 0.95 }).max(by: {
             ($0.queueMean ?? 0) < ($1.queueMean ?? 0)
@@ -98,6 +105,11 @@ extension SimulationReport {
                 + " % busy, \(figure(blocker.queueMean ?? 0)) sectors wait for "
                 + "it) and what waits keeps its room "
                 + "on the sealing disks"
+        }
+        if let first = stages.first, let load = first.utilization, load >= 0.95 {
+            return
+                "\(taken), because \(first.name) does not keep up (\(figure(load * 100)) % busy, "
+                + "\(figure(first.queueMean ?? 0)) sectors wait for it)"
         }
         let packing = stateMeans.first { $0.state == "Packing" }?.mean ?? 0
         if packing >= 1, let stage = stages.first, (stage.utilization ?? 0) < 0.95 {
@@ -111,6 +123,11 @@ extension SimulationReport {
         }
         if let name = bottleneck?.name, name.hasPrefix("pledge") {
             return "\(taken): too little is pledged"
+        }
+        if away >= 0.05 {
+            return
+                "\(taken), and \(figure(away * 100)) % were on hosts or processes that were down, stood "
+                + "still or were cut off"
         }
         return "\(taken): no work was held back by them"
     }

@@ -23,6 +23,13 @@ package struct SimulationReport: Sendable, Hashable {
         /// Tasks that waited for a slot, in the mean over time and at most.
         package var queueMean: Double?
         package var queueMax: Int
+        /// How the queue went over time; `nil` without time after the warm-up.
+        package var queueTrend: LevelTrend?
+        /// From asking for a slot to getting it; `nil` where no task got one after the warm-up.
+        package var waitP50Seconds: Double?
+        package var waitP95Seconds: Double?
+        /// Slots of processes that were down, stood still or were cut off, in the mean.
+        package var awaySlots: Double?
         /// Sectors an hour that the slots can pass, by formula: slots ÷ mean duration, retries counted.
         package var capacityPerHour: Double?
         /// Others use memory or disks that its tasks share: its slots may be taken while it does less.
@@ -144,6 +151,8 @@ package struct SimulationReport: Sendable, Hashable {
     /// Of sectors that became proving after the warm-up; `nil` where the run did not outlast it.
     package var sectorsPerHour: Double?
     package var tebibytesPerDay: Double?
+    /// How sure the throughput is, from batches of the run; `nil` where nothing was measured.
+    package var precision: Precision?
     /// Sectors under way in the mean, and in each state where any was.
     package var sealingMean: Double?
     package var stateMeans: [(state: String, mean: Double)] { zip(stateNames, stateLevels).map { ($0, $1) } }
@@ -158,6 +167,10 @@ package struct SimulationReport: Sendable, Hashable {
     /// Bytes moved between sealing hosts by sector proven; `nil` where none was.
     package var movedBytesPerSector: Double?
     package var stages: [Stage]
+    /// Laws that hold for every queue, beside what was counted; empty without time after the warm-up.
+    package var laws: [LawCheck] = []
+    /// Where the durations and the hardware's figures are from.
+    package var origins: [Origin] = []
     /// What bounds the throughput, the lowest first.
     package var limits: [Limit]
     package var bottleneck: Bottleneck?

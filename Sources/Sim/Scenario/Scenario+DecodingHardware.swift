@@ -2,19 +2,21 @@
 private import Kernel
 
 extension Scenario.Keys {
-    static let host = [
-        "name", "count", "cpu", "numaNodes", "memory", "hugepages", "hugepagesByNode",
-        "memoryBandwidth", "gpus", "disks", "nic", "workers",
-    ]
+    static let host =
+        [
+            "name", "count", "cpu", "numaNodes", "memory", "hugepages", "hugepagesByNode",
+            "memoryBandwidth", "gpus", "disks", "nic", "workers",
+        ] + mark
     static let cpu = ["model", "sockets", "cores", "threadsPerCore", "l3Groups", "l3"]
     static let gpu = ["model", "count"]
-    static let disk = ["name", "capacity", "read", "write", "sealing", "maxSealing", "iops"]
+    static let disk = ["name", "capacity", "read", "write", "sealing", "maxSealing", "iops"] + mark
     static let worker = ["name", "role", "count", "group", "slots", "memory", "cores"]
-    static let store = [
-        "name", "kind", "capacity", "read", "write", "perClient", "latency", "requestSize", "streams",
-        "requestsPerSecond",
-    ]
-    static let links = ["latency", "bandwidth", "exceptions", "switches"]
+    static let store =
+        [
+            "name", "kind", "capacity", "read", "write", "perClient", "latency", "requestSize", "streams",
+            "requestsPerSecond",
+        ] + mark
+    static let links = ["latency", "bandwidth", "exceptions", "switches"] + mark
     static let `switch` = ["name", "members", "backplane", "uplink"]
     static let link = ["from", "to", "latency", "bandwidth"]
 }
@@ -48,6 +50,7 @@ extension Scenario.HostGroup {
         group.hugepagesByNode =
             fields["hugepagesByNode"]?.list("sizes", count: 1...1024)?
             .compactMap { $0.bytes(atLeast: ByteCount(bytes: 0)) } ?? []
+        group.mark = Scenario.Mark.decode(fields)
         group.memoryBandwidth = fields["memoryBandwidth"]?.bandwidth()
         return group
     }
@@ -98,7 +101,8 @@ extension Scenario.Disk {
             write: write,
             sealing: sealing,
             maxSealing: maxSealing,
-            iops: fields["iops"]?.integer(in: 1...1_000_000_000)
+            iops: fields["iops"]?.integer(in: 1...1_000_000_000),
+            mark: Scenario.Mark.decode(fields)
         )
     }
 }
@@ -188,6 +192,7 @@ extension Scenario.Store {
             latency: fields["latency"]?.duration(atMost: .seconds(3600)),
             requestSize: fields["requestSize"]?.bytes(),
             requestsPerSecond: fields["requestsPerSecond"]?.integer(in: 1...1_000_000_000))
+        store.mark = Scenario.Mark.decode(fields)
         if let value = fields["streams"]?.integer(in: 1...10_000) { store.streams = value }
         return store
     }
@@ -198,6 +203,7 @@ extension Scenario.Links {
         var links = Scenario.Defaults.links
         guard let fields = cursor.fields(Scenario.Keys.links) else { return links }
         let most = Duration.seconds(3600)
+        links.mark = Scenario.Mark.decode(fields)
         if let value = fields["latency"]?.duration(atMost: most) { links.latency = value }
         if let value = fields["bandwidth"]?.bandwidth() { links.bandwidth = value }
         let items =

@@ -120,6 +120,7 @@ extension Scenario.HostGroup {
             object.add("disks", .list(disks.map(\.normalized)))
             object.add("nic", nic)
             object.add("workers", .list(workers.map(\.normalized)))
+            mark?.add(to: &object)
         }
     }
 }
@@ -134,6 +135,7 @@ extension Scenario.Disk {
             object.add("sealing", sealing)
             if let maxSealing { object.add("maxSealing", maxSealing) }
             if let iops { object.add("iops", iops) }
+            mark?.add(to: &object)
         }
     }
 }
@@ -170,6 +172,7 @@ extension Scenario.Store {
             if let requestSize { object.add("requestSize", requestSize) }
             object.add("streams", streams)
             if let requestsPerSecond { object.add("requestsPerSecond", requestsPerSecond) }
+            mark?.add(to: &object)
         }
     }
 }
@@ -213,6 +216,7 @@ extension Scenario.Links {
                 )
             )
             object.add("switches", .list(switches.map(\.normalized)))
+            mark?.add(to: &object)
         }
     }
 }
@@ -234,7 +238,7 @@ extension Scenario.TaskModel {
 }
 
 extension DurationModel {
-    fileprivate var normalized: ScenarioDocument {
+    var normalized: ScenarioDocument {
         .object { object in
             switch shape {
             case .constant(let value):
@@ -315,46 +319,6 @@ extension Scenario.Workload {
             if let sectorsTarget { object.add("sectorsTarget", sectorsTarget) }
             if let sectorsMax { object.add("sectorsMax", sectorsMax) }
             object.add("deals", .list(deals.map(\.normalized)))
-        }
-    }
-}
-
-extension Scenario.DealStream {
-    fileprivate var normalized: ScenarioDocument {
-        .object { object in
-            object.add("every", every.normalized)
-            object.add("pieceSize", pieceSize)
-            object.add("startAfter", startAfter.normalized)
-            object.add("lasts", lasts)
-            if !keepsUnsealedCopy { object.add("keepUnsealedCopy", false) }
-        }
-    }
-}
-
-extension Scenario.Miner {
-    fileprivate var normalized: ScenarioDocument {
-        .object { object in
-            object.add("maxSealingSectors", maxSealingSectors)
-            object.add("maxSealingSectorsForDeals", maxSealingSectorsForDeals)
-            object.add("maxWaitDealsSectors", maxWaitDealsSectors)
-            object.add("waitDealsDelay", waitDealsDelay)
-            object.add("startEpochSealingBuffer", startEpochSealingBuffer)
-            object.add("alwaysKeepUnsealedCopy", alwaysKeepUnsealedCopy)
-            object.add("finalizeEarly", finalizeEarly)
-            object.add("dataTemplate", dataTemplate)
-            object.add("batchPreCommits", batchPreCommits)
-            object.add("maxPreCommitBatch", maxPreCommitBatch)
-            object.add("preCommitBatchWait", preCommitBatchWait)
-            object.add("aggregateCommits", aggregateCommits)
-            object.add("minCommitBatch", minCommitBatch)
-            object.add("maxCommitBatch", maxCommitBatch)
-            object.add("commitBatchWait", commitBatchWait)
-            let fees = [
-                ("batchPreCommitAboveBaseFee", batchPreCommitAboveBaseFee),
-                ("aggregateAboveBaseFee", aggregateAboveBaseFee),
-                ("preCommitFeePerSector", preCommitFeePerSector), ("commitFeePerSector", commitFeePerSector),
-            ]
-            for case (let key, let fee?) in fees { object.add(key, fee.description) }
         }
     }
 }

@@ -96,7 +96,7 @@ extension Scenario {
                 "disks": Schema.list(diskSchema),
                 "nic": Schema.bandwidth,
                 "workers": Schema.list(workerSchema),
-            ]
+            ].merging(Mark.schema) { $1 }
         )
     }
 
@@ -109,7 +109,7 @@ extension Scenario {
                 "write": Schema.bandwidth, "sealing": Schema.flag,
                 "maxSealing": Schema.integer(1, 1_000_000),
                 "iops": Schema.integer(1, 1_000_000_000),
-            ]
+            ].merging(Mark.schema) { $1 }
         )
     }
 
@@ -143,7 +143,7 @@ extension Scenario {
                 "perClient": Schema.bandwidth, "latency": Schema.duration, "requestSize": Schema.size,
                 "streams": Schema.integer(1, 10_000),
                 "requestsPerSecond": Schema.integer(1, 1_000_000_000),
-            ]
+            ].merging(Mark.schema) { $1 }
         )
     }
 
@@ -172,7 +172,7 @@ extension Scenario {
             [
                 "latency": Schema.duration, "bandwidth": Schema.bandwidth,
                 "exceptions": Schema.list(link), "switches": Schema.list(switchSchema),
-            ]
+            ].merging(Mark.schema) { $1 }
         )
     }
 

@@ -20,6 +20,8 @@ extension Scenario {
         package var disks: [Disk]
         package var nic: Bandwidth
         package var workers: [WorkerGroup]
+        /// Where the figures are from, those of disks that say nothing included; `nil` where nothing is said.
+        package var mark: Mark?
 
         /// Worker processes on one host.
         package var workersPerHost: Int { workers.reduce(0) { $0 + $1.count } }
@@ -65,6 +67,8 @@ extension Scenario {
         package var maxSealing: Int?
         /// Requests a second, reads and writes together; nil where they set no limit.
         package var iops: Int?
+        /// Where the figures are from; `nil` for what the host says.
+        package var mark: Mark?
     }
 
     /// A number of equal worker processes on each host of a group.
@@ -164,6 +168,8 @@ extension Scenario {
         package var streams = 1
         /// Requests a second that the store answers; nil for no such limit.
         package var requestsPerSecond: Int?
+        /// Where the figures are from; `nil` where nothing is said.
+        package var mark: Mark?
 
         /// What the requests of one transfer carry at most: a window of `streams` requests each `latency`.
         package var transferBytesPerSecond: Double {
@@ -186,6 +192,8 @@ extension Scenario {
         package var bandwidth: Bandwidth
         package var exceptions: [Link]
         package var switches: [Switch] = []
+        /// Where the figures are from; `nil` where nothing is said.
+        package var mark: Mark?
     }
 
     /// A switch, and what hangs on it; switches hang together by their uplinks, and what is on none of them

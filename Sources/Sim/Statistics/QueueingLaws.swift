@@ -15,6 +15,10 @@ package struct LawViolation: Error, Sendable, Hashable, CustomStringConvertible 
 
 /// Closed forms of queues, and laws that hold for every queue.
 package enum QueueingLaws {
+    /// How far two sums of the same times may differ where both count everything: each of at most 2^32 terms
+    /// is rounded by 2^-53 of the sum at most, in either of the two.
+    package static let roundingTolerance = 0x1p-20
+
     /// The share of arrivals that wait in M/M/c (Erlang C); 1 where the servers cannot keep up.
     ///
     /// - Parameter load: arrival rate × mean service, in servers.
