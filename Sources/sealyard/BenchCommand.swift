@@ -13,7 +13,7 @@ struct BenchCommand: AsyncParsableCommand {
         subcommands: [
             BenchMessagesCommand.self, BenchSimulationCommand.self, BenchTransportCommand.self,
             BenchTransferCommand.self, BenchSealingCommand.self, BenchDecisionCommand.self,
-            BenchExploreCommand.self,
+            BenchExploreCommand.self, BenchScenarioCommand.self,
         ])
 }
 
