@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Testing
+
+/// The shipped scenarios that these tests run.
+private enum Shipped {
+    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("Scenarios")
+    static let devnet = folder.appendingPathComponent("devnet.yaml").path
+    /// It includes another.
+    static let stress = folder.appendingPathComponent("stress.yaml").path
+}
+
+@Suite("sealyard simulate, compare and sweep")
+struct SimulateCommandTests {
+    let program: BuiltProgram
+
+    init() throws { program = try BuiltProgram() }
+
+    @Test("--out writes a page, tables and a scenario that needs no other file and runs the same again")
+    func out() throws {
+        let scratch = try ScratchFolder()
+        let faults = try scratch.file(
+            "faults.yaml",
+            Array("faults: [{at: 30m, kind: hostDown, target: worker/1, duration: 10m}]\n".utf8))
+        let outcome = try program.run(
+            "simulate", Shipped.stress, "--set", "hosts.worker.count=4", "--set", "report.warmUp=30m",
+            "--faults", faults, "--policy", "fork-groups", "--seed", "5", "--until", "3h", "--out",
+            scratch.path("run"), "--json", "--no-progress")
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        for name in [
+            "report.html", "report.json", "scenario.json", "stages.csv", "levels.csv", "limits.csv",
+            "costs.csv", "trace.json",
+        ] {
+            #expect(try scratch.bytes("run/\(name)").count > 50, "\(name)")
+        }
+        let page = String(decoding: try scratch.bytes("run/report.html"), as: UTF8.self)
+        // What was included, and the fault that took the place of the scenario's own.
+        #expect(page.contains("&quot;PreCommit1&quot;") && page.contains("&quot;hostDown&quot;"))
+        let document = try outcome.document()
+        #expect(document["policy"] as? String == "fork-groups")
+        for key in ["gains", "laws", "given", "preCommit1", "crossCheck", "tebibytesPerDayInterval"] {
+            #expect(document[key] != nil, "\(key)")
+        }
+        let again = try program.run(
+            "simulate", scratch.path("run/scenario.json"), "--seed", "5", "--until", "3h", "--json",
+            "--no-progress")
+        #expect(again.status == 0, "\(again.complaint)")
+        #expect(try again.text("traceHash") == outcome.text("traceHash"))
+        let other = try program.run(
+            "simulate", Shipped.devnet, "--seed", "5", "--until", "3h", "--json", "--no-progress")
+        #expect(try other.text("traceHash") != outcome.text("traceHash"))
+    }
+
+    @Test("the text names what each figure is: measured, published or assumed")
+    func provenance() throws {
+        let outcome = try program.run("simulate", Shipped.devnet, "--until", "1h", "--no-progress")
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        for words in ["tasks.PreCommit1: median 30 s", "[assumed] stretched", "stores.disk: read", "links: "]
+        {
+            #expect(outcome.output.contains(words), "\(words)")
+        }
+    }
+
+    @Test("--replications and compare print means with their intervals")
+    func replications() throws {
+        let outcome = try program.run(
+            "simulate", Shipped.devnet, "--set", "report.warmUp=30m", "--replications", "2", "--until", "2h",
+            "--json", "--no-progress")
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        #expect(outcome.output.contains("\"halfWidth\""))
+        let comparison = try program.run(
+            "compare", Shipped.devnet, Shipped.devnet, "--replications", "2", "--until", "2h", "--json",
+            "--no-progress")
+        #expect(comparison.status == 0, "\(comparison.complaint)")
+        #expect(comparison.output.contains("\"differences\""))
+        let lone = try program.run("compare", Shipped.devnet)
+        #expect(lone.status == 2, "\(lone.status)")
+        #expect(lone.complaint.contains("two scenario files"))
+    }
+
+    private func sweep(_ more: String...) -> [String] {
+        [
+            "sweep", "run", Shipped.stress, "--set", "workload.sectorsMax=20", "--vary",
+            "hosts.worker.count=16,17", "--replications", "2", "--until", "1h", "--no-progress",
+        ] + more
+    }
+
+    @Test("shards of a sweep over a scenario that includes another are the whole sweep, byte for byte")
+    func shards() throws {
+        let scratch = try ScratchFolder()
+        let whole = try program.run(list: sweep("--out", scratch.path("whole")))
+        #expect(whole.status == 0, "\(whole.complaint)")
+        for index in 0..<2 {
+            let part = try program.run(
+                list: sweep("--shard", "\(index)/2", "--out", scratch.path("\(index)")))
+            #expect(part.status == 0, "\(part.complaint)")
+        }
+        let merged = try program.run(
+            "sweep", "merge", scratch.path("1"), scratch.path("0"), "--out", scratch.path("merged"))
+        #expect(merged.status == 0, "\(merged.complaint)")
+        #expect(try scratch.bytes("merged") == scratch.bytes("whole"))
+        let half = try program.run("sweep", "merge", scratch.path("1"))
+        #expect(half.status == 1 && half.complaint.contains("missing: 0"), "\(half.complaint)")
+    }
+
+    @Test("Ctrl-C leaves what is done of a sweep in its file; --resume does the rest")
+    func interruptedSweep() async throws {
+        let scratch = try ScratchFolder()
+        let list = [
+            "sweep", "run", Shipped.devnet, "--vary", "hosts.worker.count=3,4", "--replications", "10",
+            "--until", "8h", "--threads", "1", "--no-progress", "--out",
+        ]
+        let running = try Program.start(list + [scratch.path("part")])
+        // Long enough to begin, and far too short for all.
+        try await Task.sleep(for: .milliseconds(2_500))
+        running.interrupt()
+        let result = await running.finish()
+        #expect(result.status == 75)
+        #expect(
+            result.standardError.contains(
+                "of 20 runs are in \(scratch.path("part")); run it again with --resume"),
+            "\(result.standardError)")
+        let merged = try program.run("sweep", "merge", scratch.path("part"))
+        #expect(
+            merged.status == 1 && merged.complaint.contains("of 20 runs are missing"), "\(merged.complaint)")
+        // The first line says what sweep it is: other values are refused.
+        let other = try program.run(
+            list: list.map { $0 == "hosts.worker.count=3,4" ? "hosts.worker.count=3,5" : $0 } + [
+                scratch.path("part"), "--resume",
+            ])
+        #expect(other.status == 2 && other.complaint.contains("is of another sweep"), "\(other.complaint)")
+        let rest = try program.run(list: list + [scratch.path("part"), "--resume"])
+        #expect(rest.status == 0, "\(rest.complaint)")
+        let lines = String(decoding: try scratch.bytes("part"), as: UTF8.self).split(separator: "\n")
+        #expect(lines.count == 21)
+    }
+
+    @Test("Ctrl-C ends a run early with a report of what was simulated")
+    func interruptedRun() async throws {
+        let running = try Program.start(["simulate", Shipped.devnet, "--until", "3000d"])
+        try await running.waitUntil(standardErrorContains: " proving  ", or: "s left")
+        running.interrupt()
+        let result = await running.finish()
+        #expect(result.status == 1)
+        #expect(result.standardError.contains("interrupted; this is what was simulated so far"))
+        #expect(result.standardOutput.contains("sectors       ") && result.standardOutput.contains("trace "))
+    }
+}
+
+@Suite("sealyard scenario")
+struct ScenarioCommandTests {
+    let program: BuiltProgram
+
+    init() throws { program = try BuiltProgram() }
+
+    @Test("a new scenario is sound, and an existing file is not written over")
+    func new() throws {
+        let scratch = try ScratchFolder()
+        let file = scratch.path("mine.yaml")
+        let outcome = try program.run("scenario", "new", file, "--hosts", "2", "--slots", "3")
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        let again = try program.run("scenario", "new", file)
+        #expect(again.status == 1 && again.complaint.contains("exists"))
+        let sound = try program.run("scenario", "validate", file)
+        #expect(sound.status == 0 && sound.output.contains("6 PreCommit1 slots"), "\(sound.output)")
+        let wrong = try program.run("scenario", "validate", file, "--set", "hosts.p1.cuont=3")
+        #expect(wrong.status == 1 && wrong.complaint.contains("did you mean"), "\(wrong.complaint)")
+    }
+
+    @Test("the schema is JSON and knows where figures of hardware are from")
+    func schema() throws {
+        let outcome = try program.run("scenario", "schema")
+        #expect(outcome.status == 0)
+        let properties = try #require(try outcome.document()["properties"] as? [String: Any])
+        #expect(properties["hosts"] != nil && properties["faults"] != nil)
+    }
+
+    @Test("durations of a bench become tasks with their fit; what is none is refused with its place")
+    func durations() throws {
+        let scratch = try ScratchFolder()
+        let bench = try scratch.file(
+            "bench.json", Array("{\"SealingResults\": [{\"PreCommit1\": 3600000000000}]}".utf8))
+        let outcome = try program.run("scenario", "durations", bench)
+        #expect(outcome.status == 0, "\(outcome.complaint)")
+        for words in ["  PreCommit1:", "# constant, 1 samples", "source: 'lotus-bench \(bench)'"] {
+            #expect(outcome.output.contains(words), "\(words)")
+        }
+        let wrong = try scratch.file("wrong.json", Array("{\"SealingResults\": 3}".utf8))
+        let refused = try program.run("scenario", "durations", wrong)
+        #expect(refused.status == 1 && refused.complaint.contains("wrong.json:1:"), "\(refused.complaint)")
+        let nobody = try program.run("scenario", "durations", scratch.root.path)
+        #expect(nobody.status == 1 && nobody.complaint.contains("no journal-000001"), "\(nobody.complaint)")
+    }
+}
