@@ -13,15 +13,17 @@ final class RoleCluster: Sendable {
     private let workers = Mutex<[String: RunningProgram]>([:])
     private let ended = Mutex<[RunningProgram]>([])
 
-    init(lease: String = "60s") async throws {
+    /// `minerOptions`: what `miner run` is told besides.
+    init(lease: String = "60s", minerOptions: [String] = []) async throws {
         let folder = try ScratchFolder()
         self.folder = folder
         chain = try Self.start(folder, ["chain", "run", "--data", folder.path("chain"), "--epoch", "200ms"])
         let chainPort = try await chain.announced("port")
-        let arguments = [
-            "miner", "run", "--data", folder.path("miner"), "--chain", "127.0.0.1:\(chainPort)",
-            "--sector-size", "2KiB", "--epoch", "200ms", "--lease", lease,
-        ]
+        let arguments =
+            [
+                "miner", "run", "--data", folder.path("miner"), "--chain", "127.0.0.1:\(chainPort)",
+                "--sector-size", "2KiB", "--epoch", "200ms", "--lease", lease,
+            ] + minerOptions
         let first = try Self.start(folder, arguments)
         miner = Mutex(first)
         minerPort = try await first.announced("port")
@@ -36,6 +38,13 @@ final class RoleCluster: Sendable {
         let new = try Self.start(folder, minerArguments)
         miner.withLock { $0 = new }
         _ = try await new.announced("port")
+    }
+
+    /// Asks the miner to stop, and waits until it has.
+    func stopMiner() async {
+        let running = miner.withLock { $0 }
+        running.interrupt()
+        _ = await running.finish()
     }
 
     private static func start(

@@ -50,12 +50,6 @@ package struct MinerDaemon: Sendable {
     package init(_ options: Options, log: Logger) async throws {
         node = try await DaemonNode(
             options.node, peers: [.init(name: options.chainName, endpoint: options.chain)], log: log)
-        let world = node.world
-        journal = try options.journalFolder.map {
-            try MinerJournal(
-                folder: $0, world: world, policy: options.policy, lease: options.lease,
-                network: options.network, sectorBytes: options.proof.sectorSize.bytes)
-        }
         let store = try SQLiteSectorStore(path: "\(options.node.dataDirectory)/sectors.sqlite")
         let chain = node.world.ref(
             at: Address(node: options.chainName, name: MinerAssembly.chainName), as: ChainMessage.self)
@@ -81,7 +75,11 @@ package struct MinerDaemon: Sendable {
             proving: PoStOptions(
                 miner: options.miner, proof: UInt64(options.proof.number), form: .vanilla),
             provingObserver: history)
-        components = try assembly.boot(on: node.world)
+        let world = node.world
+        journal = try options.journalFolder.map {
+            try MinerJournal(folder: $0, world: world, setup: assembly.setup, network: options.network)
+        }
+        components = try assembly.boot(on: world)
         // Before anything is placed: the first tasks wait for the workers to come back.
         for order in standing { components.scheduler.tell(.control(order, replyTo: nil)) }
         try ProvingDesk.open(

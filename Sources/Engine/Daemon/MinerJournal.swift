@@ -3,7 +3,7 @@ package import Chain
 private import Foundation
 internal import Kernel
 package import KernelJournal
-private import Scheduler
+internal import Scheduler
 
 /// The journal of a miner: everything its components heard and said, and how to play it back to fresh ones.
 package struct MinerJournal: Sendable {
@@ -11,6 +11,7 @@ package struct MinerJournal: Sendable {
     private static let leaseKey = "leaseMilliseconds"
     private static let nodeKey = "node"
     private static let sectorKey = "sectorBytes"
+    private static let sealingKey = "sealingBytes"
     /// The network's figures that time depends on, each under its own name.
     private static var networkKeys: [(name: String, field: WritableKeyPath<NetworkParameters, Int64>)] {
         [
@@ -28,14 +29,14 @@ package struct MinerJournal: Sendable {
     ///
     /// - Throws: `JournalError` where the folder cannot be written.
     init(
-        folder: String, world: LiveWorld, policy: String, lease: Duration, network: NetworkParameters,
-        sectorBytes: UInt64
+        folder: String, world: LiveWorld, setup: SchedulerSetup, network: NetworkParameters
     ) throws {
         var options = JournalWriter.Options(folder: URL(fileURLWithPath: folder))
         options.meta = [
-            Self.policyKey: policy, Self.leaseKey: "\(lease.nanoseconds / 1_000_000)",
-            Self.nodeKey: world.name, Self.sectorKey: "\(sectorBytes)",
-            Self.epochKey: "\(network.epochDuration.nanoseconds)",
+            Self.policyKey: setup.policy,
+            Self.leaseKey: "\(setup.options.lease.nanoseconds / 1_000_000)",
+            Self.nodeKey: world.name, Self.sectorKey: "\(setup.sectorBytes)",
+            Self.sealingKey: "\(setup.sealingBytes)", Self.epochKey: "\(network.epochDuration.nanoseconds)",
         ]
         for (name, field) in Self.networkKeys { options.meta[name] = "\(network[keyPath: field])" }
         writer = try JournalWriter(options)
@@ -57,6 +58,15 @@ package struct MinerJournal: Sendable {
         package var lease: Duration
         package var network: NetworkParameters
         package var sectorBytes: UInt64
+        /// Room that a sector takes while it is sealed.
+        package var sealingBytes: UInt64
+
+        /// The scheduler as the miner had it.
+        var setup: SchedulerSetup {
+            SchedulerSetup(
+                policy: policy, options: MinerDaemon.schedulerOptions(lease: lease),
+                sectorBytes: sectorBytes, sealingBytes: sealingBytes)
+        }
     }
 
     /// Reads what a journal says of its miner.
@@ -73,7 +83,9 @@ package struct MinerJournal: Sendable {
                 code: .badOption,
                 message: "\(folder) is not the journal of a miner: it names no node, policy or lease")
         }
-        guard let epoch = numbers[epochKey], epoch > 0, let bytes = numbers[sectorKey], bytes > 0 else {
+        guard let epoch = numbers[epochKey], epoch > 0, let bytes = numbers[sectorKey], bytes > 0,
+            let sealing = numbers[sealingKey], sealing >= 0
+        else {
             throw EngineError(
                 code: .badOption,
                 message:
@@ -88,32 +100,25 @@ package struct MinerJournal: Sendable {
         }
         return Facts(
             node: node, policy: policy, lease: .milliseconds(lease), network: network,
-            sectorBytes: UInt64(bytes))
+            sectorBytes: UInt64(bytes), sealingBytes: UInt64(sealing))
     }
 
     /// Plays a miner's journal back to a fresh component and tells where it first says something else.
     ///
     /// - Throws: `JournalError`, or ``EngineError`` with `badOption` for an unknown component or a journal
-    ///   that no miner wrote.
+    ///   that no miner wrote, or ``SchedulerError`` for a policy that this build lacks.
     package static func replay(folder: String, component: String) throws -> ReplayReport {
         let journal = try JournalReader(URL(fileURLWithPath: folder))
-        let meta = try journal.meta()
-        guard let node = meta[nodeKey], let policyName = meta[policyKey],
-            let lease = meta[leaseKey].flatMap(Int64.init), let policy = PolicyCatalog.make(policyName),
-            Address.isWellFormed(node)
-        else {
-            throw EngineError(
-                code: .badOption,
-                message: "\(folder) is not the journal of a miner: it names no node, policy or lease")
-        }
-        let address = Address(node: node, name: component)
-        let storage = Address(node: node, name: MinerAssembly.storageName)
+        let facts = try facts(of: journal, folder: folder)
+        let address = Address(node: facts.node, name: component)
+        let storage = Address(node: facts.node, name: MinerAssembly.storageName)
         switch component {
         case MinerAssembly.schedulerName:
+            let (policy, options) = try facts.setup.make()
             return try Replay.run(journal: journal, component: address) { home, resolver in
                 ClusterScheduler(
                     home: home, policy: policy, storage: resolver.ref(at: storage, as: StorageMessage.self),
-                    options: MinerDaemon.schedulerOptions(lease: .milliseconds(lease)))
+                    options: options)
             }
         case MinerAssembly.storageName:
             return try Replay.run(journal: journal, component: address) { home, _ in StorageIndex(home: home)

@@ -69,6 +69,15 @@ package struct MinerAssembly: Sendable {
         package let prover: Ref<PoStMessage>?
     }
 
+    /// What its scheduler is made of.
+    package var setup: SchedulerSetup {
+        var options = scheduler
+        options.bug = limits.bug
+        return SchedulerSetup(
+            policy: policy, context: policyContext, options: options,
+            sectorBytes: ResourceTable.sectorBytes(ofProof: manager.proof), sealingBytes: sealingBytes)
+    }
+
     /// Spawns storage index, scheduler, sector manager, and the gatherer and prover that are asked for.
     ///
     /// - Throws: ``SchedulerError`` with `unknownPolicy`, or ``KernelError``.
@@ -80,30 +89,11 @@ package struct MinerAssembly: Sendable {
 
     @inline(__always)
     private func furnish<N: Node>(_ node: N) throws -> Miner {
-        var context = policyContext
-        context.sealingBytes = sealingBytes
-        context.pacing = scheduler.pacing
-        context.sectorBytes = ResourceTable.sectorBytes(ofProof: manager.proof)
-        guard let policy = PolicyCatalog.make(policy, context) else {
-            throw SchedulerError(
-                code: .unknownPolicy,
-                message: "no policy '\(policy)'; choose one of \(PolicyCatalog.names.joined(separator: ", "))"
-            )
-        }
         let bug = limits.bug
+        let (policy, schedulerOptions) = try setup.make()
         let storage = try node.spawn(Self.storageName, options: .init(mailboxCountMax: 1_000_000)) {
             StorageIndex(home: $0, bug: bug)
         }
-        var options = scheduler
-        options.sealingBytes = sealingBytes
-        options.durations = context.durations
-        options.resources = context.resources
-        options.bug = bug
-        if let lease = type(of: policy).leaseOfLostWorker {
-            options.lease = lease
-            options.waitsForWork = false
-        }
-        let schedulerOptions = options
         let cluster = try node.spawn(Self.schedulerName, options: .init(mailboxCountMax: 1_000_000)) {
             ClusterScheduler(home: $0, policy: policy, storage: storage, options: schedulerOptions)
         }

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// All that makes a scheduler decide as it does: one place for a miner and for who plays its journal back.
+package struct SchedulerSetup: Sendable {
+    /// A name of ``PolicyCatalog``.
+    package var policy: String
+    /// What the policy is made with; sizes and pacing are filled in from the rest.
+    package var context: PolicyContext
+    package var options: ClusterScheduler.Options
+    /// The size of the cluster's sectors; 0 where it is not known.
+    package var sectorBytes: UInt64
+    /// Bytes that a sector takes on its sealing store from the first byte to finalize.
+    package var sealingBytes: UInt64
+
+    package init(
+        policy: String, context: PolicyContext = PolicyContext(), options: ClusterScheduler.Options,
+        sectorBytes: UInt64, sealingBytes: UInt64
+    ) {
+        self.policy = policy
+        self.context = context
+        self.options = options
+        self.sectorBytes = sectorBytes
+        self.sealingBytes = sealingBytes
+    }
+
+    /// The policy, and the options of a scheduler that it decides for.
+    ///
+    /// - Throws: ``SchedulerError`` with `unknownPolicy`.
+    package func make() throws -> (policy: any SchedulingPolicy, options: ClusterScheduler.Options) {
+        var context = context
+        context.sealingBytes = sealingBytes
+        context.pacing = options.pacing
+        context.sectorBytes = sectorBytes
+        guard let made = PolicyCatalog.make(policy, context) else {
+            throw SchedulerError(
+                code: .unknownPolicy,
+                message: "no policy '\(policy)'; choose one of \(PolicyCatalog.names.joined(separator: ", "))"
+            )
+        }
+        var options = options
+        options.sealingBytes = sealingBytes
+        options.durations = context.durations
+        options.resources = context.resources
+        if let lease = type(of: made).leaseOfLostWorker {
+            options.lease = lease
+            options.waitsForWork = false
+        }
+        return (made, options)
+    }
+}
