@@ -55,12 +55,13 @@ struct LifecycleCluster {
         seed: UInt64 = 5, batching: [BatchKind: BatchPolicy]? = nil, pledged: Int = 0,
         limits: SectorLimits? = nil, packing: PackingQueue.Options? = nil,
         alwaysKeepsUnsealed: Bool = true,
+        disk: BreakableStore.Switch = .init(),
         machine: (inout SectorStateMachine.Limits) -> Void = { _ in }
     ) throws {
         world = SimulatedWorld(options: .init(seed: seed, lossDetection: .seconds(5)))
         runner = FixedRunner(world: world)
         let network = NetworkParameters.devnet(epochDuration: .seconds(1))
-        let (store, chainStore, runner) = (store, chainStore, runner)
+        let (store, chainStore, runner) = (BreakableStore(store: store, state: disk), chainStore, runner)
         try world.addNode("chain") { node in
             try node.spawn("chain") { home in
                 try ChainNode(
@@ -133,4 +134,38 @@ struct LifecycleCluster {
         }
         return found
     }
+}
+
+/// A store of records whose disk is full at times.
+struct BreakableStore: SectorStore {
+    // Safety: used by one simulated world and its thread.
+    final class Switch: @unchecked Sendable {
+        var isBroken = false
+    }
+
+    let store: MemorySectorStore
+    let state: Switch
+
+    private func check() throws { if state.isBroken { throw CancellationError() } }
+
+    func save(_ record: SectorRecord) throws {
+        try check()
+        store.save(record)
+    }
+
+    func save(_ record: SectorRecord, _ entry: SectorLogEntry) throws {
+        try check()
+        store.save(record, entry)
+    }
+
+    func load(miner: UInt64) throws -> [SectorRecord] { store.load(miner: miner) }
+
+    func find(_ key: SectorKey) throws -> SectorRecord? {
+        try check()
+        return store.find(key)
+    }
+
+    func lastNumber(miner: UInt64) throws -> UInt64 { store.lastNumber(miner: miner) }
+
+    func log(_ key: SectorKey, limit: Int) throws -> [SectorLogEntry] { store.log(key, limit: limit) }
 }

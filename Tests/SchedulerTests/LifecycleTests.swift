@@ -39,6 +39,23 @@ struct LifecycleTests {
         #expect(zip(entries, entries.dropFirst()).allSatisfy { $0.at <= $1.at && $0.to == $1.from })
     }
 
+    @Test("a keeper that was given up while nothing could be written is made anew, and its sector goes on")
+    func failingStore() throws {
+        let broken = BreakableStore.Switch()
+        let cluster = try LifecycleCluster(pledged: 2, disk: broken)
+        cluster.run(seconds: 100)
+        let before = cluster.states
+        #expect(before.allSatisfy { $0 != .proving })
+        broken.isBroken = true
+        cluster.run(seconds: 600)
+        #expect(cluster.states == before)
+        broken.isBroken = false
+        // The latest pause began before then, and none is longer than all the time until then.
+        cluster.run(seconds: 600 + 600 + 800)
+        #expect(cluster.states == [.proving, .proving])
+        #expect(try cluster.entries().values.allSatisfy { $0 == ["pre-commit", "commit"] })
+    }
+
     // MARK: Deals
 
     @Test("pieces share a sector, which seals a fixed time after its first piece")

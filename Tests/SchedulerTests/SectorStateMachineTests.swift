@@ -358,6 +358,7 @@ struct SectorStateMachineTests {
         _ = machine.handle(.ticket(other, epoch: 2890, head: 3790))
         #expect(machine.record.ticket == other)
         #expect(machine.note?.contains("epoch 10 would be too old") == true)
+        #expect(SectorSummary(machine.record).expiredTicketCount == 1)
         // Once more, at once: the layers that are there are of use, so the ticket stays.
         _ = machine.handle(.finished(next, lost))
         _ = machine.handle(.granted(TaskID(sector: Self.key, type: .preCommit1, attempt: 3)))

@@ -48,6 +48,30 @@ struct TournamentTests {
         #expect(result.ranking.first { $0.policy == "sealyard" }?.throughput == 1)
     }
 
+    @Test(
+        "tickets that run out are counted apart from other repeats; every kind with slots has its idle share"
+    )
+    func expiredTickets() throws {
+        func values(_ change: (inout Scenario) -> Void) throws -> [TournamentMetric: Double] {
+            var scenario = try small()
+            change(&scenario)
+            let result = try Tournament([scenario], .init(policies: ["sealyard"], seeds: [1])).run()
+            return try #require(result.measures.first).values
+        }
+        let usual = try values { _ in }
+        #expect(usual[.expiredTickets] == 0)
+        let idle: [TournamentMetric] = [
+            .idleAddPiece, .idlePreCommit1, .idlePreCommit2, .idleCommit1, .idleCommit2, .idleFinalize,
+        ]
+        #expect(idle.allSatisfy { (0...100).contains(usual[$0] ?? -1) }, "\(usual)")
+        let short = try values {
+            $0.network.maxPreCommitRandomnessLookback = $0.network.sealRandomnessLookback + 12
+        }
+        // PreCommit1 and PreCommit2 together seldom take less than 12 epochs of 4 s.
+        #expect((short[.expiredTickets] ?? 0) >= 10, "\(short)")
+        #expect((short[.repeats] ?? 0) > (usual[.repeats] ?? 0))
+    }
+
     @Test("what an interrupt leaves is printed, and says that it is incomplete")
     func interrupted() throws {
         let stop = Mutex(false)

@@ -14,6 +14,8 @@ package struct SectorSummary: Sendable, Hashable, Codable {
     package var lastError: String?
     /// Tries of each kind, by ``TaskType/stage``.
     package var attempts: [Int]
+    /// Tickets that ran out since it was last pre-committed.
+    package var expiredTicketCount: Int
     /// The deals whose pieces it holds.
     package var pieces: [PieceDeal]
     /// When its first piece came.
@@ -32,6 +34,7 @@ package struct SectorSummary: Sendable, Hashable, Codable {
         sealedCommitment = record.sealedCommitment
         lastError = record.lastError
         attempts = record.attempts
+        expiredTicketCount = record.failureCount(.ticketAge)
         pieces = record.pieces
         openedAt = record.openedAt
         expiration = record.expiration
@@ -87,6 +90,8 @@ package enum ManagerMessage: Message {
     case keeperGone(SectorKey, Termination)
     /// The manager's own alarm: look whether to pledge.
     case pledgeDue
+    /// The manager's own alarm: a sector's keeper that was given up is made anew.
+    case keeperDue(SectorKey)
 
     package static var messageName: String { "scheduler.sectors" }
 }

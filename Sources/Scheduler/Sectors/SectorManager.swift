@@ -69,7 +69,8 @@ package actor SectorManager: Component {
     private var countByState = Array(repeating: 0, count: SectorState.allCases.count)
     private var nextNumber: UInt64 = 1
     private var pledgedByRule = 0
-    private var keepers: [UInt64: Ref<SectorMessage>] = [:]
+    var keepers: [UInt64: Ref<SectorMessage>] = [:]
+    var keeperFailures: [UInt64: KeeperFailures] = [:]
     private var keeperCount: UInt64 = 0
     var packing: PackingQueue?
     /// Who offered a piece that no sector has taken yet.
@@ -181,7 +182,8 @@ package actor SectorManager: Component {
             }
         case .keeperGone(let key, let reason):
             try regainPieces(of: key, context)
-            try keeperGone(key, reason, context)
+            keeperGone(key, reason, context)
+        case .keeperDue(let key): keeperDue(key, context)
         case .pledgeDue:
             if let auto = options.autoPledge {
                 services.storage.tell(
@@ -275,7 +277,7 @@ package actor SectorManager: Component {
     }
 
     @discardableResult
-    private func keep(
+    func keep(
         _ record: SectorRecord, _ context: Context<ManagerMessage>
     ) throws -> Ref<SectorMessage> {
         let (services, manager) = (services, context.me)
@@ -309,16 +311,6 @@ package actor SectorManager: Component {
         }
     }
 
-    private func keeperGone(
-        _ key: SectorKey, _ reason: Termination, _ context: Context<ManagerMessage>
-    ) throws {
-        if reason == .failed { keepers[key.number] = nil }
-        guard reason == .failed, let record = try services.store.find(key), record.state.isSealing else {
-            return
-        }
-        context.log.error("the keeper of \(key) failed for good; the sector waits for a restart of the miner")
-    }
-
     private func note(_ summary: SectorSummary, _ context: Context<ManagerMessage>) {
         let number = summary.key.number
         // By its place: a look-up by name would copy all of the summary.
@@ -343,6 +335,7 @@ package actor SectorManager: Component {
         guard summary.state.isResting else { return }
         // Its keeper ends with this word.
         keepers[number] = nil
+        keeperFailures[number] = nil
         if summary.state == .removed {
             countByState[summary.state.position] -= 1
             sectors.removeValue(forKey: number)

@@ -119,6 +119,7 @@ extension SectorStateMachine {
         let old = record.ticketEpoch
         if record.ticket == nil || record.preCommitEpoch != nil || !isTicketGood(at: head) {
             if let old, record.ticket != nil, old != epoch {
+                if record.preCommitEpoch == nil { _ = record.count(.ticketAge) }
                 note =
                     "the ticket of epoch \(old) would be too old before the sector could be "
                     + "pre-committed; drawn anew at \(epoch)"
@@ -371,6 +372,7 @@ extension SectorStateMachine {
         let isRefusedTwice = record.returnState == .getTicket && record.failureCount(.preCommitMessage) > 1
         if isStale || isRefusedTwice {
             let why = record.lastError ?? "the ticket is too old"
+            if isStale { _ = record.count(.ticketAge) }
             forgetTicket()
             note = "sealed anew with a fresh ticket: \(why)"
             return enter(.getTicket)

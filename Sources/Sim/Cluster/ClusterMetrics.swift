@@ -38,6 +38,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     private struct Sector {
         let since: Instant
         var state: SectorState
+        var expiredTicketCount = 0
     }
 
     let warmUp: Instant
@@ -48,6 +49,8 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     private(set) var pledgedCount = 0
     private(set) var provingCount = 0
     private(set) var failedCount = 0
+    /// Tickets that ran out before their pre-commitment landed.
+    private(set) var expiredTicketCount = 0
     private(set) var latestFailure: String?
     /// How deadlines ended so far, in partitions.
     private(set) var windowPoSt = SimulationReport.WindowPoSt()
@@ -151,6 +154,8 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
             sealing.change(by: 1, at: now)
             return
         }
+        expiredTicketCount += max(0, summary.expiredTicketCount - known.expiredTicketCount)
+        sectors[number]?.expiredTicketCount = summary.expiredTicketCount
         guard known.state != summary.state else { return }
         recorder?.left(known.state, sector: number, entered: known.since, at: now)
         states[known.state.position].change(by: -1, at: now)

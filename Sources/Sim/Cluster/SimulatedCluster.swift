@@ -160,6 +160,9 @@ package final class SimulatedCluster {
     /// Bytes that were moved between sealing hosts so far.
     package var movedBytes: Int { stores.movedBytes }
 
+    /// Tickets that ran out before their pre-commitment landed, so far.
+    package var expiredTicketCount: Int { metrics.expiredTicketCount }
+
     var losses: LossTally { metrics.losses }
 
     /// Sectors that were proven so far, those that were proving at the start left out.

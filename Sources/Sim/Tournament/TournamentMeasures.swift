@@ -8,11 +8,15 @@ package enum TournamentMetric: String, Sendable, Hashable, CaseIterable {
     case sectorsPerDay = "sectors/day"
     case latencyP95 = "p95 h"
     case movedBytes = "GiB moved/sector"
+    case idleAddPiece = "AP idle %"
     case idlePreCommit1 = "PC1 idle %"
     case idlePreCommit2 = "PC2 idle %"
+    case idleCommit1 = "C1 idle %"
     case idleCommit2 = "C2 idle %"
+    case idleFinalize = "FIN idle %"
     case redispatch = "redispatch s"
     case repeats = "PC1 repeats"
+    case expiredTickets = "tickets expired"
     case lost = "given up"
     case stuck = "stuck"
     case missedDeals = "deals missed"
@@ -23,15 +27,28 @@ package enum TournamentMetric: String, Sendable, Hashable, CaseIterable {
         case .sectorsPerDay: "sectors that became proving, a day, after the warm-up"
         case .latencyP95: "hours from pledge to proving that 95 % of the sectors do not exceed"
         case .movedBytes: "bytes moved between sealing hosts by the sectors that were proven, GiB a sector"
-        case .idlePreCommit1: "share of PreCommit1 slot time that was free"
-        case .idlePreCommit2: "share of PreCommit2 slot time that was free"
-        case .idleCommit2: "share of Commit2 slot time that was free"
+        case .idleAddPiece, .idlePreCommit1, .idlePreCommit2, .idleCommit1, .idleCommit2, .idleFinalize:
+            "share of \(idleKind?.kind.rawValue ?? "") slot time that was free"
         case .redispatch:
             "seconds from the loss of a process to the next start for the sector that it worked on, mean"
-        case .repeats: "PreCommit1 tasks beyond the first of a sector: expired tickets, lost files, failures"
+        case .repeats: "PreCommit1 tasks beyond the first of a sector, whatever the reason"
+        case .expiredTickets: "tickets that ran out before their sector was pre-committed"
         case .lost: "sectors that were given up"
         case .missedDeals: "deals whose start came before their sector was proven"
         case .stuck: "sectors whose process was lost and for which nothing was started again until the end"
+        }
+    }
+
+    /// The kind of task of whose slots it is the idle share.
+    var idleKind: TaskType? {
+        switch self {
+        case .idleAddPiece: .addPiece
+        case .idlePreCommit1: .preCommit1
+        case .idlePreCommit2: .preCommit2
+        case .idleCommit1: .commit1
+        case .idleCommit2: .commit2
+        case .idleFinalize: .finalize
+        default: nil
         }
     }
 
@@ -57,16 +74,15 @@ package struct TournamentMeasures: Sendable, Hashable {
         if cluster.provenCount > 0 {
             values[.movedBytes] = Double(cluster.movedBytes) / Double(cluster.provenCount) / 0x1p30
         }
-        for (metric, type) in [
-            (TournamentMetric.idlePreCommit1, TaskType.preCommit1), (.idlePreCommit2, .preCommit2),
-            (.idleCommit2, .commit2),
-        ] {
+        for metric in TournamentMetric.allCases {
+            guard let type = metric.idleKind else { continue }
             let stage = report.stages.first { $0.identifier == type.rawValue }
             values[metric] = stage?.utilization.map { max(0, 1 - $0) * 100 }
         }
         let losses = cluster.losses
         values[.redispatch] = losses.meanSeconds
         values[.repeats] = Double(losses.repeatCount)
+        values[.expiredTickets] = Double(cluster.expiredTicketCount)
         values[.lost] = Double(report.sectorsFailed)
         values[.stuck] = Double(losses.openCount)
         values[.missedDeals] = report.deals.map { Double($0.missed) }
