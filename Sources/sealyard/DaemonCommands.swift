@@ -139,6 +139,10 @@ struct MinerCommand: AsyncParsableCommand {
             completion: .file(extensions: ["toml"]))
         var config: String?
         @Option(help: "Scheduling policy.") var policy = PolicyCatalog.defaultName
+        @Option(
+            help: ArgumentHelp(
+                "A setting of the policy; once for each.", valueName: "name=value"))
+        var policyOption: [String] = []
         @Option(help: "Time a lost worker has to come back.") var lease = DurationArgument(seconds: 60)
         @Option(help: "Real time of one epoch, as the chain has it.") var epoch = DurationArgument(seconds: 4)
 
@@ -151,8 +155,21 @@ struct MinerCommand: AsyncParsableCommand {
                 lease: lease.value, network: DevnetRules.network(epoch: epoch.value),
                 journalFolder: journal)
             options.config = try MinerConfigCommand.load(config) { log.warning("\($0)") }
+            options.policyOptions = try Self.policyOptions(policyOption)
             let miner = try await MinerDaemon(options, log: log)
             try await daemon.serve(miner.node) { miner.shutDown() }
+        }
+
+        private static func policyOptions(_ texts: [String]) throws -> [String: String] {
+            var options: [String: String] = [:]
+            for text in texts {
+                let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+                guard parts.count == 2, options[parts[0]] == nil else {
+                    throw ValidationError("--policy-option \(text): write each NAME=VALUE once")
+                }
+                options[parts[0]] = parts[1]
+            }
+            return options
         }
     }
 }
@@ -220,7 +237,8 @@ struct WorkerCommand: AsyncParsableCommand {
                 slots: try slot.map(Self.slotCount), sealingCountMax: maxSealing,
                 threadCount: threads > 0 ? threads : SystemClock.processorCount)
             options.advertised = files.advertise
-            options.resources = try host.resources(host: name, slots: options.slots, device: sealing.device)
+            options.resources = try host.resources(worker: name, slots: options.slots, device: sealing.device)
+            options.group = host.group
             options.numaNode = sealing.numaNode
             options.diskBytesPerSecond = host.diskRate?.bytesPerSecond ?? 0
             options.transfers = files.transfers

@@ -106,7 +106,7 @@ struct WorkerSelection: ParsableArguments {
     @Option(help: "The workers of that group only.") var group: String?
 }
 
-/// Which kinds of task a pause is for.
+/// Which kinds of task an order is for.
 struct KindSelection: ParsableArguments {
     @Option(help: "A kind of task, such as PC1; give it once for each. All kinds unless given.")
     var task: [TaskKindArgument] = []
@@ -140,12 +140,16 @@ extension SealingCommand {
 
     struct Cordon: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Give the workers nothing new at all; what runs goes on.")
+            abstract: "Give the workers nothing new, of all kinds or some; what runs goes on.",
+            discussion: "A resume leaves it as it is.")
 
         @OptionGroup var connection: OperatorArguments
         @OptionGroup var selection: WorkerSelection
+        @OptionGroup var kinds: KindSelection
 
-        func run() async throws { try await SealingCommand.order(.cordon, connection, selection, []) }
+        func run() async throws {
+            try await SealingCommand.order(.cordon, connection, selection, kinds.task.map(\.type))
+        }
     }
 
     struct Uncordon: AsyncParsableCommand {
@@ -153,24 +157,30 @@ extension SealingCommand {
 
         @OptionGroup var connection: OperatorArguments
         @OptionGroup var selection: WorkerSelection
+        @OptionGroup var kinds: KindSelection
 
-        func run() async throws { try await SealingCommand.order(.uncordon, connection, selection, []) }
+        func run() async throws {
+            try await SealingCommand.order(.uncordon, connection, selection, kinds.task.map(\.type))
+        }
     }
 
     struct Drain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Cordon the workers and wait until nothing runs there.",
+            abstract:
+                "Cordon the workers and wait until nothing runs there, of the kinds where some are named.",
             discussion: "When it is interrupted or its time is up, the workers stay cordoned.")
 
         @OptionGroup var connection: OperatorArguments
         @OptionGroup var selection: WorkerSelection
+        @OptionGroup var kinds: KindSelection
         @Option(help: "Give up waiting after this long; as long as it takes unless given.")
         var wait: DurationArgument?
 
         func run() async throws {
             let report = try await connection.ask(.admin) { client in
                 try await client.drain(
-                    worker: selection.worker, group: selection.group, wait: wait?.value
+                    worker: selection.worker, group: selection.group,
+                    kinds: kinds.task.map(\.type), wait: wait?.value
                 ) { Console.note("\($0) tasks still run") }
             }
             try SealingCommand.tell(.drain, report, connection)

@@ -12,10 +12,25 @@ struct WorkerHostArguments: ParsableArguments {
     var ignoresResources = false
 
     @Option(
+        name: .customLong("host"),
+        help: ArgumentHelp(
+            """
+            The machine whose processors, memory, card and GPUs are counted once for all workers that name \
+            it; unless given, this machine as the kernel names it.
+            """, valueName: "name"))
+    var machine: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The workers that this one belongs to for pauses, drains and policies; its name unless given.",
+            valueName: "name"))
+    var group: String?
+
+    @Option(
         name: .customLong("host-memory"),
         help: """
-            Memory that this worker's tasks may take in all, such as 512GiB, where other workers share the \
-            machine; all that is there unless given.
+            Memory that the tasks of this worker, or with --host of all workers of that host, may take in \
+            all, such as 512GiB. Without --host this worker's part counts as a machine of its own.
             """)
     var memory: BytesArgument?
 
@@ -30,6 +45,17 @@ struct WorkerHostArguments: ParsableArguments {
         guard !ignoresResources || memory == nil else {
             throw ValidationError("--host-memory says nothing with --ignore-resources")
         }
+        guard !ignoresResources || machine == nil else {
+            throw ValidationError("--host says nothing with --ignore-resources")
+        }
+        for (option, name) in [("--host", machine), ("--group", group)] {
+            guard let name else { continue }
+            guard (1...MachineName.lengthMax).contains(name.count), !name.contains(where: \.isWhitespace)
+            else {
+                throw ValidationError(
+                    "\(option) takes a name of 1 to \(MachineName.lengthMax) characters without spaces")
+            }
+        }
         guard memory.map({ $0.bytes > 0 }) ?? true else {
             throw ValidationError("--host-memory takes more than nothing")
         }
@@ -40,7 +66,7 @@ struct WorkerHostArguments: ParsableArguments {
     /// - Parameter device: the OpenCL device that the kernels use.
     /// - Throws: where this machine or a variable of the environment cannot be read.
     func resources(
-        host: String, slots: [WorkerInfo.SlotCount], device: String?
+        worker: String, slots: [WorkerInfo.SlotCount], device: String?
     ) throws -> WorkerResources? {
         guard !ignoresResources else { return nil }
         var gpus: [HostInfo.GPU] = []
@@ -48,8 +74,10 @@ struct WorkerHostArguments: ParsableArguments {
             let found = try OpenCLDevices.find(OpenCLChoice(parsing: device))
             if found.kind == .gpu { gpus = [.init(id: found.busID ?? device, name: found.name)] }
         }
+        // Who has a part of the machine to itself shares it with nobody.
+        let shared = memory == nil ? try MachineName.read() : nil
         let resources = try WorkerResources.read(
-            host: host, slots: slots, memoryShare: memory?.bytes, gpus: gpus)
+            host: machine ?? shared ?? worker, slots: slots, memoryShare: memory?.bytes, gpus: gpus)
         if let taken = resources.overbooked {
             Console.note(
                 "note: the slots take \(taken) processors when all are busy, more than there are: they share")

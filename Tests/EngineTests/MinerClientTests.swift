@@ -23,16 +23,18 @@ enum OperatorSample {
                "refusals":[{"worker":"w1","refusal":{"code":"paused","limit":"","needed":0,"free":0}}]}],
              "workers":[
                {"name":"w2","host":"h2","group":"g","isLost":true,"isCordoned":true,"measured":[],
-                "pausedKinds":[],
+                "cordonedKinds":[],"pausedKinds":[],
                 "runningCount":0,"slots":[]},
                {"name":"w1","host":"h1","group":"h1","isLost":false,"isCordoned":false,
+                "cordonedKinds":[],
                 "measured":[{"key":{"task":"seal/v0/precommit/1","sectorBytes":34359738368},"isMeasured":true,
                   "need":{"minMemory":77309411328,"maxMemory":77309411328,"baseMemory":10485760,
                     "threads":{"count":{"_0":1}},"threadsWithGPU":0,"gpuUnits":0,"maxConcurrent":0,
                     "wantsCoreGroup":false,"diskBytesPerSecond":0}}],
                 "pausedKinds":[\(pc1)],"runningCount":\(runningCount),
                 "slots":[{"type":\(pc1),"count":4},{"type":"seal/v0/addpiece","count":1048576}],
-                "resources":{"coreCount":8,"coreCountUsed":2,"memoryBytes":4096,"memoryBytesUsed":1024,
+                "resources":{"machine":"h1","coreCount":8,"coreCountUsed":2,"memoryBytes":4096,
+                  "memoryBytesUsed":1024,
                   "virtualBytes":4096,"virtualBytesUsed":4096,"gpus":[{"name":"GPU X","used":0}]}}]}
             """
         return try JSONDecoder().decode(SchedulerDiagnosis.self, from: Data(json.utf8))

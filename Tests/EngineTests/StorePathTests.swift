@@ -105,6 +105,23 @@ struct StorePathTests {
         }
     }
 
+    @Test("stores of one disk name the same file system, and those of another another")
+    func disks() throws {
+        try with { root in
+            let stores = StorePaths(machine: "box")
+            let paths = ["\(root)/a", "\(root)/b"]
+            let ids = try paths.map { path in
+                let file = try StoreFile.make(StoreSettings(canSeal: true), in: path)
+                try stores.open(path)
+                return file.id
+            }
+            let disks = ids.compactMap { stores.look(at: $0)?.fileSystem }
+            #expect(disks.count == 2 && Set(disks).count == 1 && disks[0].hasPrefix("box/"))
+            let kernel = try SectorDirectory(readingAt: "/proc").fileSystem()
+            #expect(kernel.map { "box/\($0)" } != disks[0])
+        }
+    }
+
     @Test("a path that disappears is out of use until it is there again; another disk in its place is none")
     func lost() throws {
         try with { root in

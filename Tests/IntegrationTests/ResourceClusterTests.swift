@@ -72,6 +72,39 @@ struct ResourceClusterTests {
         }
     }
 
+    @Test("processes of one machine share what it has, and a group is paused as one")
+    func sharedMachine() async throws {
+        try await RoleCluster().use { cluster in
+            // A piece takes 2 KiB and what all share: two at once do not fit, though each process has a slot.
+            let more = ["--host", "box", "--host-memory", "5KiB", "--group", "entry", "--stretch", "AP=20s"]
+            for name in ["w1", "w2"] { try await cluster.startWorker(name, slots: ["AP=1"], more) }
+            try await cluster.startWorker("w3", slots: ["PC1=1"])
+            try await cluster.until("three workers are here") {
+                try cluster.json([[String: Any]].self, "sealing", "workers").count == 3
+            }
+            let workers = try cluster.json([[String: Any]].self, "sealing", "workers")
+            let machines = workers.compactMap { ($0["resources"] as? [String: Any])?["machine"] as? String }
+            #expect(machines.count == 3 && machines[0] == "box" && machines[1] == "box")
+            #expect(machines[2] != "box" && machines[2] != "w3", "the kernel's own name: \(machines)")
+            #expect(workers.map { $0["group"] as? String } == ["entry", "entry", "w3"])
+            #expect(try cluster.text("sealing", "workers").contains("\tMACHINE: box"))
+            _ = try cluster.text("sectors", "pledge", "--count", "2")
+            try await cluster.until("one runs and the other waits for memory of the machine") {
+                try cluster.text("sealing", "sched-diag")
+                    .contains("needs 2.0 KiB of memory and box has 1.0 KiB left")
+            }
+            #expect(try cluster.json([[String: Any]].self, "sealing", "jobs").count == 1)
+            let paused = try cluster.text("sealing", "cordon", "--group", "entry", "--task", "ap")
+            #expect(paused.hasPrefix("cordon: w1, w2; "))
+            let shown = try cluster.text("sealing", "workers")
+            #expect(shown.components(separatedBy: "\tCORDONED: AP").count == 3, "\(shown)")
+            try await cluster.restartMiner()
+            try await cluster.until("the order has outlived the miner") {
+                try cluster.text("sealing", "workers").components(separatedBy: "\tCORDONED: AP").count == 3
+            }
+        }
+    }
+
     @Test("a pause and a drain outlive a miner that was killed, and so does their end")
     func standingOrders() async throws {
         try await RoleCluster().use { cluster in
@@ -137,6 +170,9 @@ struct ResourceClusterTests {
         #expect(variable.complaint.contains("PC1_MIN_MEMORY=much is no value"), "\(variable.complaint)")
         let options = try BuiltProgram().run(
             list: arguments + ["--ignore-resources", "--host-memory", "1GiB"], environment: [:])
+        let names = try BuiltProgram().run(list: arguments + ["--group", "two words"], environment: [:])
+        #expect(names.status == 2 || names.status == 64)
+        #expect(names.complaint.contains("--group takes a name"), "\(names.complaint)")
         #expect(options.status == 2 || options.status == 64, "\(options.status)")
         #expect(options.complaint.contains("--ignore-resources"), "\(options.complaint)")
     }

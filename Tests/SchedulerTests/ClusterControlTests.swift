@@ -140,6 +140,32 @@ struct ClusterControlTests {
         #expect(runner.started.map(\.task.sector.number) == [1, 2])
     }
 
+    @Test(
+        "a cordon of some kinds leaves the others, a resume leaves it, and a drain waits for its kinds alone")
+    func cordonedKinds() throws {
+        let cluster = try boot()
+        try addWorker("w1", host: "h1", slots: [.commit2, .finalize])
+        cluster.scheduler.tell(.submit(request(1, .finalize), host: "h1", replyTo: cluster.tasks))
+        run(10)
+        cluster.scheduler.tell(
+            .control(ControlOrder(.drain, worker: "w1", kinds: [.commit2]), replyTo: cluster.tasks))
+        run(1)
+        let reports = heard.tasks.compactMap { if case .control(let report) = $0 { report } else { nil } }
+        #expect(reports.map(\.runningCount) == [0], "what runs is of another kind")
+        cluster.scheduler.tell(.control(ControlOrder(.resume), replyTo: nil))
+        cluster.scheduler.tell(.submit(request(2, .commit2), host: nil, replyTo: cluster.tasks))
+        cluster.scheduler.tell(.submit(request(3, .finalize), host: "h1", replyTo: cluster.tasks))
+        run(150)
+        #expect(runner.started.map(\.task.sector.number) == [1, 3])
+        let worker = try #require(try diagnosis(cluster).workers.first)
+        #expect(worker.cordonedKinds == [.commit2] && !worker.isCordoned)
+        #expect(try diagnosis(cluster).waiting.first?.refusals.map(\.refusal.code) == [.cordoned])
+        cluster.scheduler.tell(
+            .control(ControlOrder(.uncordon, worker: "w1", kinds: [.commit2]), replyTo: nil))
+        run(1)
+        #expect(runner.started.map(\.task.sector.number) == [1, 3, 2])
+    }
+
     @Test("orders are kept before they are answered, as few as say the same; one that is not kept says so")
     func keptOrders() throws {
         let kept = KeptOrders()

@@ -82,8 +82,11 @@ struct StoragePathIndexTests {
         index.tell(.path(.open(info, path, health, files, keeper: keepers[worker])))
     }
 
-    private func health(_ available: UInt64, error: String? = nil) -> StoreHealth {
-        StoreHealth(capacityBytes: 10_000, availableBytes: available, usedBytes: 0, error: error)
+    private func health(
+        _ available: UInt64, disk: String? = nil, error: String? = nil
+    ) -> StoreHealth {
+        StoreHealth(
+            capacityBytes: 10_000, availableBytes: available, usedBytes: 0, fileSystem: disk, error: error)
     }
 
     private func files(_ number: UInt64, _ bytes: UInt64) -> SectorFiles {
@@ -146,6 +149,34 @@ struct StoragePathIndexTests {
             return refusal.code == .storeClosed
         }
         #expect(refused)
+    }
+
+    @Test("stores on one disk promise its room once, to sectors under way and to finished ones")
+    func sharedDisk() throws {
+        let disk = health(1_000, disk: "box/1")
+        open("a", on: 0, canSeal: true, health: disk)
+        open("b", on: 1, canSeal: true, canStore: true, health: disk)
+        open("other", on: 2, canSeal: true, available: 1_000)
+        index.tell(.reserve(key(1), bytes: 600, at: "a", owner: owner, replyTo: owner))
+        index.tell(.reserve(key(2), bytes: 600, at: "b", owner: owner, replyTo: owner))
+        index.tell(.reserve(key(3), bytes: 600, at: "other", owner: owner, replyTo: owner))
+        settle()
+        let refused = heard.events.compactMap { event -> Refusal? in
+            guard case .refused(_, _, let refusal) = event else { return nil }
+            return refusal
+        }
+        #expect(refused.map(\.code) == [.storeFull] && refused.map(\.limit) == ["b"])
+        #expect(refused.map(\.free) == [400])
+        #expect(try chosen(4, 500) == nil)
+        #expect(try chosen(5, 300) == "b")
+        // 100 are left, whichever of the two is asked.
+        #expect(try state("a").info.fileSystem?.freeBytes == 100)
+        #expect(try state("b").info.fileSystem?.freeBytes == 100)
+        index.tell(.path(.giveBack(key(5))))
+        index.tell(.release(key(1)))
+        index.tell(.reserve(key(2), bytes: 600, at: "b", owner: owner, replyTo: owner))
+        settle()
+        #expect(try state("b").reservedBytes == 600)
     }
 
     @Test("what is written is not counted beside its reservation, and what others write is")

@@ -95,13 +95,6 @@ package final class LocalCluster: Sendable {
                 ] + epoch)
             let minerPort = try await Self.port(of: miner, clock, directory)
             minerEndpoint = Endpoint(host: "127.0.0.1", port: minerPort)
-            // All of them share this machine's memory.
-            let own = ["--ignore-resources", "--host-memory"]
-            var share: [String] = []
-            if !options.workerArguments.contains(where: own.contains) {
-                let bytes = try HostMemory.read().availableBytes / UInt64(options.workerCount)
-                share = ["--host-memory", "\(max(1, bytes))B"]
-            }
             var workers: [ChildProcess] = []
             for index in 1...options.workerCount {
                 let name = "worker-\(index)"
@@ -112,7 +105,7 @@ package final class LocalCluster: Sendable {
                             "worker", "run", "--name", name, "--data", "\(directory)/\(name)", "--miner",
                             "127.0.0.1:\(minerPort)", "--long-term", "\(directory)/store", "--max-sealing",
                             "\(options.sealingCountMax)",
-                        ] + share + options.workerArguments))
+                        ] + options.workerArguments))
             }
             self.workers = workers
             node = try await DaemonNode(

@@ -16,6 +16,7 @@ package struct MinerDaemon: Sendable {
         package var miner: UInt64
         package var proof: RegisteredSealProof
         package var policy: String
+        package var policyOptions: [String: String] = [:]
         /// The time a lost worker has to come back.
         package var lease: Duration
         package var network: NetworkParameters
@@ -65,7 +66,8 @@ package struct MinerDaemon: Sendable {
             manager: config.manager(
                 miner: options.miner, proof: UInt64(options.proof.number), sectorBytes: size.bytes),
             scheduler: schedulerOptions,
-            policy: options.policy, chain: chain,
+            policy: options.policy, policyContext: PolicyContext(options: options.policyOptions),
+            chain: chain,
             store: store,
             limits: .init(
                 retryPause: .seconds(2), network: options.network, finalizesEarly: config.finalizesEarly),

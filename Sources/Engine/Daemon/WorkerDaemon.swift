@@ -23,6 +23,8 @@ package struct WorkerDaemon: Sendable {
         /// Sectors that may be under way in the sealing directory; 0 for no limit.
         package var sealingCountMax: Int
         package var threadCount: Int
+        /// The workers that it belongs to; those of its own name unless given.
+        package var group: String?
         /// What it tells of its machine; `nil` where slots alone are to limit.
         package var resources: WorkerResources?
         /// The NUMA node to whose memory its tasks are bound.
@@ -80,7 +82,7 @@ package struct WorkerDaemon: Sendable {
         let stores = StorePaths(
             opener: StoreOpener(
                 environment: ProcessInfo.processInfo.environment,
-                spool: "\(options.node.dataDirectory)/spool"))
+                spool: "\(options.node.dataDirectory)/spool"), machine: try MachineName.read() ?? name)
         let main = try Self.openStores(stores, options)
         let index = world.ref(
             at: Address(node: options.minerName, name: MinerAssembly.storageName), as: StorageMessage.self)
@@ -99,7 +101,8 @@ package struct WorkerDaemon: Sendable {
         let shelf = FileShelf(stores: stores, pool: disks)
         try world.spawn(FileServer.name) { FileServer(home: $0, shelf: shelf, puller: transfers) }
         let keeper = StoreKeeper.Options(
-            host: name, url: try Self.url(options, node), sealingCountMax: options.sealingCountMax,
+            host: name, group: options.group, url: try Self.url(options, node),
+            sealingCountMax: options.sealingCountMax,
             admitsNew: options.slots.contains { $0.type == .addPiece && $0.count > 0 },
             diskBytesPerSecond: options.diskBytesPerSecond)
         let caretaker = StoreCaretaker(stores: stores, list: list, pool: disks, log: log)
@@ -107,9 +110,9 @@ package struct WorkerDaemon: Sendable {
             StoreKeeper(home: $0, options: keeper, index: index, caretaker: caretaker)
         }
         let info = WorkerInfo(
-            name: name, host: name, store: main.id, slots: options.slots,
+            name: name, host: name, store: main.id, slots: options.slots, group: options.group,
             hostInfo: options.resources?.host, canFetch: true, numaNode: options.numaNode,
-            resources: memory?.cells ?? [])
+            gpus: options.resources?.host.gpus.map(\.id), resources: memory?.cells ?? [])
         let scheduler = world.ref(
             at: Address(node: options.minerName, name: MinerAssembly.schedulerName), as: SchedulerMessage.self
         )

@@ -163,20 +163,24 @@ package struct MinerClient: Sendable {
     /// Cordons workers and looks every second until nothing runs on those that were met.
     ///
     /// - Parameters:
+    ///   - kinds: kinds of task; all where empty.
     ///   - wait: the longest time to look; `nil` for as long as it takes.
     ///   - news: told how many tasks still run, whenever that changes.
     /// - Throws: ``EngineError`` with `timedOut` where something still runs after `wait`; the workers stay
     ///   cordoned.
     package func drain(
-        worker: String?, group: String?, wait: Duration?, news: (Int) -> Void
+        worker: String?, group: String?, kinds: [TaskType] = [], wait: Duration?, news: (Int) -> Void
     ) async throws -> ControlReport {
-        var report = try await control(ControlOrder(.cordon, worker: worker, group: group))
+        var report = try await control(ControlOrder(.cordon, worker: worker, group: group, kinds: kinds))
         let names = Set(report.workers)
         let began = world.now
         var last: Int?
         while true {
-            let known = try await diagnosis().workers.filter { names.contains($0.name) }
-            report.runningCount = known.reduce(0) { $0 + $1.runningCount }
+            let diagnosis = try await diagnosis()
+            report.runningCount =
+                kinds.isEmpty
+                ? diagnosis.workers.reduce(0) { $0 + (names.contains($1.name) ? $1.runningCount : 0) }
+                : diagnosis.running.count { names.contains($0.worker) && kinds.contains($0.task.type) }
             if report.runningCount == 0 { return report }
             if report.runningCount != last { news(report.runningCount) }
             last = report.runningCount

@@ -10,6 +10,8 @@ package struct WorkerView: Sendable, Encodable {
     package var group: String
     package var isLost: Bool
     package var isCordoned: Bool
+    /// Short names of the kinds that are cordoned here, those of a cordon of all too.
+    package var cordoned: [String]
     /// Short names of the kinds that are paused here.
     package var paused: [String]
     /// By kind, those that are accepted only.
@@ -66,7 +68,8 @@ package struct WorkerView: Sendable, Encodable {
             }
             return WorkerView(
                 name: worker.name, host: worker.host, group: worker.group, isLost: worker.isLost,
-                isCordoned: worker.isCordoned, paused: worker.pausedKinds.map(\.short), tasks: tasks,
+                isCordoned: worker.isCordoned, cordoned: worker.cordonedKinds.map(\.short),
+                paused: worker.pausedKinds.map(\.short), tasks: tasks,
                 resources: worker.resources, measured: worker.measured.map { Memory($0) })
         }
     }
@@ -80,11 +83,15 @@ package struct WorkerView: Sendable, Encodable {
         var lines = [title]
         let shown = tasks.map { "\($0.task)(\($0.running)\($0.slots.map { "/\($0)" } ?? ""))" }
         if !shown.isEmpty { lines.append("\tTASK: " + shown.joined(separator: " ")) }
+        if !isCordoned, !cordoned.isEmpty { lines.append("\tCORDONED: " + cordoned.joined(separator: " ")) }
         if !paused.isEmpty {
             let isAll = paused.count == TaskType.count
             lines.append("\tPAUSED: " + (isAll ? "all" : paused.joined(separator: " ")))
         }
-        if let resources { lines += Self.lines(resources) }
+        if let resources {
+            if resources.machine != host { lines.append("\tMACHINE: \(resources.machine)") }
+            lines += Self.lines(resources)
+        }
         lines += measured.map(\.text)
         return lines.joined(separator: "\n")
     }
@@ -252,7 +259,8 @@ package struct DecisionView: Sendable, Encodable {
     /// The worker or the store.
     package var place: String
     package var rule: String
-    package var figure: Double
+    /// `nil` where nothing can outweigh it.
+    package var figure: Double?
     package var refusal: String?
 
     package init(_ record: PlacementRecord) {
@@ -262,7 +270,7 @@ package struct DecisionView: Sendable, Encodable {
         task = record.task?.compact
         place = record.place
         rule = record.reason.rule
-        figure = record.reason.score
+        figure = record.reason.finiteScore
         refusal = record.refusal?.description
     }
 
@@ -272,7 +280,8 @@ package struct DecisionView: Sendable, Encodable {
         for item in decisions {
             table.add([
                 OperatorText.duration(.nanoseconds(Int64(item.seconds * 1e9))), item.event, "\(item.sector)",
-                item.task ?? "", item.place, item.rule, "\((item.figure * 1000).rounded() / 1000)",
+                item.task ?? "", item.place, item.rule,
+                item.figure.map { "\(($0 * 1000).rounded() / 1000)" } ?? "inf",
                 item.refusal ?? "",
             ])
         }

@@ -120,6 +120,8 @@ package final class SectorBucket: StorePlace {
         }
     }
 
+    package func fileSystem() -> UInt64? { nil }
+
     package func room() throws(EngineError) -> (capacityBytes: UInt64, availableBytes: UInt64) {
         (Self.endlessBytes, Self.endlessBytes)
     }

@@ -11,6 +11,8 @@ package actor StoreKeeper: Component {
     package struct Options: Sendable {
         /// The worker's host.
         package var host: String
+        /// The workers that its stores belong to for policies; those of the host unless given.
+        package var group: String?
         /// Where its files are served.
         package var url: String
         /// Sectors under way in each store for sealing; 0 for no limit.
@@ -25,10 +27,12 @@ package actor StoreKeeper: Component {
         package var retryInterval: Duration
 
         package init(
-            host: String, url: String, sealingCountMax: Int, admitsNew: Bool, diskBytesPerSecond: UInt64 = 0,
+            host: String, group: String? = nil, url: String, sealingCountMax: Int, admitsNew: Bool,
+            diskBytesPerSecond: UInt64 = 0,
             lookInterval: Duration = .seconds(10), retryInterval: Duration = .seconds(1)
         ) {
             self.host = host
+            self.group = group
             self.url = url
             self.sealingCountMax = sealingCountMax
             self.admitsNew = admitsNew
@@ -169,7 +173,7 @@ package actor StoreKeeper: Component {
         let diskBytesPerSecond = store.directory == nil ? 0 : options.diskBytesPerSecond
         return StoreInfo(
             name: store.id, host: options.host, capacityBytes: 0,
-            sealingCountMax: store.settings.canSeal ? options.sealingCountMax : 0,
+            sealingCountMax: store.settings.canSeal ? options.sealingCountMax : 0, group: options.group,
             weight: store.settings.weight, canSeal: store.settings.canSeal,
             canStore: store.settings.canStore, admitsNew: options.admitsNew && store.settings.canSeal,
             isReadOnly: store.isReadOnly, readBytesPerSecond: diskBytesPerSecond,

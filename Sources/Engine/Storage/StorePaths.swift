@@ -43,7 +43,15 @@ package final class StorePaths: Sendable {
     private let telling = Mutex(())
     package let opener: StoreOpener
 
-    package init(opener: StoreOpener = StoreOpener()) { self.opener = opener }
+    /// Tells this machine's disks from those of others.
+    private let machine: String?
+
+    /// - Parameter machine: its name, alike for all workers here; `nil` where disks are known to be shared
+    ///   with nobody.
+    package init(opener: StoreOpener = StoreOpener(), machine: String? = nil) {
+        self.opener = opener
+        self.machine = machine
+    }
 
     /// The two directories of a worker that has no index to ask: where it seals and where it keeps.
     package convenience init(sealing: SectorDirectory, longTerm: SectorDirectory) {
@@ -114,6 +122,7 @@ package final class StorePaths: Sendable {
             }
             if !open.isReadOnly { try place.test() }
             (health.capacityBytes, health.availableBytes) = try place.room()
+            if let machine, let disk = try place.fileSystem() { health.fileSystem = "\(machine)/\(disk)" }
             for sector in try place.arriving() where isBusy(sector) {
                 health.fetchingBytes += try place.arrivedBytes(of: sector)
             }

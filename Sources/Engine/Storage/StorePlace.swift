@@ -19,6 +19,8 @@ package protocol StorePlace: Sendable {
 
     /// Writes and reads a few bytes.
     func test() throws(EngineError)
+    /// The number that its machine has for the file system it lies on; `nil` where it is on none.
+    func fileSystem() throws(EngineError) -> UInt64?
     /// What it has room for in all, and still.
     func room() throws(EngineError) -> (capacityBytes: UInt64, availableBytes: UInt64)
 
@@ -87,6 +89,8 @@ extension SectorDirectory: StorePlace {
         }
         guard unlink(path) == 0 else { throw DiskFile.failure("\(path) cannot be removed") }
     }
+
+    package func fileSystem() throws(EngineError) -> UInt64? { try DiskFile.device(of: root) }
 
     package func room() throws(EngineError) -> (capacityBytes: UInt64, availableBytes: UInt64) {
         do {

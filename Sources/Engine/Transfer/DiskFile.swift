@@ -106,6 +106,13 @@ struct DiskFile: ~Copyable {
         return UInt64(info.st_blocks) * 512
     }
 
+    /// The kernel's number for the file system that holds a path.
+    static func device(of path: String) throws(EngineError) -> UInt64 {
+        var info = stat()
+        guard stat(path, &info) == 0 else { throw failure("\(path) cannot be looked at") }
+        return UInt64(info.st_dev)
+    }
+
     private static func modified(_ info: stat) -> Int64 {
         Int64(info.st_mtim.tv_sec) * 1_000_000_000 + Int64(info.st_mtim.tv_nsec)
     }

@@ -181,7 +181,8 @@ package struct DecisionBenchmark: Sendable {
             let need = view.need(id.type, proof: task.request.proof, on: worker)
             do {
                 try view.ledger.lease(
-                    callCount, need, stage: id.type.stage, host: target.hostIndex, worker: target.info,
+                    callCount, need, stage: id.type.stage, host: view.hosts[target.hostIndex].machine,
+                    worker: target.info,
                     workerIndex: worker)
             } catch { return false }
             _ = view.remove(id)

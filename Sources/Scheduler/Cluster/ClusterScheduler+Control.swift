@@ -26,23 +26,24 @@ struct ControlBook {
         drains.removeAll { drain in
             order.action == .uncordon && drain.order.worker == order.worker
                 && drain.order.group == order.group
+                && (order.kinds.isEmpty || order.kinds == drain.order.kinds)
         }
     }
 
     /// What the orders make of a worker.
-    func state(of info: WorkerInfo) -> (isCordoned: Bool, paused: [Bool]) {
-        var isCordoned = false
+    func state(of info: WorkerInfo) -> (cordoned: [Bool], paused: [Bool]) {
+        var cordoned = Array(repeating: false, count: TaskType.count)
         var paused = Array(repeating: false, count: TaskType.count)
         for order in orders where order.covers(info) {
             let kinds = order.kinds.isEmpty ? TaskType.allCases : order.kinds
             switch order.action {
             case .pause: for kind in kinds { paused[kind.stage] = true }
             case .resume: for kind in kinds { paused[kind.stage] = false }
-            case .cordon, .drain: isCordoned = true
-            case .uncordon: isCordoned = false
+            case .cordon, .drain: for kind in kinds { cordoned[kind.stage] = true }
+            case .uncordon: for kind in kinds { cordoned[kind.stage] = false }
             }
         }
-        return (isCordoned, paused)
+        return (cordoned, paused)
     }
 }
 
@@ -69,8 +70,8 @@ extension ClusterScheduler {
     }
 
     func applyControls(to index: Int) {
-        let (isCordoned, paused) = controls.state(of: view.workers[index].info)
-        if view.workers[index].isCordoned != isCordoned { view.setCordoned(index, isCordoned) }
+        let (cordoned, paused) = controls.state(of: view.workers[index].info)
+        if view.workers[index].cordonedKinds != cordoned { view.setCordoned(index, cordoned) }
         for type in TaskType.allCases where view.workers[index].pausedKinds[type.stage] != paused[type.stage]
         {
             view.setPaused(index, type, paused[type.stage])
@@ -89,7 +90,7 @@ extension ClusterScheduler {
     private func report(_ order: ControlOrder, _ lapse: String = "") -> ControlReport {
         let covered = workers.values.filter { order.covers($0.info) }
         let names = covered.map(\.info.name).sorted()
-        let count = covered.reduce(0) { $0 + $1.calls.count }
+        let count = covered.reduce(0) { $0 + $1.calls.keys.count { order.covers($0.task.type) } }
         let absence =
             names.isEmpty
             ? "no worker of that name or group is here; the order holds for those that come" : ""

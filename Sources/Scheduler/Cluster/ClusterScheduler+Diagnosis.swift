@@ -44,9 +44,10 @@ extension ClusterScheduler {
                 return .init(
                     name: worker.info.name, host: worker.info.host, group: worker.info.group,
                     isLost: worker.isLost, isCordoned: known.isCordoned,
+                    cordonedKinds: TaskType.allCases.filter { known.cordonedKinds[$0.stage] },
                     pausedKinds: TaskType.allCases.filter { known.pausedKinds[$0.stage] },
                     runningCount: worker.calls.count, slots: worker.info.slots,
-                    resources: view.ledger.account(known.hostIndex).map { .init($0) },
+                    resources: view.ledger.account(view.hosts[known.hostIndex].machine).map { .init($0) },
                     measured: Array(
                         worker.info.resources.lazy.filter(\.isMeasured).prefix(Self.measuredCountMax)))
             }.sorted { $0.name < $1.name },
@@ -66,7 +67,7 @@ extension ClusterScheduler {
         return refusals
     }
 
-    private func reason(_ task: WaitingTask, at now: Instant) -> String {
+    func reason(_ task: WaitingTask, at now: Instant) -> String {
         let type = task.id.type
         let able = view.workers.filter { $0.slotCounts[type.stage] > 0 }
         guard !able.isEmpty else { return "no worker in the cluster accepts \(type.short)" }
@@ -76,7 +77,7 @@ extension ClusterScheduler {
         }
         guard near.contains(where: \.isAvailable) else { return "the workers that could run it are lost" }
         guard let open = near.first(where: { $0.freeCount(type) > 0 }) else {
-            if near.allSatisfy({ $0.isCordoned || $0.pausedKinds[type.stage] || !$0.isAvailable }) {
+            if near.allSatisfy({ !$0.takes(type) }) {
                 return "the workers that could run it are paused, cordoned or lost"
             }
             return
@@ -89,7 +90,7 @@ extension ClusterScheduler {
         return holds[task.id] ?? "another task goes first"
     }
 
-    private func reason(_ wish: AdmissionRequest) -> String {
+    func reason(_ wish: AdmissionRequest) -> String {
         guard !view.stores.isEmpty else { return "no sealing store is attached" }
         for index in view.stores.indices {
             guard let refusal = view.canAdmit(wish, at: index) else {
@@ -105,9 +106,7 @@ extension ClusterScheduler {
     private var reasonOfIdleEntry: String? {
         let able = view.workers.filter { $0.slotCounts[TaskType.addPiece.stage] > 0 }
         if able.isEmpty { return "no worker in the cluster accepts \(TaskType.addPiece.short)" }
-        let isIdle = able.allSatisfy {
-            $0.isCordoned || $0.pausedKinds[TaskType.addPiece.stage] || !$0.isAvailable
-        }
+        let isIdle = able.allSatisfy { !$0.takes(.addPiece) }
         return isIdle ? "the workers that could begin it are paused, cordoned or lost" : nil
     }
 }

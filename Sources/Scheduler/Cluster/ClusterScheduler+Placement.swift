@@ -41,13 +41,14 @@ extension ClusterScheduler {
             note(.refused, id.sector, id, name, reason, refusal, now)
             return false
         }
+        let others = others(task, than: index, at: now)
         callCount += 1
         let call = CallID(task: id, number: callCount)
         let need = view.need(id.type, proof: task.request.proof, on: index)
         let devices: DeviceGrant
         do {
             devices = try view.ledger.lease(
-                call.number, need, stage: id.type.stage, host: host,
+                call.number, need, stage: id.type.stage, host: view.hosts[host].machine,
                 worker: view.workers[index].infoBox.value, workerIndex: index,
                 disk: view.diskShare(need, of: task, on: index))
         } catch {
@@ -85,18 +86,20 @@ extension ClusterScheduler {
             tellStarted(id, on: name)
         }
         options.observer?.taskAssigned(id, worker: name, at: now)
-        note(move == nil ? .started : .moved, id.sector, id, name, reason, nil, now)
+        note(move == nil ? .started : .moved, id.sector, id, name, reason, nil, now, others)
         return true
     }
 
     func note(
         _ event: PlacementRecord.Event, _ sector: SectorKey, _ task: TaskID?, _ place: String,
-        _ reason: PlacementReason, _ refusal: Refusal?, _ now: Instant
+        _ reason: PlacementReason, _ refusal: Refusal?, _ now: Instant,
+        _ others: [SchedulerDiagnosis.WorkerRefusal] = []
     ) {
         let record = PlacementRecord(
             at: now, event: event, sector: sector, task: task, place: place, reason: reason, refusal: refusal)
         placements.add(record)
         options.observer?.decisionMade(record)
+        options.listener?.decided(record, others: others)
     }
 
     /// Sets an alarm for the first start that a pace limit holds back, or for when the policy wants to be

@@ -30,6 +30,8 @@ package actor ClusterScheduler: Component {
         package var checksInvariants: Bool
         /// Told of every task that comes, starts and ends, and of every decision.
         package var observer: (any TaskObserver)?
+        /// Told why everything is placed where it is, and why the rest waits; for who plays a journal back.
+        package var listener: (any DecisionListener)?
         /// Bytes that a sector takes on its sealing store; what a move needs.
         package var sealingBytes: UInt64
         /// Durations to expect until some were measured.
@@ -118,6 +120,8 @@ package actor ClusterScheduler: Component {
     /// What a policy said of a task that it holds back, and what became of its last wish.
     var holds: [TaskID: String] = [:]
     var placements: PlacementLog
+    /// What ``Options/listener`` was told of those that wait.
+    var told = WaitingReasons()
 
     package init(
         home: Home, policy: any SchedulingPolicy, storage: Ref<StorageMessage>, options: Options = Options()
@@ -149,7 +153,10 @@ package actor ClusterScheduler: Component {
     }
 
     package func receive(_ message: SchedulerMessage, _ context: Context<SchedulerMessage>) {
-        if handle(message, context) { place(context) }
+        if handle(message, context) {
+            place(context)
+            explainWaiting(context.now)
+        }
         reportQuiet()
         guard options.checksInvariants, let broken = view.brokenInvariant() ?? brokenMoves() else { return }
         guard let observer = options.observer else { preconditionFailure(broken) }
@@ -395,7 +402,8 @@ package actor ClusterScheduler: Component {
         do {
             // It runs already: it holds what it holds.
             let devices = try view.ledger.lease(
-                call.number, need, stage: call.task.type.stage, host: target.hostIndex, worker: worker.info,
+                call.number, need, stage: call.task.type.stage,
+                host: view.hosts[target.hostIndex].machine, worker: worker.info,
                 workerIndex: worker.index,
                 disk: task.flatMap { view.diskShare(need, of: $0, on: worker.index) }, force: true)
             workers[name]?.calls[call] = RunningCall(assignment: nil, devices: devices, since: now)

@@ -45,7 +45,7 @@ extension ClusterView {
     func noteHost(_ name: String) -> Int {
         if let known = hostIndices[name] { return known }
         hostIndices[name] = hosts.count
-        hosts.append(HostView(index: hosts.count, name: name))
+        hosts.append(HostView(index: hosts.count, name: name, machine: machine(name)))
         return hosts.count - 1
     }
 
@@ -79,9 +79,14 @@ extension ClusterView {
     }
 
     private func noteHostInfo(_ info: WorkerInfo, _ host: Int) {
-        guard let told = info.hostInfo?.bounded else { return }
+        guard var told = info.hostInfo?.bounded else { return }
+        let machine = machine(told.name.isEmpty ? hosts[host].name : told.name)
+        hosts[host].machine = machine
+        for other in workers where other.isAvailable && hosts[other.hostIndex].machine == machine {
+            if let more = other.info.hostInfo?.bounded { told.join(more) }
+        }
         hosts[host].infoBox = Box(told)
-        ledger.setHost(host, told)
+        ledger.setHost(machine, told)
     }
 
     func leave(_ index: Int) {
@@ -96,9 +101,7 @@ extension ClusterView {
         change(index) { $0.isAvailable = isAvailable }
     }
 
-    func setCordoned(_ index: Int, _ isCordoned: Bool) {
-        change(index) { $0.isCordoned = isCordoned }
-    }
+    func setCordoned(_ index: Int, _ kinds: [Bool]) { change(index) { $0.cordonedKinds = kinds } }
 
     func setPaused(_ index: Int, _ type: TaskType, _ isPaused: Bool) {
         change(index) { $0.pausedKinds[type.stage] = isPaused }
@@ -212,7 +215,7 @@ extension ClusterView {
         for type in TaskType.allCases {
             let stage = type.stage
             freeTotals[stage] += sign * view.freeCount(type)
-            guard view.isAvailable, !view.isCordoned, !view.pausedKinds[stage] else { continue }
+            guard view.takes(type) else { continue }
             let slots = sign * view.slotCounts[stage]
             slotTotals[stage] += slots
             hosts[view.hostIndex].slotCounts[stage] += slots

@@ -8,7 +8,7 @@ extension ClusterView {
         let type = task.id.type
         let host = workers[index].hostIndex
         if workers[index].freeCount(type) <= 0, let refusal = mayTake(type, workers[index]) { return refusal }
-        if !poStHolds.isEmpty, !type.isPoSt, poStHolds.contains(host) {
+        if !poStHolds.isEmpty, !type.isPoSt, poStHolds.contains(hosts[host].machine) {
             return Refusal(.poStFirst, hosts[host].name)
         }
         if pacings[type.stage] != nil, let next = paceDelay(type, on: host, at: now) {
@@ -31,7 +31,7 @@ extension ClusterView {
             return refusal
         }
         return ledger.check(
-            need, stage: type.stage, host: host, worker: workers[index].infoBox,
+            need, stage: type.stage, host: hosts[host].machine, worker: workers[index].infoBox,
             disk: need.diskBytesPerSecond > 0 ? diskShare(need, of: task, on: index) : nil)
     }
 
@@ -77,7 +77,7 @@ extension ClusterView {
         let slots = worker.slotCounts[type.stage]
         guard slots > 0 else { return Refusal(.notAccepted) }
         guard worker.isAvailable else { return Refusal(.unavailable) }
-        guard !worker.isCordoned else { return Refusal(.cordoned) }
+        guard !worker.cordonedKinds[type.stage] else { return Refusal(.cordoned) }
         guard !worker.pausedKinds[type.stage] else { return Refusal(.paused) }
         guard worker.busyCounts[type.stage] < slots else { return Refusal(.noSlot, needed: Double(slots)) }
         return nil
@@ -138,6 +138,8 @@ extension ClusterView {
     /// - Parameter store: where it goes, as a place in ``stores``; `nil` where that is not known.
     func linkShare(_ task: WaitingTask, from: Int, to: Int, store: Int?) -> LinkLedger.Share {
         let (source, target) = (card(from), card(to))
+        // Within a machine nothing goes over its card.
+        if source.host == target.host { return LinkLedger.Share(from: source, to: target, bytesPerSecond: 0) }
         var smaller = min(source.bytesPerSecond, target.bytesPerSecond)
         if smaller == 0 { smaller = max(source.bytesPerSecond, target.bytesPerSecond) }
         guard smaller > 0 else { return LinkLedger.Share(from: source, to: target, bytesPerSecond: 0) }
@@ -162,7 +164,7 @@ extension ClusterView {
         if own?.canStore == true { return nil }
         var keepsHere = false
         for store in stores where store.info.canStore {
-            guard store.hostIndex == host else {
+            guard hosts[store.hostIndex].machine == hosts[host].machine else {
                 keepsHere = false
                 break
             }
@@ -178,7 +180,8 @@ extension ClusterView {
     private func card(_ host: Int) -> LinkLedger.Card {
         let info = hosts[host].infoBox
         return LinkLedger.Card(
-            host: host, name: hosts[host].name, bytesPerSecond: info?.value.nicBytesPerSecond ?? 0,
+            host: hosts[host].machine, name: hosts[host].name,
+            bytesPerSecond: info?.value.nicBytesPerSecond ?? 0,
             countMax: info?.value.transferCountMax ?? 10)
     }
 
@@ -217,10 +220,10 @@ extension ClusterView {
         let bytes = moveBytes(task, to: worker)
         guard bytes > 0, let from = task.hostIndex else { return 0 }
         let (source, target) = (hosts[from], hosts[workers[worker].hostIndex])
-        let arriving = ledger.links.receivingCount(workers[worker].hostIndex) + 1
+        let arriving = ledger.links.receivingCount(target.machine) + 1
         var rate = Double.infinity
         if let nic = source.info?.nicBytesPerSecond, nic > 0 {
-            rate = min(rate, Double(nic) / Double(ledger.links.sendingCount(from) + 1))
+            rate = min(rate, Double(nic) / Double(ledger.links.sendingCount(source.machine) + 1))
         }
         if let nic = target.info?.nicBytesPerSecond, nic > 0 {
             rate = min(rate, Double(nic) / Double(arriving))

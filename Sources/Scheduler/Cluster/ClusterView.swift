@@ -16,8 +16,10 @@ package struct WorkerView: Sendable {
     package internal(set) var pausedKinds = Array(repeating: false, count: TaskType.count)
     /// Connected.
     package internal(set) var isAvailable = true
-    /// An operator lets nothing new in.
-    package internal(set) var isCordoned = false
+    /// Kinds of which an operator lets nothing new in, by ``TaskType/stage``.
+    package internal(set) var cordonedKinds = Array(repeating: false, count: TaskType.count)
+    /// Nothing new at all.
+    package var isCordoned: Bool { cordonedKinds.allSatisfy(\.self) }
     /// What runs here, in order of start.
     package internal(set) var running: [TaskID] = []
 
@@ -49,8 +51,13 @@ package struct WorkerView: Sendable {
     /// Slots of a kind that are free now; 0 where it is lost, paused or cordoned, or was started again with
     /// fewer than are taken.
     package func freeCount(_ type: TaskType) -> Int {
-        isAvailable && !isCordoned && !pausedKinds[type.stage]
+        takes(type)
             ? max(0, slotCounts[type.stage] - busyCounts[type.stage]) : 0
+    }
+
+    /// It is connected, and no operator keeps the kind from it.
+    func takes(_ type: TaskType) -> Bool {
+        isAvailable && !cordonedKinds[type.stage] && !pausedKinds[type.stage]
     }
 
     /// The most tasks of a kind that run here at once: 0 where it is not accepted, `nil` for as many as the
@@ -65,6 +72,8 @@ package struct WorkerView: Sendable {
 package struct HostView: Sendable {
     package let index: Int
     package let name: String
+    /// The account of the machine in ``ClusterView/ledger``: hosts whose workers name one machine share it.
+    package internal(set) var machine: Int
     /// `nil` where no worker of it has told.
     package var info: HostInfo? { infoBox?.value }
     var infoBox: Box<HostInfo>?
@@ -79,9 +88,10 @@ package struct HostView: Sendable {
     /// Among them, of workers that can fetch.
     package internal(set) var fetchingSlotCounts = Array(repeating: 0, count: TaskType.count)
 
-    init(index: Int, name: String) {
+    init(index: Int, name: String, machine: Int) {
         self.index = index
         self.name = name
+        self.machine = machine
     }
 }
 
@@ -133,6 +143,8 @@ package final class ClusterView: @unchecked Sendable {
     package internal(set) var topologyRevision = 0
     var freeIndices: [Int] = []
     var hostIndices: [String: Int] = [:]
+    /// Accounts of the ledger by the machine's name.
+    private var machines: [String: Int] = [:]
     var queue = TaskQueue()
     var wishes = UrgencyTable<SectorKey, AdmissionRequest>()
     var wishOrder = UrgencyList()
@@ -160,7 +172,7 @@ package final class ClusterView: @unchecked Sendable {
     var starts: [[[Instant]]] = []
     /// By ``TaskType/stage`` and the index of the host: when the next may start, by those.
     var nextStarts: [[Instant]] = Array(repeating: [], count: TaskType.count)
-    /// Hosts on which nothing but proofs of spacetime begins now.
+    /// Machines on which nothing but proofs of spacetime begins now.
     private(set) var poStHolds: [Int] = []
     /// Needs by worker and proof, so that no table is searched at each question.
     var needs = NeedCache()
@@ -179,7 +191,18 @@ package final class ClusterView: @unchecked Sendable {
 
     func clearPoStHolds() { if !poStHolds.isEmpty { poStHolds = [] } }
 
-    func holdForPoSt(_ host: Int) { if !poStHolds.contains(host) { poStHolds.append(host) } }
+    func holdForPoSt(_ host: Int) {
+        let machine = hosts[host].machine
+        if !poStHolds.contains(machine) { poStHolds.append(machine) }
+    }
+
+    /// The account of the machine of that name; opened where it is not known.
+    func machine(_ name: String) -> Int {
+        if let known = machines[name] { return known }
+        let next = machines.count
+        machines[name] = next
+        return next
+    }
 
     // MARK: Waiting tasks
 

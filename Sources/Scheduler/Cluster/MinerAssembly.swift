@@ -137,6 +137,8 @@ package struct SchedulerError: Error, Sendable, Hashable, CustomStringConvertibl
 
         /// No policy of that name is shipped.
         package static let unknownPolicy = Code(rawValue: "unknownPolicy")
+        /// A setting of a policy that it does not know, or that is no value.
+        package static let badPolicyOption = Code(rawValue: "badPolicyOption")
         /// A setting of the resource table is no value.
         package static let badResource = Code(rawValue: "badResource")
         /// A sector record could not be written or read.

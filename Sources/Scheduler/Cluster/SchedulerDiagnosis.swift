@@ -48,7 +48,9 @@ package struct SchedulerDiagnosis: Sendable, Hashable, Codable {
         package var host: String
         package var group: String
         package var isLost: Bool
+        /// Of all kinds.
         package var isCordoned: Bool
+        package var cordonedKinds: [TaskType]
         package var pausedKinds: [TaskType]
         package var runningCount: Int
         /// How many tasks of each kind it runs at once.
@@ -67,6 +69,8 @@ package struct SchedulerDiagnosis: Sendable, Hashable, Codable {
             package var used: Double
         }
 
+        /// The machine's name, which its workers say; not always that of the host.
+        package var machine: String
         package var coreCount: Int
         package var coreCountUsed: Int
         package var memoryBytes: UInt64
@@ -79,6 +83,7 @@ package struct SchedulerDiagnosis: Sendable, Hashable, Codable {
 
         init(_ account: ResourceLedger.Account) {
             let info = account.info
+            machine = info.name
             coreCount = info.logicalCoreCount
             coreCountUsed = account.coreCountUsed
             memoryBytes = info.memoryBytes

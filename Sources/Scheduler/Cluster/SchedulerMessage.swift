@@ -79,10 +79,10 @@ package struct ControlOrder: Sendable, Hashable, Codable {
         /// No new tasks of the kinds; what runs goes on.
         case pause
         case resume
-        /// Nothing new at all; what runs goes on, the store stays online.
+        /// Like a pause, of all kinds or of some, with an end of its own: a resume leaves it as it is.
         case cordon
         case uncordon
-        /// Cordon, and say when nothing runs any more.
+        /// Cordon, and say when nothing of the kinds runs any more.
         case drain
     }
 
@@ -100,6 +100,8 @@ package struct ControlOrder: Sendable, Hashable, Codable {
         self.group = group
         self.kinds = kinds
     }
+
+    func covers(_ type: TaskType) -> Bool { kinds.isEmpty || kinds.contains(type) }
 
     func covers(_ info: WorkerInfo) -> Bool {
         (worker.map { $0 == info.name } ?? true) && (group.map { $0 == info.group } ?? true)

@@ -25,12 +25,13 @@ package struct SchedulerSetup: Sendable {
 
     /// The policy, and the options of a scheduler that it decides for.
     ///
-    /// - Throws: ``SchedulerError`` with `unknownPolicy`.
+    /// - Throws: ``SchedulerError`` with `unknownPolicy`, or `badPolicyOption`.
     package func make() throws -> (policy: any SchedulingPolicy, options: ClusterScheduler.Options) {
         var context = context
         context.sealingBytes = sealingBytes
         context.pacing = options.pacing
         context.sectorBytes = sectorBytes
+        try checkOptions()
         guard let made = PolicyCatalog.make(policy, context) else {
             throw SchedulerError(
                 code: .unknownPolicy,
@@ -47,4 +48,32 @@ package struct SchedulerSetup: Sendable {
         }
         return (made, options)
     }
+
+    private func checkOptions() throws {
+        guard let kind = PolicyCatalog.policies.first(where: { $0.name == policy }) else { return }
+        if kind == ExternalPolicy.self, context.link == nil {
+            throw SchedulerError(
+                code: .unknownPolicy,
+                message: "policy '\(policy)' is a program of your own, and only simulations run one, with "
+                    + "--program; choose a shipped one for a miner")
+        }
+        guard let names = kind.optionNames else { return }
+        for (name, value) in context.options.sorted(by: { $0.key < $1.key }) {
+            guard names.contains(name) else {
+                let known = names.isEmpty ? "it has none" : "it has \(names.joined(separator: ", "))"
+                throw SchedulerError(
+                    code: .badPolicyOption,
+                    message: "policy '\(policy)' has no option '\(name.prefix(64))'; \(known)")
+            }
+            guard let number = Double(value), number >= 0, number <= Self.optionMax else {
+                throw SchedulerError(
+                    code: .badPolicyOption,
+                    message:
+                        "option '\(name)' of policy '\(policy)': '\(value.prefix(64))' is no number of 0 "
+                        + "to \(Int(Self.optionMax))")
+            }
+        }
+    }
+
+    private static let optionMax = 1e6
 }

@@ -106,7 +106,8 @@ package struct ClusterSketch: Sendable {
     }
 
     package mutating func setCordoned(_ name: String, _ isCordoned: Bool) {
-        if let index = index(of: name) { view.setCordoned(index, isCordoned) }
+        guard let index = index(of: name) else { return }
+        view.setCordoned(index, Array(repeating: isCordoned, count: TaskType.count))
     }
 
     package mutating func setPaused(_ name: String, _ type: TaskType, _ isPaused: Bool) {
@@ -287,7 +288,8 @@ package struct ClusterSketch: Sendable {
         let need = view.need(id.type, proof: proof, on: index)
         do {
             try view.ledger.lease(
-                callCount, need, stage: id.type.stage, host: worker.hostIndex, worker: worker.info,
+                callCount, need, stage: id.type.stage, host: view.hosts[worker.hostIndex].machine,
+                worker: worker.info,
                 workerIndex: index, disk: view.diskShare(need, of: task, on: index))
         } catch {
             refusals.append((decision, error))

@@ -22,6 +22,7 @@ package struct CurioPollPolicy: SchedulingPolicy {
     /// A machine says that it is there every minute; it is given up after ten without a word, by a sweep that
     /// runs every five: from its death that is twelve minutes in the mean.
     package static var leaseOfLostWorker: Duration? { .seconds(600 - 30 + 150) }
+    package static let optionNames: [String]? = [CurioNodes.queueOption]
 
     private let polls: CurioPolls
     private var nodes: CurioNodes
@@ -65,6 +66,7 @@ package struct CurioEventPolicy: SchedulingPolicy {
     package static let name = "curio-event"
     package static let summary = "Curio from 1.28: nodes hear of tasks at once, and who is first takes them"
     package static var leaseOfLostWorker: Duration? { CurioPollPolicy.leaseOfLostWorker }
+    package static let optionNames = CurioPollPolicy.optionNames
     package static let bundling = Duration.milliseconds(10)
 
     private let seed: UInt64
@@ -96,13 +98,15 @@ package struct CurioEventPolicy: SchedulingPolicy {
 
 /// What is common to the nodes of both.
 private struct CurioNodes: Sendable {
+    static let queueOption = "max-queue-sdr"
+
     private let order: [TaskType]
     private let queueMax: Int
     private var workersOf: [[Int]] = []
 
     init(_ context: PolicyContext, order: [TaskType]) {
         self.order = order
-        queueMax = context.options["max-queue-sdr"].flatMap(Int.init) ?? 8
+        queueMax = context.options[Self.queueOption].flatMap(Int.init) ?? 8
     }
 
     mutating func begin(_ view: ClusterView) {

@@ -54,6 +54,8 @@ package struct ExternalPolicy: SchedulingPolicy {
     package static let summary = "a program of your own that reads and writes lines of JSON"
 
     package static let movesSectors = true
+    /// They are the program's.
+    package static let optionNames: [String]? = nil
     private let link: ExternalPolicyLink?
     private let context: PolicyContext
     private var isGreeted = false

@@ -15,6 +15,10 @@ package struct ForkGroupsPolicy: SchedulingPolicy {
     package static let name = "fork-groups"
     package static let summary = "roles, groups and PreCommit1 tickets, as the customised forks dispatch"
 
+    package static let optionNames: [String]? = [
+        "p1-tickets", "p1-ticket-minutes", "fin-tickets", "fin-ticket-minutes",
+    ]
+
     private let labelling: ForkTickets
     private var labellingOf: [String: ForkTickets] = [:]
     private var finalizing: ForkTickets

@@ -18,6 +18,12 @@ package enum PolicyCatalog {
     /// The policy where none is named.
     package static var defaultName: String { policies[0].name }
 
+    /// Those of some settings that a policy takes: for one that runs in another's place.
+    package static func options(_ options: [String: String], for name: String) -> [String: String] {
+        guard let known = policies.first(where: { $0.name == name })?.optionNames else { return options }
+        return options.filter { known.contains($0.key) }
+    }
+
     /// Makes the policy of that name; `nil` where there is none.
     package static func make(
         _ name: String, _ context: PolicyContext = PolicyContext()

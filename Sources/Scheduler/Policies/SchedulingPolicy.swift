@@ -29,6 +29,9 @@ package struct PlacementReason: Sendable, Hashable, Codable {
     }
 
     package static let unstated = PlacementReason("unstated")
+
+    /// The figure, where JSON can tell it.
+    package var finiteScore: Double? { score.isFinite ? score : nil }
 }
 
 /// What a policy is made with.
@@ -81,6 +84,9 @@ package protocol SchedulingPolicy: Sendable {
     /// scheduler's own setting.
     static var leaseOfLostWorker: Duration? { get }
 
+    /// Settings that it takes by name, each a number of 0 or more; `nil` where it takes any.
+    static var optionNames: [String]? { get }
+
     init(_ context: PolicyContext)
 
     /// Decides what starts now, and who is let in.
@@ -92,6 +98,7 @@ package protocol SchedulingPolicy: Sendable {
 
 extension SchedulingPolicy {
     package static var leaseOfLostWorker: Duration? { nil }
+    package static var optionNames: [String]? { [] }
     package static var movesSectors: Bool { false }
 
     package init() { self.init(PolicyContext()) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a host has; every worker of the host reports the same.
+/// What a host has; every worker of the host reports the same, but for the GPUs that others use and
+/// processors that others share.
 package struct HostInfo: Sendable, Hashable, Codable {
     /// Cores that share a cache and are handed out together.
     package struct CoreGroup: Sendable, Hashable, Codable {
@@ -52,6 +53,7 @@ package struct HostInfo: Sendable, Hashable, Codable {
         }
     }
 
+    /// The machine's; workers that say the same one share what it has.
     package var name: String
     package var logicalCoreCount: Int
     /// Empty where cores are handed out one by one.
@@ -87,6 +89,13 @@ package struct HostInfo: Sendable, Hashable, Codable {
         self.nicBytesPerSecond = nicBytesPerSecond
         self.fileSystems = fileSystems
         self.transferCountMax = transferCountMax
+    }
+
+    /// Adds what another worker of the same machine tells and this one does not: the GPUs that its kernels
+    /// use, and processors that it shares among more slots.
+    mutating func join(_ other: HostInfo) {
+        logicalCoreCount = max(logicalCoreCount, other.logicalCoreCount)
+        for gpu in other.gpus where !gpus.contains(where: { $0.id == gpu.id }) { gpus.append(gpu) }
     }
 
     /// The most bytes that any figure may say: a pebibyte.

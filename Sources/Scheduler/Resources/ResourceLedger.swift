@@ -3,9 +3,9 @@
 /// Who holds what of which host: every running task is a lease of concrete things, given once and given back
 /// once.
 ///
-/// Hosts are named by their index in ``ClusterView/hosts``. A host that told nothing of itself has no
-/// account and refuses nothing. A task that wants all processors counts as one and is the only one of its
-/// sort on its host: it takes what the others leave.
+/// Hosts are named by the machine that their workers tell of (``HostView/machine``). A host that told nothing
+/// of itself has no account and refuses nothing. A task that wants all processors counts as one and is the
+/// only one of its sort on its host: it takes what the others leave.
 package struct ResourceLedger: Sendable {
     /// What one lease holds.
     package struct Lease: Sendable, Hashable {
@@ -53,11 +53,11 @@ package struct ResourceLedger: Sendable {
     /// What is taken of one host.
     package struct Account: Sendable {
         package var info: HostInfo { infoBox.value }
-        private let infoBox: Box<HostInfo>
+        private var infoBox: Box<HostInfo>
         /// What tasks may have in sum; kept beside ``info``, whose copies would cost more than the question.
         private let memoryMax: UInt64
         private let virtualMemoryMax: UInt64
-        private let coreCountMax: Int
+        private var coreCountMax: Int
         fileprivate let hasNUMANodes: Bool
         /// Sum over the leases, without what kinds share.
         package fileprivate(set) var minMemoryUsed: UInt64 = 0
@@ -83,6 +83,16 @@ package struct ResourceLedger: Sendable {
             hasNUMANodes = !info.numaNodes.isEmpty
             gpuUsed = Array(repeating: 0, count: info.gpus.count)
             groupHolders = Array(repeating: nil, count: info.coreGroups.count)
+        }
+
+        /// A further process of the host tells of GPUs or processors that no other told of.
+        fileprivate mutating func grow(_ told: HostInfo) {
+            var info = info
+            info.join(told)
+            guard info != infoBox.value else { return }
+            infoBox = Box(info)
+            coreCountMax = info.logicalCoreCount
+            gpuUsed += Array(repeating: 0, count: info.gpus.count - gpuUsed.count)
         }
 
         fileprivate mutating func setBase(_ bytes: UInt64, of stage: Int) {
@@ -132,13 +142,16 @@ package struct ResourceLedger: Sendable {
     package func lease(_ id: UInt64) -> Lease? { leases[id] }
 
     /// Opens or renews the account of a host. What is leased stays leased; the figures of a host on which
-    /// something runs are not replaced, because they would count it twice.
+    /// something runs are not replaced, because they would count it twice; only what nobody told of is new.
     package mutating func setHost(_ host: Int, _ info: HostInfo) {
         while accounts.count <= host {
             accounts.append(Account(HostInfo(name: "", logicalCoreCount: 0, memoryBytes: 0)))
             isKnown.append(false)
         }
-        if isKnown[host], accounts[host].kindCounts.contains(where: { $0 > 0 }) { return }
+        if isKnown[host], accounts[host].kindCounts.contains(where: { $0 > 0 }) {
+            accounts[host].grow(info)
+            return
+        }
         accounts[host] = Account(info)
         isKnown[host] = true
     }

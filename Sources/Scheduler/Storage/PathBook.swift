@@ -83,6 +83,14 @@ struct PathBook {
         stores.values.compactMap { $0.held[sector] == nil ? nil : $0.path }
     }
 
+    /// The stores that lie on one file system with a store, itself first.
+    func sharers(of name: String, _ known: Known) -> [(String, Known)] {
+        guard let disk = known.health.fileSystem else { return [(name, known)] }
+        return [(name, known)]
+            + stores.elements.filter { $0.key != name && $0.value.health.fileSystem == disk }
+            .map { ($0.key, $0.value) }
+    }
+
     /// Bytes of finished sectors on their way to a store that are not there yet.
     func arrivingBytes(at name: String) -> UInt64 {
         arrivals.reduce(0) { sum, arrival in

@@ -85,17 +85,21 @@ package struct StoreHealth: Sendable, Hashable, Codable {
     package var usedBytes: UInt64
     /// What fetches that go on have written so far of what is promised to their sectors.
     package var fetchingBytes: UInt64
+    /// The file system it lies on, alike for all stores that share its room; `nil` where it is on none of a
+    /// host, or none is known.
+    package var fileSystem: String?
     /// Why nothing there can be used; `nil` where all is well.
     package var error: String?
 
     package init(
         capacityBytes: UInt64, availableBytes: UInt64, usedBytes: UInt64, fetchingBytes: UInt64 = 0,
-        error: String? = nil
+        fileSystem: String? = nil, error: String? = nil
     ) {
         self.capacityBytes = capacityBytes
         self.availableBytes = availableBytes
         self.usedBytes = usedBytes
         self.fetchingBytes = fetchingBytes
+        self.fileSystem = fileSystem
         self.error = error
     }
 }

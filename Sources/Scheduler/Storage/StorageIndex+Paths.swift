@@ -7,7 +7,8 @@ private import OrderedCollections
 /// Stores that are real directories: their workers tell what lies there and what is left.
 ///
 /// A store's capacity follows the disk: what is reserved, and what the file system has left beyond the part
-/// of the reservations that is not written yet. Nothing is counted twice, whoever else writes to the disk.
+/// of the reservations that is not written yet, those of all stores on it. Nothing is counted twice, whoever
+/// else writes to the disk.
 extension StorageIndex {
     func receive(_ message: PathMessage, _ context: Context<StorageMessage>) {
         switch message {
@@ -86,7 +87,7 @@ extension StorageIndex {
         paths.stores[name] = known
         var info = info
         if let server = known.server { info.host = server.host }
-        info.capacityBytes = capacity(of: name, known, stores[name]?.reservedBytes ?? 0)
+        setRoom(&info, known)
         attach(info)
         setOnline(name, known.health.error == nil)
         recount(name)
@@ -145,7 +146,7 @@ extension StorageIndex {
 
     // MARK: Room
 
-    /// Bytes that are promised to sectors and not written yet.
+    /// Bytes that are promised to sectors at a store and not written yet.
     private func promised(at name: String, _ known: PathBook.Known) -> UInt64 {
         let reserved = reservations.reduce(UInt64(0)) { sum, reservation in
             guard reservation.value.store == name || reservation.value.target == name else { return sum }
@@ -156,26 +157,52 @@ extension StorageIndex {
         return promised - min(promised, known.health.fetchingBytes)
     }
 
+    /// What the disk under a store has left for sectors that have no promise yet.
+    private func freeOnDisk(_ name: String, _ known: PathBook.Known) -> UInt64 {
+        // Room that is promised at one store is gone for all others of the disk.
+        let promised = paths.sharers(of: name, known).reduce(UInt64(0)) { $0 + self.promised(at: $1.0, $1.1) }
+        return known.health.availableBytes - min(known.health.availableBytes, promised)
+    }
+
     /// What a store has left for sectors that have no promise yet.
     private func free(at name: String, _ known: PathBook.Known) -> UInt64 {
-        var left = known.health.availableBytes
-        if let most = known.path?.bytesMax, most > 0 {
-            left = min(left, most - min(most, known.health.usedBytes))
+        let onDisk = freeOnDisk(name, known)
+        guard let most = known.path?.bytesMax, most > 0 else { return onDisk }
+        let taken = known.health.usedBytes + promised(at: name, known)
+        return min(onDisk, most - min(most, taken))
+    }
+
+    /// Says what a store, and the disk under it, hold with what is reserved.
+    private func setRoom(_ info: inout StoreInfo, _ known: PathBook.Known) {
+        let name = info.name
+        info.capacityBytes = (stores[name]?.reservedBytes ?? 0) + free(at: name, known)
+        info.fileSystem = known.health.fileSystem.map { id in
+            let sharers = paths.sharers(of: name, known)
+            let reserved = sharers.reduce(UInt64(0)) { $0 + (stores[$1.0]?.reservedBytes ?? 0) }
+            let free = freeOnDisk(name, known)
+            return HostInfo.FileSystem(id: id, capacityBytes: reserved + free, freeBytes: free)
         }
-        return left - min(left, promised(at: name, known))
     }
 
-    private func capacity(of name: String, _ known: PathBook.Known, _ reserved: UInt64) -> UInt64 {
-        reserved + free(at: name, known)
+    /// What is promised at a store, or not any more, is gone for those that share its disk, or there again.
+    func recountSharers(of name: String) {
+        guard let known = paths.stores[name], known.health.fileSystem != nil,
+            paths.sharers(of: name, known).count > 1
+        else { return }
+        recount(name)
     }
 
-    /// Brings a store's account up to date with its disk.
+    /// Brings the account of a store, and of those that share its disk, up to date with it.
     func recount(_ name: String) {
-        guard let known = paths.stores[name], let state = stores[name] else { return }
-        let capacity = capacity(of: name, known, state.reservedBytes)
-        guard capacity != state.info.capacityBytes else { return }
-        stores[name]?.info.capacityBytes = capacity
-        tellChange(name)
+        guard let known = paths.stores[name] else { return }
+        for (sharer, known) in paths.sharers(of: name, known) {
+            guard let state = stores[sharer] else { continue }
+            var info = state.info
+            setRoom(&info, known)
+            guard info != state.info else { continue }
+            stores[sharer]?.info = info
+            tellChange(sharer)
+        }
     }
 
     // MARK: Finished sectors

@@ -140,12 +140,14 @@ package actor StorageIndex: Component {
     private func take(_ bytes: UInt64, at name: String) {
         stores[name]?.reservedBytes += bytes
         stores[name]?.sectorCount += 1
+        recountSharers(of: name)
     }
 
     private func free(_ bytes: UInt64, at name: String) {
         guard stores[name] != nil else { return }
         stores[name]?.reservedBytes -= bytes
         stores[name]?.sectorCount -= 1
+        recountSharers(of: name)
         tellChange(name)
     }
 
@@ -153,8 +155,8 @@ package actor StorageIndex: Component {
 
     private func grant(_ claim: Claim, at name: String) {
         guard reservations[claim.sector] == nil else { return }
-        take(claim.bytes, at: name)
         reservations[claim.sector] = Reservation(store: name, bytes: claim.bytes, owner: claim.owner)
+        take(claim.bytes, at: name)
         guard let store = stores[name] else { return }
         for listener in subscribers { listener.tell(.placed(claim.sector, store)) }
     }

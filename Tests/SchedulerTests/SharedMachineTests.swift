@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+import Kernel
+import Scheduler
+import Testing
+
+/// Processes that have directories of their own, and so are hosts of their own, may share a machine.
+@Suite("Processes of one machine")
+struct SharedMachineTests {
+    private func info(_ machine: String, cores: Int = 64, gpus: [String] = []) -> HostInfo {
+        HostInfo(
+            name: machine, logicalCoreCount: cores, memoryBytes: 256 << 30,
+            gpus: gpus.map { .init(id: $0, name: $0) }, nicBytesPerSecond: 1 << 30)
+    }
+
+    @Test("what one process takes of the machine is gone for the other, and for no other machine")
+    func memory() {
+        var sketch = ClusterSketch(OldestLocalPolicy())
+        for (name, machine) in [("a", "box"), ("b", "box"), ("c", "shed")] {
+            sketch.addWorker(name, on: name, [.commit2: 2], hostInfo: info(machine))
+        }
+        // A Commit2 of 32 GiB takes up to 182 GiB: one in each machine.
+        for sector in UInt64(1)...3 { sketch.submit(.commit2, sector: sector) }
+        sketch.decide()
+        #expect(sketch.starts.map(\.worker) == ["a", "c"])
+        let machines = sketch.view.hosts.map(\.machine)
+        #expect(machines[0] == machines[1] && machines[0] != machines[2])
+        #expect(sketch.view.brokenInvariant() == nil)
+        sketch.finish(ClusterSketch.id(.commit2, 1))
+        sketch.decide()
+        #expect(sketch.starts.count == 3 && sketch.view.brokenInvariant() == nil)
+    }
+
+    @Test("a process that says another machine than before leaves the first one's account as it is")
+    func moved() {
+        var sketch = ClusterSketch(OldestLocalPolicy())
+        sketch.addWorker("a", on: "a", [.commit2: 2], hostInfo: info("box"))
+        sketch.submit(.commit2, sector: 1)
+        sketch.decide()
+        sketch.addWorker("a2", on: "a", [.commit2: 2], hostInfo: info("shed"))
+        sketch.submit(.commit2, sector: 2)
+        sketch.decide()
+        #expect(sketch.starts.count == 2)
+        for sector in UInt64(1)...2 { sketch.finish(ClusterSketch.id(.commit2, sector)) }
+        #expect(sketch.view.brokenInvariant() == nil)
+        let free = (0..<8).compactMap { sketch.view.ledger.account($0)?.memoryFree }
+        #expect(free == [256 << 30, 256 << 30])
+    }
+
+    @Test(
+        "each process tells of the GPU that its kernels use: the machine has all, also while something runs")
+    func gpus() throws {
+        var ledger = ResourceLedger()
+        let need = ResourceNeed(gpuUnits: 1)
+        func worker(_ gpu: String) -> WorkerInfo {
+            WorkerInfo(name: gpu, host: gpu, store: gpu, slots: [], gpus: [gpu])
+        }
+        ledger.setHost(0, info("box", cores: 8, gpus: ["one"]))
+        let first = try ledger.lease(
+            1, need, stage: 2, host: 0, worker: worker("one"), workerIndex: 0)
+        ledger.setHost(0, info("box", cores: 12, gpus: ["two"]))
+        let second = try ledger.lease(
+            2, need, stage: 2, host: 0, worker: worker("two"), workerIndex: 1)
+        #expect(first.gpus == ["one"] && second.gpus == ["two"])
+        #expect(ledger.account(0)?.info.logicalCoreCount == 12)
+        #expect(throws: Refusal.self) {
+            try ledger.lease(3, need, stage: 2, host: 0, worker: worker("one"), workerIndex: 0)
+        }
+        #expect(ledger.brokenAccount() == nil)
+        ledger.release(1)
+        ledger.release(2)
+        #expect(ledger.account(0)?.gpuFreeCount == 2)
+    }
+
+    @Test("files that move within a machine take nothing of its card's rate")
+    func withinMachine() {
+        func moved(to machine: String) -> UInt64 {
+            var sketch = ClusterSketch(Mover(PolicyContext()), sealingBytes: 1 << 39)
+            sketch.addWorker("a", on: "a", [.addPiece: 1], hostInfo: info("box"))
+            sketch.addWorker("b", on: "b", [.commit1: 8], hostInfo: info(machine), canFetch: true)
+            for host in ["a", "b"] { sketch.addStore(on: host) }
+            for sector in UInt64(1)...8 { sketch.submit(.commit1, sector: sector, on: "a") }
+            sketch.decide()
+            return sketch.movedBytes >> 39
+        }
+        // A move takes a quarter of a card: over the wire the fifth has to wait.
+        #expect(moved(to: "shed") == 4)
+        #expect(moved(to: "box") == 8)
+    }
+
+    /// Wants everything on the second worker.
+    private struct Mover: SchedulingPolicy {
+        static let name = "mover"
+        static let summary = "moves everything"
+        static let movesSectors = true
+
+        init(_ context: PolicyContext) {}
+
+        mutating func decide(_ view: ClusterView, at now: Instant) -> [Decision] {
+            view.waiting(.commit1).map { .prefetch($0.id, worker: 1) }
+        }
+    }
+}
