@@ -4,6 +4,7 @@ import Engine
 import Kernel
 import KernelJournal
 import Sim
+import Synchronization
 
 struct ReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,6 +19,9 @@ struct ReplayCommand: ParsableCommand {
             as it was and with each change, and stands beside what was recorded:
 
               sealyard replay miner/journal --what-if policy=lotus-random --what-if hosts.worker.count=4
+
+            With --decisions the scheduler says of everything that it placed why there, what the other \
+            workers said, and of what waited why.
             """)
 
     @Argument(help: "The journal's folder, or one of its files.", completion: .directory)
@@ -26,6 +30,12 @@ struct ReplayCommand: ParsableCommand {
     @Option(
         help: "The component: \(MinerJournal.components.joined(separator: ", ")); all of them unless given.")
     var component: String?
+
+    @Flag(help: "Tell every decision of the scheduler, in the order of time, with its reasons.")
+    var decisions = false
+
+    @Option(help: "With --decisions: those about the sector of that number only.")
+    var sector: UInt64?
 
     @Flag(help: "Simulate the run as it was, beside what was recorded.")
     var simulate = false
@@ -52,6 +62,22 @@ struct ReplayCommand: ParsableCommand {
         if component != nil, simulate || !whatIf.isEmpty {
             throw ValidationError("--component plays one back; a simulation is of the whole run")
         }
+        if decisions, component != nil || simulate || !whatIf.isEmpty {
+            throw ValidationError("--decisions tells of the scheduler as it was, and goes with no other mode")
+        }
+        if sector != nil, !decisions { throw ValidationError("--sector goes with --decisions") }
+    }
+
+    private func explain() throws {
+        let kept = Mutex<[RecordedDecision]>([])
+        let isJSON = json
+        let report = try MinerJournal.decisions(folder: journal, sector: sector) { decision in
+            if isJSON { kept.withLock { $0.append(decision) } } else { Console.write(decision.text) }
+        }
+        if isJSON { try Console.write(json: kept.withLock { $0 }) }
+        guard let difference = report.firstDifference else { return }
+        Console.note("this build differs from the one that recorded: what follows is not told: \(difference)")
+        throw ExitCode(1)
     }
 
     private func forecast() throws {
@@ -72,6 +98,7 @@ struct ReplayCommand: ParsableCommand {
     }
 
     func run() throws {
+        if decisions { return try explain() }
         if simulate || !whatIf.isEmpty { return try forecast() }
         var rows: [Row] = []
         for name in component.map({ [$0] }) ?? MinerJournal.components {

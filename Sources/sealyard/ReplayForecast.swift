@@ -3,6 +3,7 @@ import Engine
 import Foundation
 import Kernel
 import KernelJournal
+import Scheduler
 import Sim
 
 /// `replay --simulate` and `replay --what-if`: what simulation says of a recorded run.
@@ -18,7 +19,8 @@ struct ReplayForecast {
         let (run, facts) = try RecordedRun.read(journal: journal)
         let known = RecordedFacts(
             policy: facts.policy, lease: facts.lease, network: facts.network, sectorBytes: facts.sectorBytes)
-        let (scenario, conditions) = try run.scenario(name: "recorded", known)
+        var (scenario, conditions) = try run.scenario(name: "recorded", known)
+        scenario.policyOptions = facts.policyOptions
         guard let figures = RecordedForecast.Figures(run) else {
             throw CommandError.failure("\(journal): no sector was sealed to its end")
         }
@@ -31,9 +33,13 @@ struct ReplayForecast {
         ]
         for set in changes {
             let title = set.joined(separator: " ")
-            let changed: ChangedScenario
+            var changed: ChangedScenario
             do {
                 changed = try scenario.changed(set)
+                if changed.scenario.policyOptions == scenario.policyOptions {
+                    changed.scenario.policyOptions = PolicyCatalog.options(
+                        changed.scenario.policyOptions, for: changed.scenario.policy)
+                }
             } catch {
                 let groups = scenario.hosts.map { "\($0.name) (\($0.count))" }.joined(separator: ", ")
                 throw CommandError.usage("--what-if \(title): \(error)\nthe recorded hosts are: \(groups)")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Kernel
+import Scheduler
 import Sim
 import Testing
 
@@ -22,6 +23,30 @@ struct MinerSettingTests {
 
     private func mean(_ state: String, _ report: SimulationReport) -> Double {
         report.stateMeans.first { $0.state == state }?.mean ?? 0
+    }
+
+    @Test("policyOptions reach the policy that the scenario names; what it does not know is refused by name")
+    func policyOptions() throws {
+        func labelled(_ options: [String: String]) throws -> Int {
+            let report = try report(hours: 1) {
+                $0.policy = "fork-groups"
+                $0.policyOptions = options
+            }
+            return report.stages.first { $0.name == "PreCommit1" }?.started ?? 0
+        }
+        let (usual, slow) = (try labelled([:]), try labelled(["p1-ticket-minutes": "30", "p1-tickets": "1"]))
+        // Three hosts, a ticket each at once and after half an hour and an hour.
+        #expect((3...9).contains(slow) && usual > 3 * slow, "\(slow) of \(usual)")
+        #expect(throws: SchedulerError.self) { try labelled(["p1-tikets": "1"]) }
+        #expect(throws: SchedulerError.self) { try labelled(["p1-tickets": "few"]) }
+        // Another policy in its place is not asked to know them.
+        var scenario = try Clusters.devnet(sectorCount: 3)
+        scenario.policy = "fork-groups"
+        scenario.policyOptions = ["p1-tickets": "1"]
+        _ = try SimulatedCluster(scenario, options: .init(policy: "sealyard"))
+        let text = scenario.normalized.json
+        let read = try Scenario.parse(text: text, fileName: "normalized")
+        #expect(read.policyOptions == scenario.policyOptions)
     }
 
     @Test("finalizeEarly: files leave the sealing store before the proof goes to the chain")

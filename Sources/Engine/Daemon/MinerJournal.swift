@@ -12,6 +12,7 @@ package struct MinerJournal: Sendable {
     private static let nodeKey = "node"
     private static let sectorKey = "sectorBytes"
     private static let sealingKey = "sealingBytes"
+    private static let optionPrefix = "policyOption."
     /// The network's figures that time depends on, each under its own name.
     private static var networkKeys: [(name: String, field: WritableKeyPath<NetworkParameters, Int64>)] {
         [
@@ -38,6 +39,7 @@ package struct MinerJournal: Sendable {
             Self.nodeKey: world.name, Self.sectorKey: "\(setup.sectorBytes)",
             Self.sealingKey: "\(setup.sealingBytes)", Self.epochKey: "\(network.epochDuration.nanoseconds)",
         ]
+        for (name, value) in setup.context.options { options.meta[Self.optionPrefix + name] = value }
         for (name, field) in Self.networkKeys { options.meta[name] = "\(network[keyPath: field])" }
         writer = try JournalWriter(options)
         world.record(into: writer)
@@ -55,6 +57,7 @@ package struct MinerJournal: Sendable {
     package struct Facts: Sendable {
         package var node: String
         package var policy: String
+        package var policyOptions: [String: String]
         package var lease: Duration
         package var network: NetworkParameters
         package var sectorBytes: UInt64
@@ -64,7 +67,8 @@ package struct MinerJournal: Sendable {
         /// The scheduler as the miner had it.
         var setup: SchedulerSetup {
             SchedulerSetup(
-                policy: policy, options: MinerDaemon.schedulerOptions(lease: lease),
+                policy: policy, context: PolicyContext(options: policyOptions),
+                options: MinerDaemon.schedulerOptions(lease: lease),
                 sectorBytes: sectorBytes, sealingBytes: sealingBytes)
         }
     }
@@ -99,7 +103,11 @@ package struct MinerJournal: Sendable {
             network[keyPath: field] = value
         }
         return Facts(
-            node: node, policy: policy, lease: .milliseconds(lease), network: network,
+            node: node, policy: policy,
+            policyOptions: Dictionary(
+                uniqueKeysWithValues: meta.filter { $0.key.hasPrefix(optionPrefix) }
+                    .map { (String($0.key.dropFirst(optionPrefix.count)), $0.value) }),
+            lease: .milliseconds(lease), network: network,
             sectorBytes: UInt64(bytes), sealingBytes: UInt64(sealing))
     }
 
@@ -108,13 +116,35 @@ package struct MinerJournal: Sendable {
     /// - Throws: `JournalError`, or ``EngineError`` with `badOption` for an unknown component or a journal
     ///   that no miner wrote, or ``SchedulerError`` for a policy that this build lacks.
     package static func replay(folder: String, component: String) throws -> ReplayReport {
+        try replay(folder: folder, component: component, listener: nil)
+    }
+
+    /// Plays a miner's journal back to a fresh scheduler, and tells every decision with its reasons.
+    ///
+    /// - Parameters:
+    ///   - sector: decisions about that one alone; about all where `nil`.
+    ///   - tell: told in the order of time, up to the first difference.
+    /// - Throws: as ``replay(folder:component:)``.
+    package static func decisions(
+        folder: String, sector: UInt64?, _ tell: @escaping @Sendable (RecordedDecision) -> Void
+    ) throws -> ReplayReport {
+        try replay(
+            folder: folder, component: MinerAssembly.schedulerName,
+            listener: DecisionTeller(sector: sector, tell))
+    }
+
+    private static func replay(
+        folder: String, component: String, listener: (any DecisionListener)?
+    ) throws -> ReplayReport {
         let journal = try JournalReader(URL(fileURLWithPath: folder))
         let facts = try facts(of: journal, folder: folder)
         let address = Address(node: facts.node, name: component)
         let storage = Address(node: facts.node, name: MinerAssembly.storageName)
         switch component {
         case MinerAssembly.schedulerName:
-            let (policy, options) = try facts.setup.make()
+            var setup = facts.setup
+            setup.options.listener = listener
+            let (policy, options) = try setup.make()
             return try Replay.run(journal: journal, component: address) { home, resolver in
                 ClusterScheduler(
                     home: home, policy: policy, storage: resolver.ref(at: storage, as: StorageMessage.self),

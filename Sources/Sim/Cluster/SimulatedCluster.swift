@@ -227,6 +227,10 @@ package final class SimulatedCluster {
         let clock = ModelClock(world)
         var context = PolicyContext(seed: options.seed)
         context.link = options.link
+        // Those of the scenario's policy are not another's that is tried in its place.
+        context.options =
+            policy == scenario.policy
+            ? scenario.policyOptions : PolicyCatalog.options(scenario.policyOptions, for: policy)
         for model in scenario.tasks {
             guard let type = TaskType.allCases.first(where: { $0.kind == model.kind }) else { continue }
             context.durations[type] = .nanoseconds(Int64(model.duration.meanSeconds * 1e9))

@@ -212,6 +212,17 @@ struct ConfigCursor {
         return ConfigFields(entries: entries, cursor: self)
     }
 
+    /// Texts by names that others know.
+    func texts() -> [String: String]? {
+        guard case .mapping(let entries) = node.content else {
+            report("expected a mapping of names and values, found \(node.kindName)")
+            return nil
+        }
+        var texts: [String: String] = [:]
+        for (key, value) in ConfigFields(entries: entries, cursor: self).all { texts[key] = value.text() }
+        return texts
+    }
+
     private func bounded<Value: Comparable & CustomStringConvertible>(
         from low: Value,
         _ expected: String,

@@ -5,7 +5,7 @@ extension Scenario {
     enum Keys {
         static let scenario = [
             "name", "description", "sectorSize", "network", "hosts", "stores", "links", "tasks",
-            "workload", "miner", "policy", "faults", "costs", "report", "include",
+            "workload", "miner", "policy", "policyOptions", "faults", "costs", "report", "include",
         ]
         static let network = [
             "base", "epochDuration", "propagationDelay", "preCommitChallengeDelay",
@@ -80,6 +80,7 @@ extension Scenario {
                 ?? Defaults.workload,
             miner: fields["miner"].map(Miner.decode) ?? Defaults.miner,
             policy: fields["policy"]?.identifier() ?? Defaults.policy,
+            policyOptions: fields["policyOptions"]?.texts() ?? [:],
             faults: fields["faults"]?.list("faults", count: 0...limits.listCountMax)?
                 .compactMap { Fault.decode($0) } ?? [],
             costs: fields["costs"].flatMap(Costs.decode),

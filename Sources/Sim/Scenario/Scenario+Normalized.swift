@@ -22,6 +22,15 @@ extension Scenario {
             object.add("workload", workload.normalized)
             object.add("miner", miner.normalized)
             object.add("policy", .text(policy))
+            if !policyOptions.isEmpty {
+                object.add(
+                    "policyOptions",
+                    .object { section in
+                        for (name, value) in policyOptions.sorted(by: { $0.key < $1.key }) {
+                            section.add(name, value)
+                        }
+                    })
+            }
             object.add("faults", .list(faults.map(\.normalized)))
             if let costs { object.add("costs", costs.normalized) }
             object.add(

@@ -26,6 +26,7 @@ extension Scenario {
                 "workload": workloadSchema,
                 "miner": minerSchema,
                 "policy": Schema.name,
+                "policyOptions": Schema.map(of: Schema.any([Schema.number(0, 1e6), Schema.text])),
                 "faults": Schema.list(Fault.schema),
                 "costs": Costs.schema,
                 "report": Schema.object(

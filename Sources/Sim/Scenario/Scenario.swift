@@ -24,6 +24,8 @@ package struct Scenario: Sendable, Hashable {
     package var miner: Miner
     /// The name of the scheduling policy.
     package var policy: String
+    /// Its settings, by name.
+    package var policyOptions: [String: String] = [:]
     /// What breaks, in file order.
     package var faults: [Fault]
     /// What it costs, if the file says so.

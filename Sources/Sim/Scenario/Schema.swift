@@ -38,6 +38,13 @@ enum Schema {
         return .object(entries)
     }
 
+    /// A mapping with keys of the writer's own.
+    static func map(of value: ScenarioDocument) -> ScenarioDocument {
+        .object([
+            .init(key: "type", value: .text("object")), .init(key: "additionalProperties", value: value),
+        ])
+    }
+
     static func list(_ items: ScenarioDocument, least: Int = 0) -> ScenarioDocument {
         .object([
             .init(key: "type", value: .text("array")),
