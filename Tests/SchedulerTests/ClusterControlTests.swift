@@ -145,7 +145,8 @@ struct ClusterControlTests {
     func cordonedKinds() throws {
         let cluster = try boot()
         try addWorker("w1", host: "h1", slots: [.commit2, .finalize])
-        cluster.scheduler.tell(.submit(request(1, .finalize), host: "h1", replyTo: cluster.tasks))
+        cluster.scheduler.tell(
+            .submit(request(1, .finalize(keepsUnsealed: true)), host: "h1", replyTo: cluster.tasks))
         run(10)
         cluster.scheduler.tell(
             .control(ControlOrder(.drain, worker: "w1", kinds: [.commit2]), replyTo: cluster.tasks))
@@ -154,7 +155,8 @@ struct ClusterControlTests {
         #expect(reports.map(\.runningCount) == [0], "what runs is of another kind")
         cluster.scheduler.tell(.control(ControlOrder(.resume), replyTo: nil))
         cluster.scheduler.tell(.submit(request(2, .commit2), host: nil, replyTo: cluster.tasks))
-        cluster.scheduler.tell(.submit(request(3, .finalize), host: "h1", replyTo: cluster.tasks))
+        cluster.scheduler.tell(
+            .submit(request(3, .finalize(keepsUnsealed: true)), host: "h1", replyTo: cluster.tasks))
         run(150)
         #expect(runner.started.map(\.task.sector.number) == [1, 3])
         let worker = try #require(try diagnosis(cluster).workers.first)

@@ -158,6 +158,23 @@ struct BreakableStore: SectorStore {
         store.save(record, entry)
     }
 
+    func save(_ record: SectorRecord, _ entry: SectorLogEntry, _ changes: PieceChanges) throws {
+        try check()
+        store.save(record, entry, changes)
+    }
+
+    func keep(_ piece: WaitingPiece, miner: UInt64) throws {
+        try check()
+        store.keep(piece, miner: miner)
+    }
+
+    func drop(_ piece: PieceDeal, miner: UInt64) throws {
+        try check()
+        store.drop(piece, miner: miner)
+    }
+
+    func waitingPieces(miner: UInt64) throws -> [WaitingPiece] { store.waitingPieces(miner: miner) }
+
     func load(miner: UInt64) throws -> [SectorRecord] { store.load(miner: miner) }
 
     func find(_ key: SectorKey) throws -> SectorRecord? {
