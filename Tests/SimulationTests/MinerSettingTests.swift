@@ -77,21 +77,20 @@ struct MinerSettingTests {
         #expect(short > base + 60 && long > short + 180 && small < long - 180)
     }
 
-    @Test("aggregateCommits, its sizes and its wait: proofs wait for company")
-    func aggregateCommits() throws {
-        func sojourn(_ least: Int, _ most: Int) throws -> Double {
+    @Test("base-fee thresholds: nothing waits for company while gas is cheap, and all do while it is dear")
+    func baseFee() throws {
+        func sojourn(_ threshold: Int128?) throws -> Double {
             let report = try report {
-                $0.miner.aggregateCommits = true
-                $0.miner.minCommitBatch = least
-                $0.miner.maxCommitBatch = most
-                $0.miner.commitBatchWait = .seconds(540)
+                $0.miner.batchPreCommits = true
+                $0.miner.preCommitBatchWait = .seconds(540)
+                $0.miner.batchPreCommitAboveBaseFee = threshold.map { AttoFIL($0) }
             }
-            #expect(mean("SubmitCommitAggregate", report) > 0)
             return try #require(report.sojournMeanSeconds)
         }
-        let base = try #require(try report { _ in }.sojournMeanSeconds)
-        let (large, small) = (try sojourn(4, 819), try sojourn(1, 2))
-        #expect(large > base + 180 && small < large - 180)
+        let patient = try sojourn(nil)
+        // The fee is 100,000,000 attoFIL where a scenario says nothing.
+        #expect(try sojourn(320_000_000) < patient - 180, "cheap: each leaves at once")
+        #expect(try sojourn(50_000_000) > patient - 60, "dear: they wait for company")
     }
 
     // MARK: Deals
