@@ -38,6 +38,25 @@ struct ScenarioMarkTests {
         #expect(!plain.normalized.json.contains("counted"))
     }
 
+    @Test("what can be varied says where it is from, and a store's read can be where proofs read")
+    func inputs() throws {
+        let plain = try scenario([])
+        let host = try #require(plain.hosts.first)
+        let store = try #require(plain.stores.first)
+        #expect(try ScenarioInput.named("links.bandwidth", of: plain).provenance == nil)
+        #expect(throws: StudyError.self) { try ScenarioInput.named("stores.\(store.name).read", of: plain) }
+        let marked = try scenario([
+            "links.provenance=published", "hosts.\(host.name).provenance=measured",
+            "hosts.\(host.name).workers.rest.role=[AP, P2, C2, PoSt]", "tasks.WinningPoSt=5s",
+            "tasks.WindowPoSt={duration: 10m, reads: 1GiB}",
+        ])
+        #expect(try ScenarioInput.named("links.bandwidth", of: marked).provenance == .published)
+        #expect(try ScenarioInput.named("hosts.\(host.name).nic", of: marked).provenance == .measured)
+        let read = try ScenarioInput.named("stores.\(store.name).read", of: marked)
+        let half = read.scaled(marked, by: 0.5)
+        #expect(half.stores[0].read.bytesPerSecond == store.read.bytesPerSecond / 2)
+    }
+
     @Test("a kind that there is not is refused by name")
     func refusal() throws {
         #expect("hearsay") { try scenario(["links.provenance=hearsay"]) } throws: {

@@ -129,8 +129,9 @@ extension ReportPage {
             + "<tbody>\(hardware.joined())</tbody></table></div>"
             + "<details><summary>The scenario's file, and what was set over it</summary>"
             + "<pre>\(Picture.escaped(source))</pre></details>"
-            + "<details><summary>The scenario as it ran, with all that it includes, its faults and its policy;"
-            + " saved as a file it runs again</summary><pre>\(Picture.escaped(resolved))</pre></details>"
+            + "<details><summary>The scenario as it ran, with all that it includes, its faults and its "
+            + "policy; saved as a file it runs again</summary>"
+            + "<pre>\(Picture.escaped(resolved))</pre></details>"
             + "</section>"
     }
 

@@ -16,6 +16,7 @@ package struct ScenarioInput: Sendable, Hashable {
         case transfer(Int)
         case link
         case storeWrite(Int)
+        case storeRead(Int)
         case pledge
         case between(Int)
         case electricity
@@ -43,20 +44,25 @@ package struct ScenarioInput: Sendable, Hashable {
             inputs.append(ScenarioInput("hosts.\(hosts.name).count", .hosts(group)))
             let disks = hosts.disks.enumerated().filter { $0.element.sealing }
             guard !disks.isEmpty else { continue }
-            inputs.append(ScenarioInput("hosts.\(hosts.name).nic", .nic(group)))
+            let mark = hosts.mark?.provenance
+            inputs.append(ScenarioInput("hosts.\(hosts.name).nic", .nic(group), mark))
             for (disk, model) in disks {
                 let path = "hosts.\(hosts.name).disks.\(model.name)"
-                inputs.append(ScenarioInput(path + ".read", .diskRead(group: group, disk: disk)))
-                inputs.append(ScenarioInput(path + ".write", .diskWrite(group: group, disk: disk)))
+                let own = model.mark?.provenance ?? mark
+                inputs.append(ScenarioInput(path + ".read", .diskRead(group: group, disk: disk), own))
+                inputs.append(ScenarioInput(path + ".write", .diskWrite(group: group, disk: disk), own))
                 if model.maxSealing != nil {
                     inputs.append(ScenarioInput(path + ".maxSealing", .room(group: group, disk: disk)))
                 }
             }
         }
         for (index, store) in scenario.stores.enumerated() {
-            inputs.append(ScenarioInput("stores.\(store.name).write", .storeWrite(index)))
+            let mark = store.mark?.provenance
+            inputs.append(ScenarioInput("stores.\(store.name).write", .storeWrite(index), mark))
+            guard scenario.diskBytes(.reads, of: .windowPoSt) > 0 else { continue }
+            inputs.append(ScenarioInput("stores.\(store.name).read", .storeRead(index), mark))
         }
-        inputs.append(ScenarioInput("links.bandwidth", .link))
+        inputs.append(ScenarioInput("links.bandwidth", .link, scenario.links.mark?.provenance))
         for (index, task) in scenario.tasks.enumerated() where isRun(task.kind, in: scenario) {
             let path = "tasks.\(task.kind.rawValue)"
             inputs.append(ScenarioInput(path + ".duration", .duration(index), task.provenance))
@@ -147,6 +153,7 @@ extension ScenarioInput {
             changed.tasks[task].transfer = ByteCount(bytes: bytes)
         case .link: changed.links.bandwidth = scenario.links.bandwidth * factor
         case .storeWrite(let store): changed.stores[store].write = scenario.stores[store].write * factor
+        case .storeRead(let store): changed.stores[store].read = scenario.stores[store].read * factor
         case .pledge: changed.workload.pledge.every = Self.time(scenario.workload.pledge.every, factor)
         case .between(let fault):
             let between = Self.meanBetween(scenario.faults[fault])
@@ -182,6 +189,7 @@ extension ScenarioInput {
             StudyText.figure(Double(scenario.tasks[task].transfer.bytes) / 0x1p30) + " GiB"
         case .link: Self.bits(scenario.links.bandwidth)
         case .storeWrite(let store): Self.bytes(scenario.stores[store].write)
+        case .storeRead(let store): Self.bytes(scenario.stores[store].read)
         case .pledge: SimulatedCluster.span(scenario.workload.pledge.every.secondsValue)
         case .between(let fault):
             SimulatedCluster.span(Self.meanBetween(scenario.faults[fault])?.secondsValue ?? 0)
