@@ -77,6 +77,22 @@ final class RunningProgram: Sendable {
         throw CancellationError()
     }
 
+    /// Waits until the program has a handler for interrupts; gives up after a minute or with the process.
+    func hearsInterrupts() async throws {
+        let path = "/proc/\(process.processIdentifier)/status"
+        for _ in 0..<1200 {
+            let status = FileManager.default.contents(atPath: path).map {
+                String(decoding: $0, as: UTF8.self)
+            }
+            let line = status?.split(separator: "\n").first { $0.hasPrefix("SigCgt:") }
+            let caught = line?.split(whereSeparator: \.isWhitespace).last.flatMap { UInt64($0, radix: 16) }
+            if let caught, caught & 1 << UInt64(SIGINT - 1) != 0 { return }
+            guard process.isRunning else { break }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        Issue.record("it has no handler for interrupts:\n\(text(error))")
+    }
+
     /// What standard error holds so far.
     var complaints: String { text(error) }
 

@@ -4,6 +4,7 @@ import Foundation
 import Kernel
 import Scheduler
 import Sim
+import Synchronization
 import Testing
 
 @Suite("The fault search")
@@ -39,6 +40,28 @@ struct ExplorerTests {
         let one = try explorer.search(from: 1, count: 64)
         #expect(try explorer.search(from: 1, count: 64, control: .init(threadCount: 4)) == one)
         #expect(one.failures.count == 2)
+    }
+
+    @Test("its progress says how long the rest takes at the pace so far")
+    func timeLeft() throws {
+        let explorer = Explorer(draw: { _ in [] }, trial: { _ in [] })
+        let told = Mutex<[StudyProgress]>([])
+        // Two seconds pass from one look at the clock to the next.
+        let seconds = Mutex<Int64>(0)
+        let control = StudyControl(
+            progress: { news in told.withLock { $0.append(news) } },
+            clock: {
+                seconds.withLock { now in
+                    now += 2
+                    return now * 1_000_000_000
+                }
+            })
+        let result = try explorer.search(from: 1, count: 20, control: control)
+        #expect(result.triedCount == 20)
+        let last = try #require(told.withLock { $0.last })
+        #expect(last.done == 20 && last.secondsLeft == 0)
+        let early = try #require(told.withLock { $0.first { $0.done == 1 } })
+        #expect((early.secondsLeft ?? 0) >= 38, "\(early)")
     }
 
     @Test("shrinking keeps what matters alone, short, at round times, and on one host")
