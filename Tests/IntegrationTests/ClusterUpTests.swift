@@ -125,7 +125,7 @@ struct ClusterUpTests {
         let running = try Program.start([
             "cluster", "up", "--workers", "2", "--sectors", "3", "--epoch", "30s", "--data", data.path,
         ])
-        try await running.waitUntil(standardErrorContains: "WaitSeed", or: "PreCommitBatchWait")
+        running.waitUntil(standardErrorContains: "WaitSeed", or: "PreCommitBatchWait")
         #expect(try processes(naming: data).count == 5, "operator, chain, miner and two workers")
         running.interrupt()
         let result = await running.finish()
@@ -142,7 +142,7 @@ struct ClusterUpTests {
         let running = try Program.start([
             "cluster", "up", "--workers", "1", "--sectors", "1", "--epoch", "30s", "--data", data.path,
         ])
-        try await running.waitUntil(standardErrorContains: "WaitSeed", or: "PreCommitBatchWait")
+        running.waitUntil(standardErrorContains: "WaitSeed", or: "PreCommitBatchWait")
         running.killHard()
         _ = await running.finish()
         var left = try processes(naming: data)

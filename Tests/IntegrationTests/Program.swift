@@ -55,15 +55,20 @@ final class RunningProgram: Sendable {
     }
 
     /// Waits until standard error holds one of two texts; gives up after a minute or with the process.
-    func waitUntil(standardErrorContains one: String, or other: String) async throws {
+    ///
+    /// It holds its thread, as ``hearsInterrupts()`` does: a test that gave it up would get it back only when
+    /// others are through with long work, while the program that it is to interrupt takes a processor.
+    func waitUntil(standardErrorContains one: String, or other: String) {
         for _ in 0..<1200 {
             let said = text(error)
             if said.contains(one) || said.contains(other) { return }
             guard process.isRunning else { break }
-            try await Task.sleep(for: .milliseconds(50))
+            Self.rest(milliseconds: 50)
         }
         Issue.record("neither '\(one)' nor '\(other)' was said:\n\(text(error))")
     }
+
+    static func rest(milliseconds: UInt32) { usleep(milliseconds * 1000) }
 
     /// Waits until the program has announced a value as `key=value` on a line of its own.
     func announced(_ key: String) async throws -> String {
@@ -78,7 +83,7 @@ final class RunningProgram: Sendable {
     }
 
     /// Waits until the program has a handler for interrupts; gives up after a minute or with the process.
-    func hearsInterrupts() async throws {
+    func hearsInterrupts() {
         let path = "/proc/\(process.processIdentifier)/status"
         for _ in 0..<1200 {
             let status = FileManager.default.contents(atPath: path).map {
@@ -88,7 +93,7 @@ final class RunningProgram: Sendable {
             let caught = line?.split(whereSeparator: \.isWhitespace).last.flatMap { UInt64($0, radix: 16) }
             if let caught, caught & 1 << UInt64(SIGINT - 1) != 0 { return }
             guard process.isRunning else { break }
-            try await Task.sleep(for: .milliseconds(50))
+            Self.rest(milliseconds: 50)
         }
         Issue.record("it has no handler for interrupts:\n\(text(error))")
     }

@@ -108,8 +108,8 @@ struct SimulateCommandTests {
     /// Starts a sweep that would take hours, lets it do some runs, and interrupts it.
     private func interrupt(_ list: [String]) async throws -> Program.Result {
         let running = try Program.start(list)
-        try await running.hearsInterrupts()
-        try await Task.sleep(for: .seconds(2))
+        running.hearsInterrupts()
+        RunningProgram.rest(milliseconds: 2_000)
         running.interrupt()
         return await running.finish()
     }
@@ -145,7 +145,7 @@ struct SimulateCommandTests {
     @Test("Ctrl-C ends a run early with a report of what was simulated")
     func interruptedRun() async throws {
         let running = try Program.start(["simulate", Shipped.devnet, "--until", "3000d"])
-        try await running.waitUntil(standardErrorContains: " proving  ", or: "s left")
+        running.waitUntil(standardErrorContains: " proving  ", or: "s left")
         running.interrupt()
         let result = await running.finish()
         #expect(result.status == 1)
