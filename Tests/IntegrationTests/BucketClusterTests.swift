@@ -59,7 +59,7 @@ extension ProvingClusterTests {
             // A worker that was just started may not have told of its paths yet.
             try await cluster.until("the bucket is listed with all that lies in it") {
                 let list = try cluster.text("storage", "list")
-                return list.contains("Unsealed: 4; Sealed: 4; Caches: 4")
+                return list.contains("Unsealed: 0; Sealed: 4; Caches: 4")
                     && list.contains("\tLocal: \(store.location.text) (w")
             }
 

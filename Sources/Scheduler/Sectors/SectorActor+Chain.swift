@@ -35,7 +35,12 @@ extension SectorActor {
     /// A message that may have been sent is looked up instead: what landed before is in time.
     func late(_ record: SectorRecord, _ now: Instant) -> SectorEvent? {
         guard let clock, record.provenEpoch == nil else { return nil }
-        let head = clock.epoch(at: now)
+        let event = lateness(record, head: clock.epoch(at: now))
+        // A state to which time means nothing goes on as it was asked to.
+        return event.flatMap { SectorTransitions.accepts(record.state, $0.kind) ? $0 : nil }
+    }
+
+    private func lateness(_ record: SectorRecord, head: Int64) -> SectorEvent? {
         if let start = record.earliestDealStart, start <= head {
             return .dealsExpired("a deal began at epoch \(start), and it is \(head)")
         }
