@@ -52,7 +52,7 @@ extension SectorsCommand {
             let piece = PieceDeal(
                 commitment: info.commP.bytes, paddedBytes: info.size, startEpoch: startEpoch,
                 endEpoch: endEpoch, keepsUnsealed: keepUnsealed, path: path)
-            let number = try await connection.ask(.write) { try await $0.addPiece(piece) }
+            let number = try await connection.ask(.admin) { try await $0.addPiece(piece) }
             let view = PieceView(WaitingPiece(piece))
             if connection.json {
                 return try Console.write(

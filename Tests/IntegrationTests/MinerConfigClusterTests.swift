@@ -43,7 +43,7 @@ struct MinerConfigClusterTests {
         #expect(first["sector"] as? Int == 1 && first["paddedBytes"] as? Int == 1024)
         // Offered again, it is where it was.
         #expect(try await offer("a")["sector"] as? Int == 1)
-        #expect(try await cluster.states() == ["WaitDeals"])
+        try await cluster.until("the piece is written") { try await cluster.states() == ["WaitDeals"] }
         #expect(try cluster.text("sectors", "seal", "1").hasPrefix("sector 1 is in"))
         try await cluster.until("the pre-commitment is gathered") {
             let view = try await cluster.json([String: Any].self, ["sectors", "batching", "precommit"])

@@ -46,15 +46,6 @@ extension MinerConfig {
                 "MaxSealingSectorsForDeals", .count(\.maxSealingSectorsForDeals, many),
                 "Of these, sectors with deals; 0: any."),
             key(
-                "PreferNewSectorsForDeals", .flag(\.prefersNewSectorsForDeals),
-                "Deals begin sectors even where a sector could be updated."),
-            key(
-                "MaxUpgradingSectors", .count(\.maxUpgradingSectors, many),
-                "Sectors being updated; 0: as MaxSealingSectorsForDeals."),
-            key(
-                "MinUpgradeSectorExpiration", .count(\.minUpgradeSectorExpiration, 0...10_000_000),
-                "Epochs that a sector must have left to be updated."),
-            key(
                 "CommittedCapacitySectorLifetime", .duration(\.sectorLifetime),
                 "How long a sector lasts; 0s: the network's usual time."),
             key(
@@ -141,6 +132,7 @@ extension MinerConfig {
     /// What Lotus knows and this program has no use for: it is said, and the file is taken.
     static let unused: [String: Set<String>] = [
         "Sealing": [
+            "PreferNewSectorsForDeals", "MaxUpgradingSectors", "MinUpgradeSectorExpiration",
             "MinTargetUpgradeSectorExpiration", "MakeCCSectorsAvailable", "CollateralFromMinerBalance",
             "AvailableBalanceBuffer", "DisableCollateralFallback", "MaxSectorProveCommitsSubmittedPerEpoch",
             "UseSyntheticPoRep", "RequireActivationSuccess", "RequireActivationSuccessUpdate",

@@ -11,10 +11,7 @@ package struct MinerConfig: Sendable, Hashable {
     package var maxWaitDealsSectors = 2
     package var maxSealingSectors = 0
     package var maxSealingSectorsForDeals = 0
-    package var maxUpgradingSectors = 0
-    package var prefersNewSectorsForDeals = false
     package var makesNewSectorsForDeals = true
-    package var minUpgradeSectorExpiration = 0
     package var waitDealsDelay: Duration = .seconds(6 * 3600)
     package var alwaysKeepsUnsealedCopy = true
     package var finalizesEarly = false
@@ -83,7 +80,7 @@ package struct MinerConfig: Sendable, Hashable {
             miner: miner, proof: proof, makesSNARK: false,
             limits: SectorLimits(
                 sealing: maxSealingSectors, sealingForDeals: maxSealingSectorsForDeals,
-                waitDeals: maxWaitDealsSectors, upgrading: maxUpgradingSectors, failed: maxFailedSectors),
+                waitDeals: maxWaitDealsSectors, failed: maxFailedSectors),
             autoPledge: autoPledgeInterval > .zero
                 ? AutoPledge(interval: autoPledgeInterval, packingCountMax: autoPledgePacking) : nil,
             packing: PackingQueue.Options(
@@ -91,8 +88,6 @@ package struct MinerConfig: Sendable, Hashable {
                 startEpochSealingBuffer: Int64(startEpochSealingBuffer)))
         options.alwaysKeepsUnsealed = alwaysKeepsUnsealedCopy
         options.makesSectorsForDeals = makesNewSectorsForDeals
-        options.prefersNewSectors = prefersNewSectorsForDeals
-        options.upgradeLifetimeMin = Int64(minUpgradeSectorExpiration)
         // No worker of this build makes another replica: a piece would come back from it as if it were bad.
         options.takesUpdates = false
         return options

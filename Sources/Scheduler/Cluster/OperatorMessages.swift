@@ -14,12 +14,13 @@ extension SchedulerMessage {
 }
 
 extension ManagerMessage {
-    /// Questions need no more than reading; new sectors of committed capacity, pieces and the word that a
-    /// sector seals no more than writing.
+    /// Questions need no more than reading; new sectors of committed capacity and the word that a sector
+    /// seals no more than writing. Who names a file has a worker read it, which is more.
     package var permission: Permission {
         switch self {
         case .list, .counts, .log, .find, .pieces, .batch(_, false, _): .read
-        case .pledge(_, nil, _), .addPiece, .operate(_, .startPacking, _): .write
+        case .pledge(_, nil, _), .operate(_, .startPacking, _): .write
+        case .addPiece(let piece, _) where piece.path == nil: .write
         default: .admin
         }
     }
