@@ -208,22 +208,6 @@ struct ClusterControlTests {
         #expect(runner.started.map(\.task.sector.number) == [1, 2])
     }
 
-    @Test("Commit2 is tried three times; then the failure says that and what was last")
-    func commit2Tries() throws {
-        let cluster = try boot()
-        runner.failures[.commit2] = TaskFailure(cause: .computeFailed, message: "bad luck")
-        try addWorker("w1", host: "h1", slots: [.commit2])
-        for attempt in 1...3 {
-            let id = TaskID(sector: SectorKey(miner: 1000, number: 1), type: .commit2, attempt: attempt)
-            cluster.scheduler.tell(
-                .submit(TaskRequest(id: id, proof: 5, work: .commit2), host: nil, replyTo: cluster.tasks))
-            run(200)
-        }
-        #expect(heard.failures.map(\.cause) == [.computeFailed, .computeFailed, .invalidRequest])
-        #expect(heard.failures.last?.message.contains("3 times") == true)
-        #expect(heard.failures.last?.message.contains("bad luck") == true)
-    }
-
     @Test("an urgent deadline goes before priority, and priority before age")
     func urgency() throws {
         let cluster = try boot()

@@ -123,7 +123,7 @@ struct PoStDriver {
                     head: epoch)
             }
             if chainAnswers, answersSectors { pending.append((now, .standings(answers))) }
-        case .tellSectors, .report, .warn: break
+        case .tellSectors, .tellAhead, .report, .warn: break
         }
     }
 
@@ -166,6 +166,11 @@ struct PoStDriver {
 
     var reports: [DeadlineReport] {
         log.compactMap { if case .report(let report) = $0.action { report } else { nil } }
+    }
+
+    /// What the scheduler was told of proofs to come.
+    var ahead: [(epoch: Int64, proofs: [ProofsAhead])] {
+        log.compactMap { if case .tellAhead(let proofs) = $0.action { ($0.epoch, proofs) } else { nil } }
     }
 
     var told: [SectorFaults] {

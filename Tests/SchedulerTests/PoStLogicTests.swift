@@ -68,12 +68,43 @@ struct PoStLogicTests {
         #expect(driver.reports.count == 2 && driver.sent.count == 4)
     }
 
-    @Test("a deadline without sectors costs two questions a day")
+    @Test("partitions are known a day ahead, and the scheduler hears of proofs until they are asked for")
+    func proofsAhead() {
+        var driver = driver([3, 2])
+        driver.partitions[40] = [.init(live: [20]), .init(live: [21], faulty: [21])]
+        driver.run(to: 405)
+        let first = driver.ahead.last?.proofs ?? []
+        #expect(first.map(\.deadline) == [10, 40] && first.map(\.count) == [2, 1])
+        #expect(first.first?.begin == .zero + .seconds(581) && first.first?.due == .zero + .seconds(650))
+        driver.run(to: 582)
+        #expect(driver.ahead.last?.epoch == 581)
+        #expect(driver.ahead.last?.proofs.map(\.deadline) == [40])
+        // When the deadline has closed, the next of its index is a day ahead.
+        driver.run(to: 661)
+        #expect(driver.ahead.last?.proofs.map(\.deadline) == [40, 10])
+        #expect(driver.ahead.last?.proofs.last?.due == .zero + .seconds(650 + 2880))
+    }
+
+    @Test("a chain that is silent at the start is asked for the day ahead until it has told")
+    func silentStart() {
+        var driver = driver([3])
+        driver.run(to: 2)
+        driver.chainAnswers = false
+        driver.logic = PoStLogic(PoStDriver.options, epochDuration: .seconds(1))
+        driver.run(to: 50)
+        #expect(driver.logic.calendar == nil)
+        driver.chainAnswers = true
+        driver.run(to: 60)
+        #expect(driver.logic.calendar?.unknown == [])
+        #expect(driver.ahead.last?.proofs.map(\.deadline) == [10])
+    }
+
+    @Test("a deadline without sectors costs a question at the start and two a day")
     func idle() {
         var driver = driver([])
         driver.run(to: 400 + 2880)
         let asked = driver.log.filter { if case .askDeadline(10) = $0.action { true } else { false } }
-        #expect(asked.map(\.epoch) == [470, 581])
+        #expect(asked.map(\.epoch) == [400, 470, 581])
         #expect(driver.reports.isEmpty && driver.tasks(checks: true).isEmpty)
     }
 

@@ -131,7 +131,7 @@ extension ClusterScheduler {
         let sector = call.task.sector
         if let prefetch = moves.prefetches[call.task], prefetch.call == call {
             moves.prefetches.removeValue(forKey: call.task)
-            view.movesAhead.remove(call.task)
+            view.movesAhead[call.task] = nil
             moves.tasks[sector] = nil
             view.ledger.links.release(call.number)
             noteFiles(of: sector, at: name, in: prefetch.move.store)
@@ -194,7 +194,7 @@ extension ClusterScheduler {
         let call = CallID(task: id, number: callCount)
         moves.prefetches[id] = Prefetch(
             call: call, worker: target.info.name, fetch: fetch, move: move)
-        view.movesAhead.insert(id)
+        view.movesAhead[id] = target.hostIndex
         begin(move, task, call, replies)
         note(.prefetched, id.sector, id, target.info.name, PlacementReason("prefetch"), nil, now)
         return true
@@ -210,7 +210,7 @@ extension ClusterScheduler {
     /// What was begun ahead is not wanted any more.
     func revokePrefetch(of id: TaskID) {
         guard !moves.prefetches.isEmpty, let known = moves.prefetches.removeValue(forKey: id) else { return }
-        view.movesAhead.remove(id)
+        view.movesAhead[id] = nil
         moves.tasks[id.sector] = nil
         view.ledger.links.release(known.call.number)
         if known.move.stage == .reserving { endReserving(known.move, view.task(id)) }

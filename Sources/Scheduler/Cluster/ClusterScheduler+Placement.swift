@@ -173,7 +173,7 @@ extension ClusterScheduler {
         }
         rooms.forget(sector)
         view.heldMoves[sector] = nil
-        forgetFailures(of: sector)
+        view.setbacks[sector] = nil
         if options.bug != .schedulerKeepsRoom { storage.tell(.release(sector)) }
     }
 

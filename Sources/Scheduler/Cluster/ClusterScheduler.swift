@@ -39,8 +39,6 @@ package actor ClusterScheduler: Component {
         package var resources: ResourceTable
         /// Decisions that are kept to be asked for.
         package var decisionCountMax: Int
-        /// Failures of computation of a kind for one sector after which trying again is called useless.
-        package var tryCountMax: [TaskType: Int]
         /// Keeps what operators said of workers; `nil` keeps it in memory.
         package var orders: (any OrderStore)?
         package var bug: SeededBug?
@@ -50,8 +48,7 @@ package actor ClusterScheduler: Component {
             sayAgainAfter: Duration = .seconds(10), startGrace: Duration = .zero,
             checksInvariants: Bool = false, observer: (any TaskObserver)? = nil,
             sealingBytes: UInt64 = 0, durations: [TaskType: Duration] = [:],
-            resources: ResourceTable = .standard, decisionCountMax: Int = 1_000,
-            tryCountMax: [TaskType: Int] = [.commit2: 3]
+            resources: ResourceTable = .standard, decisionCountMax: Int = 1_000
         ) {
             self.pacing = pacing
             self.lease = lease
@@ -64,7 +61,6 @@ package actor ClusterScheduler: Component {
             self.durations = durations
             self.resources = resources
             self.decisionCountMax = decisionCountMax
-            self.tryCountMax = tryCountMax
         }
     }
 
@@ -107,7 +103,6 @@ package actor ClusterScheduler: Component {
     private var firstCall: UInt64 = 0
     /// Results that came before their sector asked: it was made anew with the miner and asks again.
     private var early: OrderedDictionary<TaskID, TaskResult> = [:]
-    private var failures: [SectorKey: [Int]] = [:]
     var placesFrom: Instant = .zero
     var sessionCount: UInt64 = 0
     var paceTimer: (id: TimerID, at: Instant)?
@@ -192,6 +187,7 @@ package actor ClusterScheduler: Component {
         case .measured(let name, let join, let cells): measured(name, join, cells)
         case .storage(let event): return heard(event, context)
         case .paceDue: paceTimer = nil
+        case .proofsAhead(let proofs): view.setProofsAhead(proofs)
         case .graceOver: break
         case .control(let order, let asker): control(order, asker, context)
         case .abort(let id, let asker): abort(id, asker, context.now)
@@ -318,36 +314,21 @@ package actor ClusterScheduler: Component {
         // Of a try that was given up nothing counts, neither where its files are nor what it lacked.
         if isLate(call) { return }
         if case .done = result, call.task.type.needsFiles { noteFiles(of: call.task.sector, at: name) }
+        if prefetchEnded(call) {
+            // Whatever it was: another look ahead at once would only find it again.
+            if case .failed(let failure) = result {
+                noteSetback(
+                    call.task,
+                    .failed(TaskFailure(cause: .infrastructureLost, message: failure.message)), context)
+            }
+            return
+        }
         noteSetback(call.task, result, context)
-        if prefetchEnded(call) { return }
         guard let known = callOf[call.task] else { return reportOfEarlier(call, result, now) }
         guard known.call == call else { return }
         callOf[call.task] = nil
         endCall(call, of: name, result, now)
-        owners.removeValue(forKey: call.task)?.tell(.finished(call.task, judged(call.task, result)))
-    }
-
-    /// The result as the sector hears it: after so many failures of computation trying again is useless.
-    private func judged(_ id: TaskID, _ result: TaskResult) -> TaskResult {
-        guard let most = options.tryCountMax[id.type] else { return result }
-        guard case .failed(let failure) = result else {
-            if !failures.isEmpty { failures[id.sector]?[id.type.stage] = 0 }
-            return result
-        }
-        guard failure.cause == .computeFailed else { return result }
-        failures[id.sector, default: Array(repeating: 0, count: TaskType.count)][id.type.stage] += 1
-        guard let count = failures[id.sector]?[id.type.stage], count >= most else { return result }
-        failures[id.sector]?[id.type.stage] = 0
-        return .failed(
-            TaskFailure(
-                cause: .invalidRequest,
-                message: "\(id.type.short) failed \(count) times, the most that is tried; the last: "
-                    + failure.message))
-    }
-
-    func forgetFailures(of sector: SectorKey) {
-        failures[sector] = nil
-        view.setbacks[sector] = nil
+        owners.removeValue(forKey: call.task)?.tell(.finished(call.task, result))
     }
 
     func endCall(_ call: CallID, of name: String, _ result: TaskResult?, _ now: Instant) {

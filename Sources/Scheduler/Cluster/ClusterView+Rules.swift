@@ -30,9 +30,11 @@ extension ClusterView {
         {
             return refusal
         }
-        return ledger.check(
+        let refusal = ledger.check(
             need, stage: type.stage, host: hosts[host].machine, worker: workers[index].infoBox,
             disk: need.diskBytesPerSecond > 0 ? diskShare(need, of: task, on: index) : nil)
+        if refusal == nil, !proofsAhead.isEmpty { return keepsForProofs(task, on: index, at: now) }
+        return refusal
     }
 
     /// ``canStart(_:on:at:)`` says the same of every waiting task of a kind that lies on the worker's host or

@@ -165,8 +165,8 @@ package final class ClusterView: @unchecked Sendable {
     var storeNumbers: [String: Int] = [:]
     /// The names behind those numbers.
     var storeNames: [String] = []
-    /// Tasks whose files are being moved ahead of them.
-    package internal(set) var movesAhead: Set<TaskID> = []
+    /// Tasks whose files are being moved ahead of them, and the host to which.
+    package internal(set) var movesAhead: [TaskID: Int] = [:]
     var pacings: [Pacing?] = Array(repeating: nil, count: TaskType.count)
     /// By the index of the host and by ``TaskType/stage``, the latest starts of a paced kind.
     var starts: [[[Instant]]] = []
@@ -174,6 +174,10 @@ package final class ClusterView: @unchecked Sendable {
     var nextStarts: [[Instant]] = Array(repeating: [], count: TaskType.count)
     /// Machines on which nothing but proofs of spacetime begins now.
     private(set) var poStHolds: [Int] = []
+    /// Proofs that are still to come, the earliest first.
+    private(set) var proofsAhead: [ProofsAhead] = []
+    /// By machine, a worker that proves there; made anew where ``topologyRevision`` is another.
+    var provers: (revision: Int, byMachine: [Int: Int]) = (-1, [:])
     /// Needs by worker and proof, so that no table is searched at each question.
     var needs = NeedCache()
     /// Bytes of a sector's files before each kind of task, as shares of the sealing footprint in percent.
@@ -190,6 +194,8 @@ package final class ClusterView: @unchecked Sendable {
     }
 
     func clearPoStHolds() { if !poStHolds.isEmpty { poStHolds = [] } }
+
+    func setProofsAhead(_ proofs: [ProofsAhead]) { proofsAhead = proofs }
 
     func holdForPoSt(_ host: Int) {
         let machine = hosts[host].machine
@@ -234,6 +240,12 @@ package final class ClusterView: @unchecked Sendable {
 
     /// The waiting tasks of a kind that are bound to no host, in order of urgency.
     package func waitingAnywhere(_ type: TaskType) -> WaitingTasks { queue.waitingAnywhere(type) }
+
+    /// The number of waiting tasks of a kind whose files are on their way to a host, ahead of them.
+    package func arrivingCount(_ type: TaskType, on host: Int) -> Int {
+        if movesAhead.isEmpty { return 0 }
+        return movesAhead.reduce(0) { $0 + ($1.value == host && $1.key.type == type ? 1 : 0) }
+    }
 
     /// A waiting task; `nil` where it does not wait.
     package func task(_ id: TaskID) -> WaitingTask? { queue.task(id) }

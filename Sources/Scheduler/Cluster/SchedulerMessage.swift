@@ -37,6 +37,8 @@ package enum SchedulerMessage: Message {
     case measured(worker: String, JoinID, [ResourceTable.Override])
     /// The storage index's word.
     case storage(StorageEvent)
+    /// The prover's word: the proofs that are still to come, the earliest first; it replaces the last.
+    case proofsAhead([ProofsAhead])
     /// Workers had their time to come back after a start: placing begins.
     case graceOver
     /// A pace limit or the policy wants to be asked now.

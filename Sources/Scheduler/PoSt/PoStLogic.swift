@@ -20,6 +20,9 @@ package struct PoStLogic: Sendable {
     private var clock: EpochClock?
     private let epochDuration: Duration
     private var quietUntil: Instant?
+    /// No question about deadlines of which nothing is known before this moment.
+    private var calendarQuietUntil: Instant?
+    private var toldAhead: [ProofsAhead] = []
     /// Openings of deadlines that need no more, and are not over.
     private var finished: [Int64] = []
 
@@ -110,11 +113,40 @@ package struct PoStLogic: Sendable {
             runs.append(
                 PoStRun(times: times, options: options, parameters: calendar.period.parameters))
         }
-        var actions: [PoStAction] = []
+        var actions = askCalendar(calendar, now)
         for index in runs.indices { actions += runs[index].advance(at: now, clock) }
         for run in runs where run.isFinished { finish(run) }
         runs.removeAll(where: \.isFinished)
+        let ahead = proofsAhead(calendar, epoch, clock)
+        if ahead != toldAhead {
+            toldAhead = ahead
+            actions.append(.tellAhead(ahead))
+        }
         return actions
+    }
+
+    /// Asks for the deadlines of which nothing is known: after a start, all of the day.
+    private mutating func askCalendar(_ calendar: ProvingCalendar, _ now: Instant) -> [PoStAction] {
+        if let calendarQuietUntil, now < calendarQuietUntil { return [] }
+        let unknown = calendar.unknown
+        calendarQuietUntil = unknown.isEmpty ? nil : now + epochDuration * Int(options.askAgain)
+        return unknown.map { .askDeadline($0) }
+    }
+
+    /// The proofs of the day ahead, without those that workers were asked for already.
+    private func proofsAhead(
+        _ calendar: ProvingCalendar, _ epoch: Int64, _ clock: EpochClock
+    ) -> [ProofsAhead] {
+        calendar.ahead(from: epoch).compactMap { times in
+            guard let count = calendar.proofCounts[times.index], count > 0,
+                !finished.contains(times.open),
+                runs.first(where: { $0.times.open == times.open })?.randomness == nil
+            else { return nil }
+            return ProofsAhead(
+                deadline: times.index,
+                begin: clock.instant(of: times.challenge + options.challengeConfidence),
+                due: clock.instant(of: times.close - options.sendMargin), count: count, proof: options.proof)
+        }
     }
 
     private mutating func finish(_ run: PoStRun) {
@@ -136,6 +168,7 @@ package struct PoStLogic: Sendable {
         let epoch = clock.epoch(at: now)
         let starts = calendar.ahead(from: epoch).map { PoStRun.start(of: $0, options) }
         let next = starts.first { $0 > epoch }.map { clock.instant(of: $0) }
-        return (runs.compactMap { $0.nextWake(after: now, clock) } + (next.map { [$0] } ?? [])).min()
+        let asks = calendarQuietUntil.flatMap { $0 > now ? $0 : nil }
+        return (runs.compactMap { $0.nextWake(after: now, clock) } + [next, asks].compactMap(\.self)).min()
     }
 }

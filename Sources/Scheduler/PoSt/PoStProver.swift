@@ -124,6 +124,7 @@ package actor PoStProver: Component {
             chain.tell(.submitWindowPoSt(message, replyTo: answers))
         case .declare(let message): chain.tell(.declare(message, replyTo: answers))
         case .tellSectors(let faults): sectors.tell(.faults(faults))
+        case .tellAhead(let proofs): scheduler.tell(.proofsAhead(proofs))
         case .report(let report):
             context.metrics.add("post.deadlines")
             if let explanation = report.explanation { context.log.error("\(explanation)") }

@@ -88,6 +88,8 @@ package enum PoStAction: Sendable, Hashable {
     case send(WindowPoStSubmission)
     case declare(FaultDeclaration)
     case tellSectors(SectorFaults)
+    /// The proofs of the day ahead that nobody was asked for yet, where they are others than last told.
+    case tellAhead([ProofsAhead])
     case report(DeadlineReport)
     /// Something that an operator must see to before the deadline closes.
     case warn(String)

@@ -6,10 +6,13 @@ package struct ProvingCalendar: Sendable, Hashable {
     package let period: ProvingPeriod
     /// By deadline, the sectors of each partition as far as they were heard of.
     package private(set) var partitions: [[SectorNumbers]]
+    /// By deadline, the partitions of which something is to be proven; `nil` until the chain told of it.
+    package private(set) var proofCounts: [Int?]
 
     package init(period: ProvingPeriod) {
         self.period = period
         partitions = Array(repeating: [], count: period.parameters.deadlineCount)
+        proofCounts = Array(repeating: nil, count: period.parameters.deadlineCount)
     }
 
     /// The deadline that is open at an epoch.
@@ -27,7 +30,11 @@ package struct ProvingCalendar: Sendable, Hashable {
     package mutating func note(_ status: DeadlineStatus) {
         guard partitions.indices.contains(status.times.index) else { return }
         partitions[status.times.index] = status.partitions.map(\.live)
+        proofCounts[status.times.index] = status.partitions.filter { !$0.toProve.isEmpty }.count
     }
+
+    /// Deadlines of which the chain has told nothing yet.
+    package var unknown: [Int] { proofCounts.indices.filter { proofCounts[$0] == nil } }
 
     /// Where a sector is proven; `nil` where no deadline that was heard of has it.
     package func place(of sector: UInt64) -> SectorPlace? {

@@ -114,6 +114,9 @@ package struct ClusterSketch: Sendable {
         if let index = index(of: name) { view.setPaused(index, type, isPaused) }
     }
 
+    /// Proofs of deadlines that are known ahead, the earliest first.
+    package mutating func expectProofs(_ proofs: [ProofsAhead]) { view.setProofsAhead(proofs) }
+
     /// The policy is made anew, as when the miner restarts: what runs goes on.
     package mutating func restart(_ policy: any SchedulingPolicy) { self.policy = policy }
 
@@ -241,6 +244,7 @@ package struct ClusterSketch: Sendable {
 
     private mutating func fetched(_ id: TaskID, _ worker: Int) {
         guard let move = prefetching.removeValue(forKey: id) else { return }
+        view.movesAhead[id] = nil
         view.ledger.links.release(move)
         guard let task = view.remove(id) else { return }
         let host = view.workers[worker].info.host
@@ -295,7 +299,10 @@ package struct ClusterSketch: Sendable {
             refusals.append((decision, error))
             return false
         }
-        if let move = prefetching.removeValue(forKey: id) { view.ledger.links.release(move) }
+        if let move = prefetching.removeValue(forKey: id) {
+            view.ledger.links.release(move)
+            view.movesAhead[id] = nil
+        }
         let (bytes, seconds) = (view.moveBytes(task, to: index), view.moveSeconds(task, to: index))
         _ = view.remove(id)
         holds[id] = nil
@@ -325,6 +332,7 @@ package struct ClusterSketch: Sendable {
                 callCount, view.linkShare(task, from: from, to: target.hostIndex, store: store))
         } catch { return false }
         prefetching[id] = callCount
+        view.movesAhead[id] = target.hostIndex
         movedBytes += view.moveBytes(task, to: index)
         schedule(now + .nanoseconds(Int64(seconds * 1e9)), .fetched(id, worker: index))
         return true

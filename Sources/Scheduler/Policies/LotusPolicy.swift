@@ -121,7 +121,7 @@ struct LotusBook: Sendable {
     /// Why a task cannot be prepared where it was bound: Lotus reserves the room then, and fails the task
     /// where there is none.
     private func fetchObstacle(_ id: TaskID, _ index: Int, _ view: ClusterView) -> String? {
-        guard !view.movesAhead.contains(id), let task = view.task(id),
+        guard view.movesAhead[id] == nil, let task = view.task(id),
             let refusal = view.canFetch(task, to: index)
         else { return nil }
         guard [.noRoom, .storeFull, .sealingCount, .fileSystemFull].contains(refusal.code) else { return nil }

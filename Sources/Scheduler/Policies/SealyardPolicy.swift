@@ -9,6 +9,8 @@ package import Kernel
 ///   stages of the pipeline, then deadline class, priority and age.
 /// - **Place**: a slot of the host that holds the files. Another host's only where waiting for a local slot
 ///   is predicted to take longer than the move by a margin.
+/// - **Look-ahead**: what must travel anyway, because its host has no slot of the kind, sets out while the
+///   slot that will take it is still busy; one sector a slot. The slot is bound only when it is free.
 /// - **Stagger**: while a host has several free PreCommit1 slots their starts are spread over the time that
 ///   the stages behind need for a sector, so that sectors do not travel in convoys.
 /// - **Back-pressure**: sectors between the start of PreCommit1 and Finalize are bounded by what the slowest
@@ -35,6 +37,8 @@ package struct SealyardPolicy: SchedulingPolicy {
         var workMargin = 0.15
         /// Tasks that are tried behind one that does not fit.
         var lookAhead = 4
+        /// A move that takes this share of its task's own time begins before a slot is free.
+        var prefetchShare = 0.05
     }
 
     let tuning = Tuning()
@@ -58,6 +62,7 @@ package struct SealyardPolicy: SchedulingPolicy {
             placeNear(kind.type, slack: kind.slack, view, now, &decisions)
             if kind.type.needsFiles { placeFar(kind.type, view, now, &decisions) }
         }
+        bringAhead(view, now, &decisions)
         admit(view, now, &decisions)
         return decisions
     }
@@ -199,7 +204,8 @@ package struct SealyardPolicy: SchedulingPolicy {
             // A host with a free slot of its own is served there.
             if slots > view.hosts[host].busyCounts[type.stage] { continue }
             let duration = view.profiles.seconds(type)
-            for (rank, task) in view.waiting(type, on: host).enumerated().prefix(64) {
+            for (rank, task) in view.waiting(type, on: host).enumerated().prefix(64)
+            where view.movesAhead[task.id] == nil {
                 let wait = slots == 0 ? Double.infinity : duration * (Double(rank / slots) + 0.5)
                 guard let target = nearest(task, open, view, now) else { break }
                 let need = target.seconds * (1 + tuning.moveGain) + tuning.moveGainSeconds
@@ -222,8 +228,11 @@ package struct SealyardPolicy: SchedulingPolicy {
         let type = task.id.type
         for index in open where view.workers[index].hostIndex != task.hostIndex {
             let host = view.workers[index].hostIndex
-            // Tasks that lie there already go first.
-            guard view.waitingCount(type, on: host) == 0 else { continue }
+            // Tasks that lie there already go first, and those whose files are on their way there.
+            let arrivingCount = view.arrivingCount(type, on: host)
+            guard view.waitingCount(type, on: host) == 0,
+                arrivingCount == 0 || arrivingCount < view.workers[index].freeCount(type)
+            else { continue }
             let seconds = view.moveSeconds(task, to: index)
             guard best.map({ seconds < $0.seconds }) ?? true, view.canStart(task, on: index, at: now) == nil
             else { continue }

@@ -54,6 +54,8 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         case fileSystemFull
         /// A proof of spacetime waits for what the host has.
         case poStFirst
+        /// It would still run when the proofs of a deadline need what it takes; over at ``Refusal/until``.
+        case poStAhead
         /// The policy holds it back, for the reason in ``Refusal/limit``.
         case held
         /// Nothing stands against it: others go first.
@@ -114,6 +116,9 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         case .sealingCount: "the store \(limit) has the \(Int(needed)) sectors in sealing that it may have"
         case .fileSystemFull: "needs \(bytes(needed)) and the file system \(limit) has \(bytes(free)) left"
         case .poStFirst: "a proof of spacetime goes first, and waits for what \(limit) has not left"
+        case .poStAhead:
+            "would still hold at \(needed) s what \(limit) needs for the proofs of a deadline, which are due "
+                + "at \(until?.seconds ?? 0) s"
         case .held: limit
         case .notChosen: "another task goes first"
         }

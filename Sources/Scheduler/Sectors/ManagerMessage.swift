@@ -146,6 +146,33 @@ package struct AutoPledge: Sendable, Hashable, Codable {
         self.interval = interval
         self.packingCountMax = packingCountMax
     }
+
+    /// Sectors of `bytes` each that the sealing stores have room for now; paths on one file system share its
+    /// room.
+    package static func room(for bytes: UInt64, in stores: [StoreState]) -> Int {
+        let each = max(1, bytes)
+        var count = 0
+        /// In what is left of a file system, sectors that its stores took so far.
+        var takenOf: [String: UInt64] = [:]
+        for store in stores where store.isOnline && !store.info.isReadOnly {
+            guard store.info.canSeal, store.info.admitsNew else { continue }
+            let capacity = store.info.capacityBytes
+            var room = (capacity - min(capacity, store.reservedBytes)) / each
+            if store.info.sealingCountMax > 0 {
+                room = min(room, UInt64(max(0, store.info.sealingCountMax - store.sectorCount)))
+            }
+            if let fileSystem = store.info.fileSystem {
+                let others = stores.filter { $0.info.fileSystem?.id == fileSystem.id }
+                let reserved = others.reduce(UInt64(0)) { $0 + $1.reservedBytes }
+                let left = (fileSystem.capacityBytes - min(fileSystem.capacityBytes, reserved)) / each
+                let taken = takenOf[fileSystem.id, default: 0]
+                room = min(room, left - min(left, taken))
+                takenOf[fileSystem.id] = taken + room
+            }
+            count += Int(clamping: room)
+        }
+        return count
+    }
 }
 
 /// How many sectors may be where; 0 for no limit.

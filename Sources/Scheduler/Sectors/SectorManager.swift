@@ -241,12 +241,7 @@ package actor SectorManager: Component {
     /// Begins a sector for each room that is free and that no sector waits for.
     private func pledgeIntoRoom(_ stores: [StoreState], _ context: Context<ManagerMessage>) throws {
         guard let auto = options.autoPledge else { return }
-        let room = stores.filter { $0.info.canSeal && $0.info.admitsNew }.reduce(0) { sum, store in
-            let free = store.info.capacityBytes - min(store.info.capacityBytes, store.reservedBytes)
-            let byBytes = Int(clamping: free / max(1, services.sealingBytes))
-            let limit = store.info.sealingCountMax
-            return sum + (limit > 0 ? min(byBytes, max(0, limit - store.sectorCount)) : byBytes)
-        }
+        let room = AutoPledge.room(for: services.sealingBytes, in: stores)
         let waiting = sectors.values.count { $0.state == .packing && $0.store == nil }
         let wanted = min(room - waiting, auto.packingCountMax - count(.packing))
         for _ in 0..<allowed(wanted) { _ = try begin(payloadPath: nil, context) }

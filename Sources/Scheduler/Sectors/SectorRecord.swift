@@ -13,6 +13,8 @@ package enum FailureCause: String, Sendable, Hashable, Codable, CaseIterable {
     case ticketAge
     case replicaUpdate, proveUpdate, finalizeUpdate, releaseKey, abortUpgrade
     case deals, remove, download
+    /// Of those of `computeProof`, the tries of Commit2: it has a limit of its own.
+    case commit2
 
     /// The place in `allCases`.
     package var index: Int { Self.indices[self] ?? 0 }
@@ -79,7 +81,7 @@ package struct SectorRecord: Sendable, Hashable, Codable {
     // MARK: Failures
 
     /// All failures that say something about the data or the program, since the last success of each kind.
-    package var failureCount: Int { self.failures.reduce(0, +) }
+    package var failureCount: Int { self.failures.reduce(0, +) - failureCount(.commit2) }
 
     package func failureCount(_ cause: FailureCause) -> Int {
         self.failures.indices.contains(cause.index) ? self.failures[cause.index] : 0

@@ -46,6 +46,15 @@ extension SectorStateMachine {
             if type == .commit2, record.isRemoteCommit {
                 return fail(.remoteCommit, reason, to: .remoteCommitFailed, isEndless: true)
             }
+            if type == .commit2 {
+                let count = record.count(.commit2)
+                guard count < limits.commit2TryMax else {
+                    record.clear(.commit2)
+                    return giveUp(
+                        "\(type.short) failed \(count) times, the most that is tried; the last: "
+                            + failure.message)
+                }
+            }
             return fail(.computeProof, reason, to: .computeProofFailed)
         }
     }
@@ -176,6 +185,7 @@ extension SectorStateMachine {
         record.awaitsTicket = false
         record.proofBytes = record.provenEpoch == nil ? nil : record.proofBytes
         record.lastError = reason
+        record.clear(.commit2)
         // Once there was a CommR its pre-commitment may be on its way, also in a batch: only the same
         // ticket gives that CommR again.
         if record.preCommitEpoch == nil, record.sealedCommitment == nil { forgetTicket() }

@@ -217,6 +217,7 @@ extension SectorStateMachine {
 
     private mutating func proofReady() -> [SectorAction] {
         record.clear(.computeProof)
+        record.clear(.commit2)
         record.clear(.remoteCommit)
         return enter(
             limits.finalizesEarly && !record.isFinalized ? .commitFinalize : .submitCommitAggregate)

@@ -19,6 +19,8 @@ package struct SectorStateMachine: Sendable, Hashable {
     package struct Limits: Sendable, Hashable {
         /// Failures of one cause in a row before a person must look, where trying again costs sealing.
         package var failureCountMax: Int
+        /// Failures of Commit2's computation, since its last success, after which another try is useless.
+        package var commit2TryMax: Int
         /// The pause after the first failure; it doubles with each further one.
         package var retryPause: Duration
         /// The longest pause.
@@ -35,12 +37,13 @@ package struct SectorStateMachine: Sendable, Hashable {
         package var bug: SeededBug?
 
         package init(
-            failureCountMax: Int = 5, retryPause: Duration = .seconds(60),
+            failureCountMax: Int = 5, commit2TryMax: Int = 3, retryPause: Duration = .seconds(60),
             retryPauseMax: Duration = .seconds(3600), network: NetworkParameters = .mainnet,
             hints: StageHints = .init(), finalizesEarly: Bool = false, makesAvailable: Bool = false,
             finality: Int64 = 900
         ) {
             self.failureCountMax = failureCountMax
+            self.commit2TryMax = commit2TryMax
             self.retryPause = retryPause
             self.retryPauseMax = retryPauseMax
             self.network = network
