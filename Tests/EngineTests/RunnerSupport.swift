@@ -61,8 +61,8 @@ final class RunnerHouse: Sendable {
     /// Where a sector's digests of layers are noted.
     func layerNotes(_ number: UInt64) -> String { "\(paths(number).cache)/sealyard-precommit1.json" }
 
-    /// Starts a task and returns at once.
-    func start(_ number: UInt64, _ work: TaskWork) -> CallID {
+    /// Starts a task, with processors of its own where some are given, and returns at once.
+    func start(_ number: UInt64, _ work: TaskWork, cores: [Int] = []) -> CallID {
         let key = SectorKey(miner: 1000, number: number)
         let count = callCount.withLock { count in
             count += 1
@@ -75,8 +75,9 @@ final class RunnerHouse: Sendable {
             }
             return .accepted
         }
+        let request = TaskRequest(id: call.task, proof: UInt64(proof.number), work: work)
         runner.start(
-            call, TaskRequest(id: call.task, proof: UInt64(proof.number), work: work),
+            call, Assignment(request, devices: DeviceGrant(cores: cores)),
             on: WorkerInfo(name: "w", host: "h", store: "s", slots: []), reportTo: outlet.ref)
         return call
     }

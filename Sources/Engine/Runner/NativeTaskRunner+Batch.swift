@@ -60,7 +60,9 @@ extension NativeTaskRunner {
             let all = members.map(\.waiting)
             beginCompute(all)
             do throws(SealingError) {
-                let outputs = try SealPipeline.preCommit1Batch(jobs(members))
+                let outputs = try onOwnProcessors(all) {
+                    Result { () throws(SealingError) in try SealPipeline.preCommit1Batch(jobs(members)) }
+                }.get()
                 endCompute(all, isDone: true)
                 for (member, output) in zip(members, outputs) {
                     finish(member.waiting, result { try note(output, of: member) })

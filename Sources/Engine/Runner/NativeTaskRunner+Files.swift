@@ -11,6 +11,7 @@ extension NativeTaskRunner {
         _ call: CallID, _ assignment: Assignment, on worker: WorkerInfo, reportTo: Ref<WorkerMessage>
     ) {
         note(store: assignment.store, of: call.task.sector)
+        note(processors: assignment.devices.cores, of: call)
         guard let fetch = assignment.fetch else {
             return start(call, assignment.request, on: worker, reportTo: reportTo)
         }

@@ -23,6 +23,8 @@ package final class NativeTaskRunner: TaskRunner {
     private let options: SealingOptions
     private let hasher: any PoseidonHasher
     let log: Logger
+    /// Logical processors that calls have for themselves.
+    private let processors = Mutex<[CallID: [Int]]>([:])
     private let cancelled = Mutex<Set<CallID>>([])
     private let active = Mutex<Set<CallID>>([])
     private let batching: Batching
@@ -83,6 +85,7 @@ package final class NativeTaskRunner: TaskRunner {
     func forget(_ call: CallID) {
         guard active.withLock({ $0.remove(call) }) != nil else { return }
         cancelled.withLock { _ = $0.remove(call) }
+        processors.withLock { _ = $0.removeValue(forKey: call) }
         stores.letGo(call.task.sector)
     }
 
@@ -126,9 +129,28 @@ package final class NativeTaskRunner: TaskRunner {
     func run(_ waiting: Waiting) -> TaskResult {
         log.debug("\(waiting.call) begins")
         beginCompute([waiting])
-        let result = result { try perform(waiting.call, waiting.request) }
-        endCompute([waiting], isDone: result.isDone)
-        return result
+        let ended = onOwnProcessors([waiting]) { result { try perform(waiting.call, waiting.request) } }
+        endCompute([waiting], isDone: ended.isDone)
+        return ended
+    }
+
+    /// The scheduler has leased a call a group of processors.
+    func note(processors leased: [Int], of call: CallID) {
+        if !leased.isEmpty { processors.withLock { $0[call] = leased } }
+    }
+
+    /// Runs what computes for calls where their leases are, if all of them have one.
+    ///
+    /// A core group is leased so that its cache holds one chain of labels: it must run there.
+    func onOwnProcessors<T>(_ calls: [Waiting], _ body: () -> T) -> T {
+        let leased = processors.withLock { known in calls.map { known[$0.call] ?? [] } }
+        guard !leased.contains(where: \.isEmpty) else { return body() }
+        do throws(KernelError) {
+            return try ProcessorBinding.bound(to: leased.flatMap(\.self), body)
+        } catch {
+            log.warning("\(calls.map { "\($0.call)" }.joined(separator: ", ")) runs anywhere: \(error)")
+            return body()
+        }
     }
 
     /// Calls of one kind and size begin to take memory, together.

@@ -125,6 +125,31 @@ int ckernel_processor_count(void) {
     return count > 0 ? count : 1;
 }
 
+int ckernel_bind(const uint32_t *processors, size_t count, void **saved) {
+    cpu_set_t wanted;
+    CPU_ZERO(&wanted);
+    for (size_t at = 0; at < count; at++) {
+        if (processors[at] >= CPU_SETSIZE) return EINVAL;
+        CPU_SET(processors[at], &wanted);
+    }
+    cpu_set_t *before = malloc(sizeof *before);
+    if (!before) return ENOMEM;
+    if (sched_getaffinity(0, sizeof *before, before) != 0 ||
+        sched_setaffinity(0, sizeof wanted, &wanted) != 0) {
+        int status = errno;
+        free(before);
+        return status;
+    }
+    *saved = before;
+    return 0;
+}
+
+void ckernel_unbind(void *saved) {
+    if (!saved) return;
+    sched_setaffinity(0, sizeof(cpu_set_t), saved);
+    free(saved);
+}
+
 /* A handler may do little more than this: note the signal and wake whoever waits. */
 static sem_t signal_arrived;
 static volatile sig_atomic_t signal_number;

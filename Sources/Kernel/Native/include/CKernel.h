@@ -2,6 +2,7 @@
 #ifndef CKERNEL_H
 #define CKERNEL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Nanoseconds of the machine's monotonic clock; the zero is arbitrary. */
@@ -33,6 +34,11 @@ void ckernel_thread_join(ckernel_thread *thread);
 
 /* Logical processors this process may run on; at least 1. */
 int ckernel_processor_count(void);
+
+/* Lets this thread, and those it starts from now on, run on these logical processors only. What it might
+ * run on before is kept in *saved, to be given to ckernel_unbind. 0, or an errno. */
+int ckernel_bind(const uint32_t *processors, size_t count, void **saved);
+void ckernel_unbind(void *saved);
 
 /* Keeps SIGINT and SIGTERM from ending the process, whatever thread they reach, and ignores SIGPIPE.
  * Call once. */
