@@ -143,8 +143,38 @@ struct MinerCommand: AsyncParsableCommand {
             help: ArgumentHelp(
                 "A setting of the policy; once for each.", valueName: "name=value"))
         var policyOption: [String] = []
+        @Option(
+            help: """
+                The program that decides, for the policy 'external'; see 'sealyard policy schema'. It is \
+                started anew when it fails; proofs of spacetime go on meanwhile.
+                """, completion: .file())
+        var program: String?
+        @Option(help: "Time that the program has for an answer, 50 ms to 60 s.")
+        var programPatience = DurationArgument(seconds: 2)
         @Option(help: "Time a lost worker has to come back.") var lease = DurationArgument(seconds: 60)
         @Option(help: "Real time of one epoch, as the chain has it.") var epoch = DurationArgument(seconds: 4)
+
+        func validate() throws {
+            guard program == nil || policy == ExternalPolicy.name else {
+                throw ValidationError("--program decides for --policy \(ExternalPolicy.name)")
+            }
+            guard (.milliseconds(50)...(.seconds(60))).contains(programPatience.value) else {
+                throw ValidationError("--program-patience takes 50ms to 60s")
+            }
+        }
+
+        /// The program is asked on the scheduler's own thread, so that what it sees is what is so.
+        private func policyLink(_ log: Logger) throws -> ExternalPolicyLink? {
+            guard let program else { return nil }
+            let patience = programPatience.value
+            return try ExternalPolicyLink(
+                remaking: { try ProcessPolicyPeer(program, patience: patience) },
+                told: { failure, pause in
+                    log.error(
+                        "\(failure); nothing but proofs of spacetime begins until it is started again",
+                        metadata: ["pause": "\(pause)"])
+                })
+        }
 
         mutating func run() async throws {
             Shutdown.holdSignals()
@@ -156,6 +186,7 @@ struct MinerCommand: AsyncParsableCommand {
                 journalFolder: journal)
             options.config = try MinerConfigCommand.load(config) { log.warning("\($0)") }
             options.policyOptions = try Self.policyOptions(policyOption)
+            options.policyLink = try policyLink(log)
             let miner = try await MinerDaemon(options, log: log)
             try await daemon.serve(miner.node) { miner.shutDown() }
         }

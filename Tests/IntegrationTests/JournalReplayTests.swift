@@ -79,7 +79,7 @@ struct JournalReplayTests {
             "127.0.0.1:1", "--sector-size", "2KiB",
         ]
         for (wrong, fragment) in [
-            (["--policy", "external"], "only simulations run one"),
+            (["--policy", "external"], "name it with --program"),
             (["--policy-option", "p1-tickets=1"], "'sealyard' has no option 'p1-tickets'"),
             (["--policy", "fork-groups", "--policy-option", "p1-tickets=some"], "'some' is no number"),
             (["--policy-option", "p1-tickets"], "NAME=VALUE"),

@@ -131,6 +131,38 @@ struct ExternalPolicyTests {
         #expect(failure(many)?.field == "decisions")
     }
 
+    @Test("a miner's program that dies is started anew, later each time; what waits says so meanwhile")
+    func startedAnew() throws {
+        let log = Mutex<(starts: Int, pauses: [Duration])>((0, []))
+        let id = ClusterSketch.id(.preCommit1, 1).description
+        // It dies three times, cannot be started once, and then works.
+        let link = try ExternalPolicyLink(
+            remaking: {
+                let start = log.withLock { log in
+                    log.starts += 1
+                    return log.starts
+                }
+                if start == 4 { throw ExternalPolicyError(.notStarted, "no such program") }
+                return ScriptedPeer { line in
+                    if start < 4 { throw ExternalPolicyError(.died, "it ended with status 3") }
+                    return line.contains("\"tasks\":[]")
+                        ? #"{"version":1,"decisions":[]}"#
+                        : #"{"version":1,"decisions":[{"assign":"\#(id)","worker":0}]}"#
+                }
+            }, told: { _, pause in log.withLock { $0.pauses.append(pause) } })
+        var sketch = sketch(link)
+        sketch.decide()
+        #expect(sketch.starts.isEmpty && link.failure?.code == .died)
+        let said = sketch.holds[ClusterSketch.id(.preCommit1, 1)] ?? ""
+        #expect(said.contains("status 3") && said.contains("started again 1 s later"))
+        sketch.run(until: Instant(seconds: 6))
+        #expect(log.withLock { $0.starts } == 3 && sketch.starts.isEmpty)
+        sketch.run(until: Instant(seconds: 20))
+        #expect(log.withLock { $0.starts } == 5 && link.failure == nil)
+        #expect(sketch.starts.map(\.at.seconds) == [15])
+        #expect(log.withLock { $0.pauses } == [.seconds(1), .seconds(2), .seconds(4), .seconds(8)])
+    }
+
     @Test("after a failure nothing is asked and nothing is decided; the first failure is kept")
     func dies() {
         let peer = ScriptedPeer { _ in throw ExternalPolicyError(.died, "it ended with status 3") }

@@ -17,6 +17,8 @@ package struct MinerDaemon: Sendable {
         package var proof: RegisteredSealProof
         package var policy: String
         package var policyOptions: [String: String] = [:]
+        /// The program that decides, for the policy `external`.
+        package var policyLink: ExternalPolicyLink?
         /// The time a lost worker has to come back.
         package var lease: Duration
         package var network: NetworkParameters
@@ -62,12 +64,13 @@ package struct MinerDaemon: Sendable {
         var schedulerOptions = Self.schedulerOptions(lease: options.lease)
         schedulerOptions.orders = orders
         let config = options.config
+        var policyContext = PolicyContext(options: options.policyOptions)
+        policyContext.link = options.policyLink
         let assembly = MinerAssembly(
             manager: config.manager(
                 miner: options.miner, proof: UInt64(options.proof.number), sectorBytes: size.bytes),
             scheduler: schedulerOptions,
-            policy: options.policy, policyContext: PolicyContext(options: options.policyOptions),
-            chain: chain,
+            policy: options.policy, policyContext: policyContext, chain: chain,
             store: store,
             limits: .init(
                 retryPause: .seconds(2), network: options.network, finalizesEarly: config.finalizesEarly),

@@ -54,8 +54,8 @@ package struct SchedulerSetup: Sendable {
         if kind == ExternalPolicy.self, context.link == nil {
             throw SchedulerError(
                 code: .unknownPolicy,
-                message: "policy '\(policy)' is a program of your own, and only simulations run one, with "
-                    + "--program; choose a shipped one for a miner")
+                message: "policy '\(policy)' is a program of your own: name it with --program, or choose a "
+                    + "shipped one")
         }
         guard let names = kind.optionNames else { return }
         for (name, value) in context.options.sorted(by: { $0.key < $1.key }) {
