@@ -131,6 +131,25 @@ struct LookAheadTests {
         #expect(sketch.movedBytes == 4 * Self.sector, "every sector travels once")
     }
 
+    @Test("sectors of several hosts travel in the order in which they came, whatever their host")
+    func fair() {
+        for seconds in [600, 6_100] {
+            var sketch = sketch(["p2"], seconds: seconds)
+            sketch.addWorker(
+                "q1", on: "q1", [.preCommit1: 8],
+                hostInfo: HostInfo(
+                    name: "q1", logicalCoreCount: 64, memoryBytes: 1 << 41,
+                    nicBytesPerSecond: Self.sector / 300))
+            sketch.addStore(on: "q1")
+            for number in UInt64(1)...8 {
+                sketch.submit(.preCommit2, sector: number, on: number % 2 == 0 ? "p1" : "q1")
+            }
+            sketch.run(until: Instant(seconds: 100_000))
+            // With the long task nothing sets out ahead: the move is too short for that.
+            #expect(sketch.ends.map(\.task.sector.number) == Array(1...8), "\(seconds) s")
+        }
+    }
+
     @Test("one sector a slot is on its way; the others stay free for whoever has a slot first")
     func oneASlot() {
         var sketch = sketch(["p2", "p3"])

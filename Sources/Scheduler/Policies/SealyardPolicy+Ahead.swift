@@ -4,16 +4,22 @@ internal import Kernel
 
 /// Files on their way before a slot is free for them.
 extension SealyardPolicy {
-    /// Sends off what cannot be done where it lies, so that no slot waits for files; one a kind and round.
+    /// Sends off what cannot be done where it lies, the most urgent first, so that no slot waits for files;
+    /// one a kind and round.
     func bringAhead(_ view: ClusterView, _ now: Instant, _ decisions: inout [Decision]) {
         for type in TaskType.downstreamFirst
         where type.needsFiles && view.waitingCount(type) > 0 && view.fetchingSlotTotals[type.stage] > 0 {
-            for host in view.hosts.indices where view.hosts[host].slotCounts[type.stage] == 0 {
-                guard view.waitingCount(type, on: host) > 0,
-                    let task = view.waiting(type, on: host).first(where: {
-                        view.movesAhead[$0.id] == nil && view.mayTry($0, at: now) == nil
-                    }), let worker = nextFree(task, view, now)
-                else { continue }
+            var heads: [WaitingTask] = []
+            for host in view.hosts.indices
+            where view.hosts[host].slotCounts[type.stage] == 0 && view.waitingCount(type, on: host) > 0 {
+                let head = view.waiting(type, on: host).first {
+                    view.movesAhead[$0.id] == nil && view.mayTry($0, at: now) == nil
+                }
+                if let head { heads.append(head) }
+            }
+            heads.sort { $0.urgency < $1.urgency }
+            for task in heads {
+                guard let worker = nextFree(task, view, now) else { continue }
                 decisions.append(.prefetch(task.id, worker: worker))
                 break
             }

@@ -211,7 +211,13 @@ package struct SealyardPolicy: SchedulingPolicy {
                 let need = target.seconds * (1 + tuning.moveGain) + tuning.moveGainSeconds
                 guard wait > need else { continue }
                 let gain = wait - target.seconds
-                if best.map({ gain > $0.gain }) ?? true { best = (task, target.worker, gain) }
+                // Where no host has a slot of its own all gain alike: who is first goes first, whatever
+                // its host.
+                let isBest =
+                    best.map {
+                        gain > $0.gain || gain == $0.gain && task.urgency < $0.task.urgency
+                    } ?? true
+                if isBest { best = (task, target.worker, gain) }
                 break
             }
         }
