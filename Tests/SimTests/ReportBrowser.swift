@@ -38,7 +38,12 @@ struct ReportBrowser {
 
     init(_ folder: URL) throws {
         self.folder = folder
-        path = try #require(Self.path)
+        path = try #require(
+            Self.path,
+            """
+            no Chromium is installed, and SEALYARD_REQUIRE_BROWSER=1 requires one: run Scripts/bootstrap as \
+            root, or leave these tests out with SEALYARD_REQUIRE_BROWSER=0
+            """)
     }
 
     /// Runs it over a page.

@@ -5,7 +5,8 @@ import Sim
 import Testing
 
 /// Looks at the page in a real browser. Where `Scripts/bootstrap` could not install one, the tests are
-/// skipped and say so; `SEALYARD_REQUIRE_BROWSER=1` makes that a failure.
+/// skipped and say so; `SEALYARD_REQUIRE_BROWSER=1` makes that a failure, and `make test` sets it wherever
+/// `Scripts/bootstrap` installs one.
 @Suite("The report in a browser")
 struct ReportScreenshotTests {
     private static let environment = ProcessInfo.processInfo.environment
