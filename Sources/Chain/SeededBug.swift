@@ -68,4 +68,8 @@ package enum SeededBug: String, Sendable, Hashable, CaseIterable {
     case chainLandsTwice
     /// A proof that was undone is told as landed.
     case chainTellsUndone
+
+    // Statistics.
+    /// The time of a task that was lost with its worker is not counted.
+    case statisticsForgetLostTasks
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import Chain
 import Foundation
 import Kernel
 import Scheduler
@@ -46,6 +47,9 @@ struct Simulate: ParsableCommand {
     @Option(help: "Runs under different seeds, on all cores; means and their intervals are printed.")
     var replications: Int?
 
+    @Option(help: ArgumentHelp("A bug of the statistics, for tests.", visibility: .private))
+    var seededBug: SeededBug?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -54,6 +58,9 @@ struct Simulate: ParsableCommand {
 
     func validate() throws {
         if let until { _ = try Self.duration(until) }
+        if seededBug != nil, replications != nil {
+            throw ValidationError("--seeded-bug is for one run; leave --replications away")
+        }
         if out != nil, replications != nil {
             throw ValidationError("--out writes the report of one run; leave --replications away")
         }
@@ -68,7 +75,9 @@ struct Simulate: ParsableCommand {
         do {
             scenario = try Scenario.load(
                 path: self.scenario, overrides: set.map { ScenarioOverride($0) }, faultsPath: faults)
-            cluster = try SimulatedCluster(scenario, options: .init(seed: seed, policy: policy))
+            var options = SimulatedCluster.Options(seed: seed, policy: policy)
+            options.bug = seededBug
+            cluster = try SimulatedCluster(scenario, options: options)
         } catch let error as ScenarioError {
             throw CommandError.failure(error.message)
         } catch let error as SimulationError {
@@ -140,3 +149,5 @@ struct Simulate: ParsableCommand {
         }
     }
 }
+
+extension SeededBug: ExpressibleByArgument {}

@@ -16,6 +16,9 @@ extension Simulate {
             return try Replications.run(one, count: count, seed: seed, control: control)
         }
         Console.write(json ? result.document.json : result.text)
+        if let run = result.runs.first(where: { $0.distrust != nil }), let distrust = run.distrust {
+            throw CommandError.failure("the run of seed \(run.seed): \(distrust)")
+        }
         try StudyOptions.endIfInterrupted()
     }
 }

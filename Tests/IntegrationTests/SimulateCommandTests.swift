@@ -142,6 +142,31 @@ struct SimulateCommandTests {
         #expect(try Array(lines().prefix(done.count)) == done && lines().count > done.count)
     }
 
+    // Goal: a wrong account cannot pass for a figure. Method: a bug that is seeded into the statistics, which
+    // forgets the time of tasks that are lost with their host.
+    @Test("a run that breaks a law of queues ends with status 1 and says which law, where and by how much")
+    func brokenLaw() throws {
+        let scratch = try ScratchFolder()
+        let faults = try scratch.file(
+            "faults.yaml",
+            Array("faults: [{at: 2h, kind: hostDown, target: worker/1, duration: 20m}]\n".utf8))
+        let list = [
+            "simulate", Shipped.stress, "--set", "hosts.worker.count=3", "--set", "report.warmUp=30m",
+            "--faults", faults, "--until", "4h", "--no-progress",
+        ]
+        let sound = try program.run(list: list)
+        #expect(sound.status == 0, "\(sound.complaint)")
+        #expect(sound.output.contains("the utilization law in 6"), "\(sound.output)")
+        let broken = try program.run(list: list + ["--seeded-bug", "statisticsForgetLostTasks"])
+        #expect(broken.status == 1)
+        #expect(broken.complaint.contains("the run breaks a law, "), "\(broken.complaint)")
+        #expect(broken.complaint.contains("slots: the utilization law does not hold: "))
+        #expect(broken.output.contains("FAIL: ") && broken.output.contains(" measured, "), "\(broken.output)")
+        let json = try program.run(list: list + ["--seeded-bug", "statisticsForgetLostTasks", "--json"])
+        #expect(json.status == 1 && json.output.contains("\"holds\": false"))
+        #expect(try program.run(list: list + ["--seeded-bug", "none"]).status != 0)
+    }
+
     @Test("Ctrl-C ends a run early with a report of what was simulated")
     func interruptedRun() async throws {
         let running = try Program.start(["simulate", Shipped.devnet, "--until", "3000d"])

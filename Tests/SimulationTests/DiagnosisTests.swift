@@ -86,6 +86,11 @@ struct RunLawTests {
                         + "{at: 2h, kind: hostDown, target: worker/1, duration: 20m}]"
                 ]
             ),
+            // Statistics go by the true time, whatever the miner takes it for.
+            (
+                "devnet", 0.3,
+                ["faults=[{at: 70m, kind: clockSkew, target: miner, duration: 30m, by: 5m}]"]
+            ),
         ])
     func laws(name: String, days: Double, sets: [String]) throws {
         let scenario = try Scenario.load(

@@ -72,6 +72,11 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     var notesBrokenAccounts = false
     /// The first of them.
     private(set) var brokenAccount: String?
+    /// The world's own time, by which all statistics go; the miner's clock may be wrong. Durations of tasks
+    /// and the digest are by the miner's.
+    var clock: ModelClock?
+    /// For tests of what looks at these figures alone.
+    var bug: SeededBug?
     /// Told of each sector that needs no more tasks.
     var forget: ((SectorKey) -> Void)?
     private var sectors: [UInt64: Sector] = [:]
@@ -139,9 +144,10 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
 
     // MARK: Sectors
 
-    func sectorChanged(_ summary: SectorSummary, from old: SectorState?, at now: Instant) {
+    func sectorChanged(_ summary: SectorSummary, from old: SectorState?, at told: Instant) {
         let number = summary.key.number
-        absorb(now, number, UInt64(summary.state.position))
+        absorb(told, number, UInt64(summary.state.position))
+        let now = clock?.now ?? told
         if !summary.pieces.isEmpty, summary.state == .finalizeSector || summary.state == .proving {
             deals.proven(summary.pieces.map(\.commitment), at: now)
         }
@@ -184,8 +190,9 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
 
     // MARK: Tasks
 
-    func taskAssigned(_ id: TaskID, worker: String, at now: Instant) {
-        absorb(now, id.sector.number, 0x100 | UInt64(id.type.stage) << 16 ^ stableHash(worker) << 24)
+    func taskAssigned(_ id: TaskID, worker: String, at told: Instant) {
+        absorb(told, id.sector.number, 0x100 | UInt64(id.type.stage) << 16 ^ stableHash(worker) << 24)
+        let now = clock?.now ?? told
         guard running[id] == nil else { return }
         running[id] = now
         pictures(id)?.assigned(id, worker: worker, at: now)
@@ -199,23 +206,27 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
         stages[id.type.stage].busy.change(by: 1, at: now)
     }
 
-    func taskQueued(_ id: TaskID, at now: Instant) {
+    func taskQueued(_ id: TaskID, at told: Instant) {
         guard waiting[id] == nil else { return }
+        let now = clock?.now ?? told
         waiting[id] = now
         pictures(id)?.queued(id, at: now)
         stages[id.type.stage].queue.change(by: 1, at: now)
     }
 
-    func taskEnded(_ id: TaskID, _ result: TaskResult?, since: Instant?, at now: Instant) {
+    func taskEnded(_ id: TaskID, _ result: TaskResult?, since: Instant?, at told: Instant) {
         let stage = id.type.stage
-        absorb(now, id.sector.number, 0x200 | UInt64(stage) << 16 | UInt64(id.attempt) << 24)
+        let now = clock?.now ?? told
+        absorb(told, id.sector.number, 0x200 | UInt64(stage) << 16 | UInt64(id.attempt) << 24)
         if let begun = waiting.removeValue(forKey: id) {
             stages[stage].waited.add(from: begun, to: now)
             stages[stage].queue.change(by: -1, at: now)
             pictures(id)?.dropped(id, at: now)
         }
         guard let begun = running.removeValue(forKey: id) else { return }
-        stages[stage].worked.add(from: begun, to: now)
+        if bug != .statisticsForgetLostTasks || !Self.isLost(result) {
+            stages[stage].worked.add(from: begun, to: now)
+        }
         pictures(id)?.ended(id, result, at: now)
         stages[stage].busy.change(by: -1, at: now)
         if !id.type.isPoSt { losses.ended(id, isDone: result?.isDone ?? false) }
@@ -223,11 +234,17 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
         case .done:
             stages[stage].finished += 1
             if let since, now >= warmUp {
-                stages[stage].durations.add(nanoseconds: (now - since).nanoseconds)
+                stages[stage].durations.add(nanoseconds: (told - since).nanoseconds)
             }
         case .failed: stages[stage].failed += 1
         case nil: stages[stage].abandoned += 1
         }
+    }
+
+    /// The task went with its worker.
+    private static func isLost(_ result: TaskResult?) -> Bool {
+        guard case .failed(let failure) = result else { return false }
+        return failure.cause == .infrastructureLost
     }
 
     // MARK: Deadlines

@@ -38,7 +38,7 @@ package final class SimulatedCluster {
         /// What a task of a kind takes of memory, which workers measure and tell; empty where none does, so
         /// that the table's figures hold.
         package var measuredMemory: [TaskType: UInt64] = [:]
-        /// For tests of the fault search alone.
+        /// For tests of the fault search, and of what distrusts a run, alone.
         package var bug: SeededBug?
 
         package init(
@@ -108,6 +108,7 @@ package final class SimulatedCluster {
         draws = TaskDraws(scenario: scenario, seed: options.seed)
         metrics = ClusterMetrics(warmUp: .zero + Self.warmUp(of: scenario))
         metrics.notesBrokenAccounts = options.notesBrokenAccounts
+        metrics.bug = options.bug
         world = SimulatedWorld(
             options: .init(
                 seed: options.seed, tieBreak: options.tieBreak, traceDetail: options.traceDetail,
@@ -122,6 +123,7 @@ package final class SimulatedCluster {
         faultRandom = world.random(named: "faults of the scenario")
         metrics.forget = { [hosts] in hosts.forget($0) }
         let clock = ModelClock(world)
+        metrics.clock = clock
         stores = ModelStores(scenario: scenario, plan: plan, clock: clock, countsFrom: metrics.warmUp)
         shared = SharedHardware(
             scenario: scenario, plan: plan, stores: stores, clock: clock, countsFrom: metrics.warmUp)

@@ -11,6 +11,8 @@ package struct RunFigures: Sendable, Hashable {
 
     package var seed: UInt64
     package var traceHash: String
+    /// Why the run is not to be trusted; `nil` where nothing speaks against it.
+    package var distrust: String?
     /// The same names in the same order for every run.
     package var figures: [Figure]
 
@@ -25,6 +27,7 @@ package struct RunFigures: Sendable, Hashable {
     init(_ report: SimulationReport) {
         seed = report.seed
         traceHash = report.traceHash
+        distrust = report.distrust
         figures = [
             Figure(name: Self.throughput, value: report.tebibytesPerDay),
             Figure(name: "sectorsPerHour", value: report.sectorsPerHour),
