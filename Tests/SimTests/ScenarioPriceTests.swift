@@ -7,7 +7,9 @@ import Testing
 /// Shipped scenarios that have prices.
 @Suite("Prices of shipped scenarios")
 struct ScenarioPriceTests {
-    private static let priced = ["priced-f0494733"]
+    private static let priced = [
+        "batch-128", "batch-64", "curio-node", "priced-f0494733", "reference-15x3h", "reference-1pib",
+    ]
 
     private func run(
         _ name: String, days: Double = 1.5, _ sets: [String] = []
@@ -43,9 +45,9 @@ struct ScenarioPriceTests {
         }
     }
 
-    @Test("every cost line of a run comes out with an amount, its mark and its source", arguments: priced)
-    func lines(_ name: String) throws {
-        let report = try run(name).1
+    @Test("every cost line of a run comes out with an amount, its mark and its source")
+    func lines() throws {
+        let report = try run("priced-f0494733").1
         let lines = report.costLines.filter { $0.area == "cluster" }
         #expect(
             lines.map(\.name) == [
@@ -66,6 +68,42 @@ struct ScenarioPriceTests {
         let (space, power) = (try line("space").amount, try line("electricity").amount)
         #expect(abs(try #require(space) - 500 / 30) < 1e-9)
         #expect(abs(try #require(power) - 7.6 * 24 * 0.1122) < 1e-9)
+    }
+
+    /// Files that bear no prices say so in a comment of their own: an include is for figures.
+    @Test("every shipped scenario has prices or says why it has none")
+    func pricedOrNot() throws {
+        let tournament = ShippedScenarios.folder.appendingPathComponent("tournament")
+        let more = try FileManager.default.contentsOfDirectory(atPath: tournament.path)
+            .filter { $0.hasSuffix(".yaml") }.map { "tournament/" + String($0.dropLast(5)) }
+        for name in ScenarioShippedTests.names + more {
+            let text = try String(
+                contentsOf: ShippedScenarios.folder.appendingPathComponent(name + ".yaml"), encoding: .utf8)
+            let reason = text.split(separator: "\n").first { $0.hasPrefix("# No prices: ") }
+            let isPriced = try ShippedScenarios.load(name).costs != nil
+            #expect(isPriced == (reason == nil), "\(name)")
+            #expect(reason.map { $0.count > 25 } ?? true, "\(name)")
+        }
+    }
+
+    /// Hosts over three years, electricity at 11.22 cents and rack units at 25 a month, by hand.
+    @Test(
+        "a TiB of the reference designs costs their hosts, electricity and space by their throughput",
+        arguments: [
+            ("reference-15x3h", 27_500, 2.1, 8), ("reference-1pib", 53_500, 3.1, 14),
+            ("curio-node", 28_500, 1.75, 8), ("batch-64", 39_500, 1.9, 8), ("batch-128", 64_500, 2.3, 8),
+        ])
+    func tebibyte(_ name: String, _ capital: Double, _ kilowatts: Double, _ rackUnits: Double) throws {
+        let cluster = try SimulatedCluster(ShippedScenarios.load(name), options: .init(seed: 3))
+        cluster.run(until: Instant(seconds: 2 * 86_400))
+        let report = cluster.report()
+        let perDay = capital / 1095 + kilowatts * 24 * 0.1122 + rackUnits * 25 / 30
+        let rate = try #require(report.tebibytesPerDay)
+        let cost = try #require(report.cost)
+        #expect(cost.capital == capital && cost.missing.isEmpty)
+        #expect(abs(try #require(cost.sealingPerTebibyte) / (perDay / rate) - 1) < 1e-9)
+        let line = try #require(report.costLines.first { $0.name == "one TiB sealed" })
+        #expect(line.provenance == .assumed && line.amount == cost.sealingPerTebibyte)
     }
 
     /// Backblaze B2, 2021: 0.005 USD for a gigabyte of 10^9 bytes and a month of 30 days here.

@@ -41,10 +41,32 @@ extension SimulatedCluster {
                     "\(Self.figure(rate / 1e9)) GB/s ÷ \(Self.figure(Double(bytes) / 1e9)) GB",
                     rate * 3600 / Double(bytes)))
         }
+        if let moves = moveLimit() { limits.append(moves) }
         limits += hardware.map { limit($0.name, $0.formula, $0.perHour) }
         return limits.enumerated()
             .sorted { ($0.element.sectorsPerHour, $0.offset) < ($1.element.sectorsPerHour, $1.offset) }
             .map(\.element)
+    }
+
+    /// What the cards carry where every sector has to be moved: no host that labels makes trees.
+    private func moveLimit() -> SimulationReport.Limit? {
+        let makesTrees = { (group: Scenario.HostGroup) in group.slotsPerHost(of: .preCommit2) > 0 }
+        let sources = scenario.hosts.filter { $0.slotsPerHost(of: .preCommit1) > 0 }
+        guard !sources.isEmpty, !sources.contains(where: makesTrees) else { return nil }
+        let link = scenario.links.bandwidth.bytesPerSecond
+        // From each host to each other the link carries so much.
+        let targetCount = Double(scenario.hosts.filter(makesTrees).reduce(0) { $0 + $1.count })
+        let sourceCount = Double(sources.reduce(0) { $0 + $1.count })
+        let sent = sources.reduce(0.0) { sum, group in
+            sum + Double(group.count) * min(group.nic.bytesPerSecond, link * targetCount)
+        }
+        let received = scenario.hosts.filter(makesTrees).reduce(0.0) { sum, group in
+            sum + Double(group.count) * min(group.nic.bytesPerSecond, link * sourceCount)
+        }
+        let (rate, bytes) = (min(sent, received), Double(scenario.sealingFootprint.bytes))
+        return limit(
+            "moves between hosts", "\(Self.figure(rate / 1e9)) GB/s ÷ \(Self.figure(bytes / 1e9)) GB",
+            rate * 3600 / bytes)
     }
 
     func bottleneck(_ report: SimulationReport) -> SimulationReport.Bottleneck? {

@@ -11,9 +11,11 @@ extension Scenario {
     /// The bytes that one PreCommit1 holds in memory: two layers.
     package var preCommit1MemoryBytes: ByteCount { ByteCount(bytes: sectorSize.bytes * 2) }
 
-    /// The bytes that one sector holds on a sealing disk at its peak, unsealed data and tree D aside:
-    /// the sealed copy and the layers (11 for 32 and 64 GiB, 2 for the smaller sizes), tree C and tree R.
+    /// The bytes that one sector holds on a sealing disk at its peak: what the file says, else, unsealed data
+    /// and tree D aside, the sealed copy and the layers (11 for 32 and 64 GiB, 2 for the smaller sizes), tree
+    /// C and tree R.
     package var sealingFootprint: ByteCount {
+        if let stated = miner.sealingFootprint { return stated }
         let layers = sectorSize.bytes >= 32 << 30 ? 11 : 2
         let linked = miner.dataTemplate ? 0 : sectorSize.bytes * 3
         return ByteCount(bytes: sectorSize.bytes * (layers + 1) + sectorSize.bytes / 7 * 8 + linked)

@@ -28,7 +28,7 @@ extension Scenario {
         static let miner = [
             "maxSealingSectors", "maxSealingSectorsForDeals", "maxWaitDealsSectors",
             "waitDealsDelay", "startEpochSealingBuffer",
-            "alwaysKeepUnsealedCopy", "finalizeEarly", "dataTemplate", "batchPreCommits",
+            "alwaysKeepUnsealedCopy", "finalizeEarly", "dataTemplate", "sealingFootprint", "batchPreCommits",
             "maxPreCommitBatch", "preCommitBatchWait", "aggregateCommits", "minCommitBatch",
             "maxCommitBatch", "commitBatchWait", "batchPreCommitAboveBaseFee", "aggregateAboveBaseFee",
             "preCommitFeePerSector", "commitFeePerSector",
@@ -322,6 +322,7 @@ extension Scenario.Miner {
         flag("alwaysKeepUnsealedCopy", \.alwaysKeepUnsealedCopy)
         flag("finalizeEarly", \.finalizeEarly)
         flag("dataTemplate", \.dataTemplate)
+        miner.sealingFootprint = fields["sealingFootprint"]?.bytes()
         flag("batchPreCommits", \.batchPreCommits)
         count("maxPreCommitBatch", \.maxPreCommitBatch, 1...256)
         wait("preCommitBatchWait", \.preCommitBatchWait)

@@ -23,6 +23,7 @@ extension Scenario.Miner {
             object.add("alwaysKeepUnsealedCopy", alwaysKeepUnsealedCopy)
             object.add("finalizeEarly", finalizeEarly)
             object.add("dataTemplate", dataTemplate)
+            if let sealingFootprint { object.add("sealingFootprint", sealingFootprint) }
             object.add("batchPreCommits", batchPreCommits)
             object.add("maxPreCommitBatch", maxPreCommitBatch)
             object.add("preCommitBatchWait", preCommitBatchWait)

@@ -277,6 +277,7 @@ extension Scenario {
     private static var minerSchema: ScenarioDocument {
         var values: [String: ScenarioDocument] = [
             "preCommitBatchWait": Schema.duration, "commitBatchWait": Schema.duration,
+            "sealingFootprint": Schema.size,
             "maxPreCommitBatch": Schema.integer(1, 256), "minCommitBatch": Schema.integer(1, 819),
             "maxCommitBatch": Schema.integer(1, 819),
             "waitDealsDelay": Schema.duration,

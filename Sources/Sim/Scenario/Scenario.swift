@@ -214,6 +214,9 @@ extension Scenario {
         package var finalizeEarly: Bool
         /// Pieces, trees and parent caches of empty sectors are linked from one prepared copy.
         package var dataTemplate: Bool
+        /// What one sector takes of a sealing disk while it is sealed, and what is moved of it between hosts;
+        /// `nil` for what the algorithm writes.
+        package var sealingFootprint: ByteCount?
         package var batchPreCommits: Bool
         package var maxPreCommitBatch: Int
         package var preCommitBatchWait: Duration

@@ -82,8 +82,14 @@ package struct ClusterScreen: Sendable {
                     name: "\(rule.type.kind.rawValue) tickets", perHost: begins.map { $0 ? perHost : 0 },
                     fixed: 0, isOfHosts: true))
         }
-        // Little's law: a host's room by the time that a sector holds it, queues left out.
-        let held = Self.wayHours(scenario)
+        // Little's law: a host's room by the time that a sector holds it, queues left out. Where hosts fetch,
+        // a sector leaves the room of its first host when it is labelled, or before if others label as well.
+        let labelsElsewhere = groups.indices.contains {
+            holds[$0] && !begins[$0] && groups[$0].slotsPerHost(of: .preCommit1) > 0
+        }
+        let first: [Scenario.TaskKind] = labelsElsewhere ? [.addPiece] : [.addPiece, .preCommit1]
+        let firstHours = first.reduce(0.0) { $0 + (scenario.task($1)?.duration.meanSeconds ?? 0) } / 3600
+        let held = isShared ? max(firstHours, 1e-9) : Self.wayHours(scenario)
         localKinds.append(resources.count)
         resources.append(
             Resource(
