@@ -52,6 +52,23 @@ struct StudyCommandTests {
         }
     }
 
+    @Test("Ctrl-C while a million candidates are screened gives the best of those that were seen")
+    func interruptedScreening() async throws {
+        let handbook = devnet.replacingOccurrences(of: "devnet", with: "handbook-f0494733")
+        let running = try Program.start([
+            "optimize", handbook, "--target", "3TiB/day", "--range", "p1=1..100", "--range", "c2=1..100",
+            "--range", "miner=1..100", "--no-progress",
+        ])
+        running.hearsInterrupts()
+        RunningProgram.rest(milliseconds: 300)
+        running.interrupt()
+        let result = await running.finish()
+        #expect(result.status == 1)
+        #expect(result.standardError.contains("interrupted; this is what was done so far"), "\(result)")
+        #expect(result.standardOutput.contains(" of 1000000 candidates by formula"), "\(result)")
+        #expect(result.standardOutput.contains("not simulated"))
+    }
+
     @Test(
         "wrong arguments are refused by name",
         arguments: [

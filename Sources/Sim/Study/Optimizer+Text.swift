@@ -3,7 +3,7 @@
 extension Optimizer.Result {
     package var text: String {
         var lines = [
-            "target \(StudyText.figure(target)) TiB/day: \(screenedCount) candidates by formula, "
+            "target \(StudyText.figure(target)) TiB/day: \(screenedCount) \(ofAll)candidates by formula, "
                 + "\(feasibleCount) reach it\(sums.isEmpty ? "" : " within the bounds"), "
                 + "\(simulated.count) simulated, \(answers.count) confirmed"
         ]
@@ -35,6 +35,9 @@ extension Optimizer.Result {
                 })
         return lines.joined(separator: "\n")
     }
+
+    /// Says how many there were where not all were looked at.
+    private var ofAll: String { screenedCount < candidateCount ? "of \(candidateCount) " : "" }
 
     private func isNearer(_ left: Optimizer.Candidate, _ right: Optimizer.Candidate) -> Bool {
         let (first, second) = (shortcomings(left).count, shortcomings(right).count)
@@ -77,6 +80,7 @@ extension Optimizer.Result {
             .init(key: "target", value: .number(target)),
             .init(key: "costUnit", value: .text(costUnit)),
             .init(key: "screened", value: .integer(screenedCount)),
+            .init(key: "candidateCount", value: .integer(candidateCount)),
             .init(key: "feasible", value: .integer(feasibleCount)),
             .init(
                 key: "bounds",

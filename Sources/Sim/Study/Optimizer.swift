@@ -83,6 +83,8 @@ package struct Optimizer: Sendable {
         /// What OpEx leaves out because it has no price, in words.
         package var operatingWithout: [String]
         package var screenedCount: Int
+        /// All there are; more than were screened where the study was stopped before.
+        package var candidateCount: Int
         package var feasibleCount: Int
         /// Simulated candidates, cheapest first.
         package var simulated: [Candidate]
@@ -168,12 +170,13 @@ package struct Optimizer: Sendable {
     ///   reaches the target within the bounds.
     package func run(control: StudyControl = StudyControl()) throws -> Result {
         var chosen: [Candidate] = []
-        var feasibleCount = 0
+        var (screenedCount, feasibleCount) = (0, 0)
         for round in 0..<Self.roundCountMax {
             // Latency and deadlines are kept by clusters with something to spare.
             let spare = 1 + options.margin + (options.bounds.needsSpare ? 0.15 * Double(round) : 0)
-            let (next, count) = screened(atLeast: options.target * spare, besides: Set(chosen.map(\.counts)))
-            if round == 0 { feasibleCount = count }
+            let (next, seen, count) = screened(
+                atLeast: options.target * spare, besides: Set(chosen.map(\.counts)), control)
+            if round == 0 { (screenedCount, feasibleCount) = (seen, count) }
             if next.isEmpty { break }
             var tried = next
             try simulate(&tried, control)
@@ -188,7 +191,15 @@ package struct Optimizer: Sendable {
             guard !isConfirmed, options.bounds.needsSpare || isDear == true, !control.shouldStop()
             else { break }
         }
-        guard !chosen.isEmpty else { throw StudyError(.unreachable, binding()) }
+        guard !chosen.isEmpty else {
+            guard screenedCount == space.count else {
+                throw StudyError(
+                    .stopped,
+                    "stopped after \(screenedCount) of \(space.count) candidates, none of which reaches the "
+                        + "target by formula; let it go on, or narrow --range")
+            }
+            throw StudyError(.unreachable, binding())
+        }
         chosen.sort(by: CandidateSpace.comes)
         var least: Candidate?
         if options.spread > 0, !control.shouldStop() {
@@ -209,18 +220,23 @@ package struct Optimizer: Sendable {
             costUnit: scenario.costs.map { "\($0.currency)/day" } ?? "hosts",
             currency: scenario.costs?.currency,
             operatingWithout: scenario.costs == nil ? [] : scenario.missingOperatingPrices,
-            screenedCount: space.count,
+            screenedCount: screenedCount, candidateCount: space.count,
             feasibleCount: feasibleCount, simulated: chosen, leastRegret: least,
             tornado: screen.tornado(counts: told.counts))
     }
 
-    /// The cheapest candidates within the bounds whose formula gives so many TiB/day, and how many there are.
-    private func screened(atLeast target: Double, besides known: Set<[Int]>) -> ([Candidate], Int) {
+    /// The cheapest candidates within the bounds whose formula gives so many TiB/day, how many were looked
+    /// at, all unless `control` says to stop, and how many of these are such.
+    private func screened(
+        atLeast target: Double, besides known: Set<[Int]>, _ control: StudyControl
+    ) -> ([Candidate], seen: Int, feasible: Int) {
         let form = screen.form(screen.unitFactors)
         let daily = 24 * screen.tebibytesPerSector
         var best: [Candidate] = []
-        var count = 0
+        var (seen, count) = (0, 0)
         space.each { counts in
+            if seen > 0, seen % 4096 == 0, control.shouldStop() { return false }
+            seen += 1
             let rate = form.sectorsPerHour(counts) * daily
             guard rate >= target, sums.allSatisfy({ $0.value(counts) <= $0.limit }) else { return true }
             count += 1
@@ -237,7 +253,7 @@ package struct Optimizer: Sendable {
             if best.count > options.simulatedCount { best.removeLast() }
             return true
         }
-        return (best, count)
+        return (best, seen, count)
     }
 
     private func binding() -> String {

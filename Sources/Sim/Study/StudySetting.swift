@@ -33,6 +33,8 @@ package struct StudyError: Error, Sendable, Hashable, CustomStringConvertible {
         package static let tooLarge = Code(name: "tooLarge")
         /// Nothing reaches what was asked for.
         package static let unreachable = Code(name: "unreachable")
+        /// The user stopped it before there was anything to tell.
+        package static let stopped = Code(name: "stopped")
         /// A run failed.
         package static let runFailed = Code(name: "runFailed")
     }

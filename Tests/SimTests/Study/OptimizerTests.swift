@@ -67,6 +67,47 @@ struct OptimizerTests {
         #expect(result.text.contains("least regret") && result.document.json.contains("sensitivities"))
     }
 
+    // Goal: the promised million is looked at, every one of them. Method: the most that is allowed, and a
+    // count by hand of those that label enough: 7 TiB a day and 2 % more are two hosts of 3.65.
+    @Test("a million candidates are screened, and none more")
+    func million() throws {
+        let scenario = try Self.handbook()
+        var options = try Optimizer.Options(
+            target: 7,
+            ranges: [HostRange("p1=1..100"), HostRange("c2=1..100"), HostRange("miner=1..100")])
+        (options.simulatedCount, options.replications, options.spread) = (1, 1, 0)
+        options.until = .seconds(5 * 86_400)
+        let result = try Optimizer(scenario, options).run()
+        #expect(result.screenedCount == 1_000_000 && result.candidateCount == 1_000_000)
+        #expect(result.feasibleCount == 99 * 100 * 100)
+        #expect(result.simulated.map(\.counts) == [[2, 1, 1]])
+        #expect(result.text.contains("1000000 candidates by formula"))
+        options.ranges[0] = try HostRange("p1=1..101")
+        #expect {
+            _ = try Optimizer(scenario, options)
+        } throws: { ($0 as? StudyError)?.code == .tooLarge }
+    }
+
+    @Test("stopped while it screens, it tells the best of what it saw; where that is nothing, it says so")
+    func stopped() throws {
+        let scenario = try Self.handbook()
+        let ranges = try [HostRange("p1=1..100"), HostRange("c2=1..100"), HostRange("miner=1..100")]
+        let control = StudyControl(shouldStop: { true })
+        let result = try Optimizer(scenario, .init(target: 3, ranges: ranges)).run(control: control)
+        #expect(result.screenedCount == 4096 && result.candidateCount == 1_000_000)
+        #expect(result.feasibleCount == 4096 && result.simulated.count == 10)
+        #expect(result.simulated.allSatisfy { $0.measured == nil } && result.answers.isEmpty)
+        #expect(result.text.contains("4096 of 1000000 candidates by formula"), "\(result.text)")
+        #expect(result.text.contains("not simulated"))
+        // One host of 3.65 TiB a day, with up to 41 of each other kind, is all that was seen.
+        #expect {
+            _ = try Optimizer(scenario, .init(target: 30, ranges: ranges)).run(control: control)
+        } throws: { error in
+            let error = error as? StudyError
+            return error?.code == .stopped && error?.message.contains("4096 of 1000000") == true
+        }
+    }
+
     @Test("what cannot be reached says how far one gets, and what limits it")
     func unreachable() throws {
         let scenario = try Self.handbook()
