@@ -82,6 +82,62 @@ struct ReportPageTests {
         #expect(table.contains { $0.hasPrefix("chain,gas of window PoSt,") })
     }
 
+    // Goal: a cluster with more lanes than a picture holds is seen as a whole, not as its first hosts.
+    @Test("of many lanes the picture has some of every class of processes, failed ones first, and says which")
+    func lanes() throws {
+        let path = ShippedScenarios.folder.appendingPathComponent("handbook-f01021773.yaml").path
+        let scenario = try Scenario.load(
+            path: path,
+            overrides: ["report.warmUp=12h", "tasks.PreCommit2.failureRate=3%"].map {
+                ScenarioOverride($0)
+            })
+        let cluster = try SimulatedCluster(scenario, options: .init(seed: 3))
+        let end = Instant(seconds: 36 * 3600)
+        let recorder = cluster.record(until: end)
+        cluster.run(until: end)
+        let gantt = GanttLanes(recorder.spans)
+        let classes = gantt.classes
+        #expect(Set(classes.map(\.name)).isSuperset(of: ["p1/p1", "p1/p2", "p1/apx", "c2/c2"]))
+        #expect(gantt.shown.count == GanttLanes.laneCountMax)
+        #expect(classes.reduce(0) { $0 + $1.shownCount } == GanttLanes.laneCountMax)
+        // Eight hosts with one process each for trees are all there; of 112 that label some are not.
+        let labels = try #require(classes.first { $0.name == "p1/p1" })
+        let trees = try #require(classes.first { $0.name == "p1/p2" })
+        #expect(labels.laneCount == 112 && labels.shownCount < 112 && labels.shownCount > 10)
+        #expect(trees.laneCount == 8 && trees.shownCount == 8)
+        let words = try #require(gantt.omission(and: recorder.omittedSpanCount))
+        #expect(words.contains("\(labels.shownCount) of 112 lanes of p1/p1"), "\(words)")
+        #expect(!words.contains("p1/p2"))
+        let html = ReportPage(
+            report: cluster.report(), scenario: scenario, recorder: recorder, now: end, sourceText: "",
+            version: "0"
+        ).html
+        #expect(html.contains(words) && html.contains("64 lanes with"))
+        // No two tasks of a lane overlap, and nothing is shown that was not recorded.
+        for lane in gantt.shown {
+            for (one, next) in zip(lane.spans, lane.spans.dropFirst()) { #expect(one.end <= next.begin) }
+        }
+        let shown = gantt.shown.reduce(0) { $0 + $1.spans.count }
+        #expect(shown + gantt.omittedSpanCount == recorder.spans.count)
+    }
+
+    @Test("lanes on which a task failed come before others of their class")
+    func failedLanes() throws {
+        let path = ShippedScenarios.folder.appendingPathComponent("handbook-f01021773.yaml").path
+        let scenario = try Scenario.load(
+            path: path,
+            overrides: ["report.warmUp=12h", "tasks.PreCommit1.failureRate=2%"].map {
+                ScenarioOverride($0)
+            })
+        let cluster = try SimulatedCluster(scenario, options: .init(seed: 3))
+        let end = Instant(seconds: 36 * 3600)
+        let recorder = cluster.record(until: end)
+        cluster.run(until: end)
+        let failed = Set(recorder.spans.filter { $0.stage == 1 && !$0.isDone }.map(\.worker))
+        let shown = Set(GanttLanes(recorder.spans).shown.map(\.worker))
+        #expect(failed.count > 3 && failed.count < 20 && failed.isSubset(of: shown), "\(failed)")
+    }
+
     @Test("equal runs give equal files")
     func equal() throws {
         let first = try Self.run()

@@ -3,45 +3,18 @@ private import Kernel
 private import Scheduler
 
 extension ReportPage {
-    /// The most worker lanes that the picture of the hosts shows.
-    private static var laneCountMax: Int { 64 }
-    private static var ganttSpanCountMax: Int { 6_000 }
-
     /// The color of a stage: one for each on a sector's way to proving, one for all that follows.
     private static func style(of stage: Int) -> Int { min(stage, TaskType.sealing.count) }
 
     private func tag(_ name: String, _ body: String) -> String { "<\(name)>\(body)</\(name)>" }
 
-    /// Lanes of the first hosts, a bar for each task of the window.
+    /// Lanes of every class of processes, a bar for each task of the window.
     var ganttSection: String {
-        let spans = recorder.spans.sorted {
-            // Shorter names first, so that worker 10 comes after worker 9.
-            ($0.worker.hostPart, $0.worker.utf8.count, $0.worker, $0.begin.nanoseconds, $0.sector)
-                < ($1.worker.hostPart, $1.worker.utf8.count, $1.worker, $1.begin.nanoseconds, $1.sector)
-        }
+        let spans = recorder.spans
         guard !spans.isEmpty else { return "" }
-        var lanes: [(worker: String, until: Int64, items: [RunRecorder.Span])] = []
-        var firstLaneOf: [String: Int] = [:]
-        var skipped = 0
-        var shown = 0
-        for span in spans {
-            let first = firstLaneOf[span.worker] ?? lanes.count
-            let free = (first..<max(first, lanes.count)).first {
-                lanes[$0].worker == span.worker && lanes[$0].until <= span.begin.nanoseconds
-            }
-            guard shown < Self.ganttSpanCountMax, free != nil || lanes.count < Self.laneCountMax else {
-                skipped += 1
-                continue
-            }
-            shown += 1
-            if let free {
-                lanes[free].until = span.end.nanoseconds
-                lanes[free].items.append(span)
-            } else {
-                firstLaneOf[span.worker] = first
-                lanes.append((span.worker, span.end.nanoseconds, [span]))
-            }
-        }
+        let gantt = GanttLanes(spans)
+        let lanes = gantt.shown
+        let shown = lanes.reduce(0) { $0 + $1.spans.count }
         let from = recorder.window.from.seconds
         let length = max(1, min(recorder.window.to.seconds, now.seconds) - from)
         let box = (x: 150.0, y: 10.0, width: 728.0, height: Double(lanes.count) * 13)
@@ -52,7 +25,7 @@ extension ReportPage {
             let y = box.y + Double(index) * 13
             body += Picture.text(box.x - 6, y + 9, lane.worker, anchor: "end")
             var bars: [Int: String] = [:]
-            for span in lane.items {
+            for span in lane.spans {
                 let left = max(0, span.begin.seconds - from) / length
                 let right = min(1, (span.end.seconds - from) / length)
                 let style = span.isDone ? Self.style(of: span.stage) : 9
@@ -65,13 +38,7 @@ extension ReportPage {
                 body += "<path class=\"f\(style)\" d=\"\(bars[style] ?? "")\"/>"
             }
         }
-        let left = skipped + recorder.omittedSpanCount
-        let rest =
-            left > 0
-            ? tag(
-                "p",
-                "\(left) more tasks of this time are left out of the picture; up to 20000 are in trace.json.")
-            : ""
+        let rest = gantt.omission(and: recorder.omittedSpanCount).map { tag("p", Picture.escaped($0)) } ?? ""
         let used = Set(spans.map(\.stage)).sorted()
         let items =
             Set(used.map(Self.style)).sorted().map { style -> String in
@@ -187,9 +154,6 @@ extension ReportPage {
 }
 
 extension String {
-    /// The host of a worker's name.
-    fileprivate var hostPart: String { ReportFiles.host(self) }
-
     /// A frame without values at its left: drops the first tick's grid line and text.
     fileprivate var replacingFirstTick: String {
         guard let end = range(ofFirst: "</text>") else { return self }
