@@ -119,6 +119,26 @@ struct ScenarioSchemaTests {
         #expect(try Scenario.parse(text: json, fileName: "custom") == scenario)
     }
 
+    @Test("a bucket of S3 need not say what it carries; every other store must")
+    func stores() throws {
+        func refusal(_ kind: String) throws -> String? {
+            var document = try parsed(try ShippedScenarios.load("devnet").normalized.json)
+            var store = try #require((document["stores"] as? [[String: Any]])?.first)
+            for key in ["read", "write"] { store[key] = nil }
+            store["kind"] = kind
+            document["stores"] = [store]
+            let json = String(
+                decoding: try JSONSerialization.data(withJSONObject: document), as: UTF8.self)
+            var isRead = true
+            do { _ = try Scenario.parse(text: json, fileName: "stores.json") } catch { isRead = false }
+            let found = try problem(in: json)
+            #expect(isRead == (found == nil), "\(kind)")
+            return found
+        }
+        #expect(try refusal("s3") == nil)
+        for kind in ["local", "nfs", "ceph", "cloud"] { #expect(try refusal(kind) != nil) }
+    }
+
     @Test(
         "what the reader refuses by its form, the schema refuses, too",
         arguments: [

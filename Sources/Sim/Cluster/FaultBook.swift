@@ -7,11 +7,11 @@ struct FaultBook {
         // Nodes.
         case down, paused, cutOff, deaf, mute, skewed
         // What a process moves itself, and no other of its host.
-        case stuckTransfers, slowTransfers
+        case stuckTransfers, slowTransfers, lossyTransfers
         // Links of nodes.
         case slowLink, lossy, duplicating, late
         // Hosts.
-        case slowHost, failing, slowDisk, fullDisk, lostDisk, slowCard, deadCard
+        case slowHost, failing, slowDisk, fullDisk, lostDisk, slowCard, deadCard, lossyCard
         // Long-term stores.
         case storeDown, storeUnmounted, storeSlow, storeFull
         // The chain.

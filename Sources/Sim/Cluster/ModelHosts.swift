@@ -20,6 +20,8 @@ final class ModelHosts: @unchecked Sendable {
         var isStuck: Bool
         /// How many times slower than the host's card; `nil` where it has all of it.
         var slowness: Double?
+        /// The share of its packets that is lost; `nil` where none is.
+        var loss: Double?
     }
 
     private var restrictions: [String: Restriction] = [:]
@@ -59,7 +61,7 @@ final class ModelHosts: @unchecked Sendable {
     func restriction(_ node: String) -> Restriction? { restrictions[node] }
 
     func restrict(_ node: String, _ restriction: Restriction) {
-        let isUsual = !restriction.isStuck && restriction.slowness == nil
+        let isUsual = !restriction.isStuck && restriction.slowness == nil && restriction.loss == nil
         restrictions[node] = isUsual ? nil : restriction
         runners[node]?.restrictTransfers()
     }

@@ -24,7 +24,10 @@ extension ModelStores {
             let uses = way(from: store, to: host).map { FairShares.Use(transfers.resource($0)) }
             return SharedHardware.Part(
                 transfers: transfers, uses: uses, amount: bytes * Double(store.capacityBytes) / total,
-                isComputing: false, limit: store.transferBytesPerSecond)
+                isComputing: false,
+                limit: min(
+                    store.transferBytesPerSecond,
+                    lossRate([host], roundTrip(from: host, to: store), store.connections)))
         }
     }
 

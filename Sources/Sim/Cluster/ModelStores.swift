@@ -12,6 +12,10 @@ final class ModelStores: @unchecked Sendable {
         let readBytesPerSecond: Double
         /// Links of host groups to this store that differ from all others, bytes per second.
         let linkBytesPerSecond: [String: Double]
+        /// Round trips to host groups that differ from all others, seconds.
+        let roundTrips: [String: Double]
+        /// Connections of one transfer: one for each request that it has under way.
+        let connections: Int
         var usedBytes = 0
         var slowness = 1.0
         var isDown = false
@@ -57,8 +61,6 @@ final class ModelStores: @unchecked Sendable {
     struct Transfer {
         fileprivate let id: FairTransfers.Flow
         fileprivate let bytes: Int
-        /// Its rate when nobody else is there.
-        fileprivate let limit: Double
         /// The long-term store; `nil` between sealing hosts.
         let store: String?
     }
@@ -75,6 +77,11 @@ final class ModelStores: @unchecked Sendable {
     /// Sectors' files that were moved between sealing hosts so far, to the end.
     private(set) var movedBytes = 0
     private(set) var moveCount = 0
+    /// The share of packets that a host loses, where it loses any.
+    var losses: [String: Double] = [:]
+    /// Transfers under way, in order of their beginning.
+    var ways: [Way] = []
+    private let roundTripSeconds: Double
 
     init(scenario: Scenario, plan: ClusterPlan, clock: ModelClock, countsFrom: Instant) {
         self.clock = clock
@@ -84,16 +91,19 @@ final class ModelStores: @unchecked Sendable {
             for member in item.members { known[member] = item }
         }
         linkBytesPerSecond = max(1, scenario.links.bandwidth.bytesPerSecond)
+        roundTripSeconds = 2 * scenario.links.latency.secondsValue
         stores = scenario.stores.map { store in
-            var links: [String: Double] = [:]
-            for link in scenario.links.exceptions {
-                if link.to == store.name { links[link.from] = link.bandwidth.bytesPerSecond }
-                if link.from == store.name { links[link.to] = link.bandwidth.bytesPerSecond }
+            var (links, trips): ([String: Double], [String: Double]) = ([:], [:])
+            for link in scenario.links.exceptions where [link.from, link.to].contains(store.name) {
+                let other = link.to == store.name ? link.from : link.to
+                links[other] = link.bandwidth.bytesPerSecond
+                trips[other] = 2 * link.latency.secondsValue
             }
             return Store(
                 name: store.name, capacityBytes: store.capacity.bytes,
                 writeBytesPerSecond: max(1, store.write.bytesPerSecond),
                 readBytesPerSecond: max(1, store.read.bytesPerSecond), linkBytesPerSecond: links,
+                roundTrips: trips, connections: store.streams,
                 clientBytesPerSecond: store.perClient?.bytesPerSecond ?? .infinity,
                 requestBytesPerSecond: store.requestBytesPerSecond,
                 transferBytesPerSecond: store.transferBytesPerSecond)
@@ -150,11 +160,16 @@ final class ModelStores: @unchecked Sendable {
         let uses = way(from: host, toStore: index).map { FairShares.Use(transfers.resource($0)) }
         let limit = stores[index].transferBytesPerSecond
         let id = transfers.begin(Double(max(0, bytes)), uses, limit: limit) { [weak self] id in
+            self?.arrived(id)
             self?.noComing(id, bytes, index)
             done(.arrived(name))
         }
         stores[index].coming.append((id, bytes, done))
-        return Transfer(id: id, bytes: bytes, limit: limit, store: name)
+        setOut(
+            Way(
+                id: id, hosts: [host], roundTripSeconds: roundTrip(from: host, to: stores[index]),
+                connections: stores[index].connections, limit: limit))
+        return Transfer(id: id, bytes: bytes, store: name)
     }
 
     /// Moves a sector's files between sealing hosts.
@@ -163,18 +178,24 @@ final class ModelStores: @unchecked Sendable {
         let way = ["disk-read \(source)", "nic-out \(source)", "nic-in \(target)", "disk-write \(target)"]
         let link = "link \(source) \(target)"
         transfers.setCapacity(link, linkBytesPerSecond)
-        let ways = way + [link] + switches(from: hosts[source]?.group, to: hosts[target]?.group)
-        let id = transfers.begin(bytes: bytes, through: ways) { [weak self] _ in
+        let resources = way + [link] + switches(from: hosts[source]?.group, to: hosts[target]?.group)
+        let id = transfers.begin(bytes: bytes, through: resources) { [weak self] id in
+            self?.arrived(id)
             self?.movedBytes += bytes
             self?.moveCount += 1
             done()
         }
-        return Transfer(id: id, bytes: bytes, limit: .infinity, store: nil)
+        setOut(
+            Way(
+                id: id, hosts: [source, target], roundTripSeconds: roundTripSeconds, connections: 1,
+                limit: .infinity))
+        return Transfer(id: id, bytes: bytes, store: nil)
     }
 
     /// Stops a transfer; the room that it took on a long-term store is free again.
     func cancel(_ transfer: Transfer) {
         transfers.cancel(transfer.id)
+        arrived(transfer.id)
         guard let index = stores.firstIndex(where: { $0.name == transfer.store }) else { return }
         noComing(transfer.id, transfer.bytes, index)
         stores[index].usedBytes -= transfer.bytes
@@ -182,11 +203,19 @@ final class ModelStores: @unchecked Sendable {
 
     /// Lets a transfer have no more than its process may; `nil` for all that it can get.
     func restrict(_ transfer: Transfer, of host: String, _ restriction: ModelHosts.Restriction?) {
-        var limit = transfer.limit
+        guard let place = ways.firstIndex(where: { $0.id == transfer.id }) else { return }
+        ways[place].processLimit = .infinity
+        ways[place].processLoss = restriction?.loss ?? 0
         if let slowness = restriction?.slowness, let card = hosts[host]?.nicBytesPerSecond {
-            limit = min(limit, card / max(1e-3, slowness))
+            ways[place].processLimit = card / max(1e-3, slowness)
         }
-        transfers.setLimit(transfer.id, restriction?.isStuck == true ? 0 : limit)
+        if restriction?.isStuck == true { ways[place].processLimit = 0 }
+        transfers.setLimit(transfer.id, rate(ways[place]))
+    }
+
+    /// Seconds from a packet to a store until its answer.
+    func roundTrip(from host: String, to store: Store) -> Double {
+        hosts[host].flatMap { store.roundTrips[$0.group] } ?? roundTripSeconds
     }
 
     private func noComing(_ id: FairTransfers.Flow, _ bytes: Int, _ index: Int) {
@@ -261,7 +290,8 @@ final class ModelStores: @unchecked Sendable {
         let link = store.linkBytesPerSecond[host.group] ?? linkBytesPerSecond
         let rate = min(
             host.readBytesPerSecond / host.diskSlowness, host.nicBytesPerSecond / host.networkSlowness, link,
-            min(store.clientBytesPerSecond, store.transferBytesPerSecond))
+            min(store.clientBytesPerSecond, store.transferBytesPerSecond),
+            lossRate([name], roundTrip(from: name, to: store), store.connections))
         return wait + max(pipe, Double(bytes) / rate)
     }
 
@@ -281,7 +311,7 @@ final class ModelStores: @unchecked Sendable {
         change(name) { $0.isMounted = isMounted }
         guard !isMounted, let index = stores.firstIndex(where: { $0.name == name }) else { return }
         for coming in stores[index].coming {
-            cancel(Transfer(id: coming.id, bytes: coming.bytes, limit: 0, store: name))
+            cancel(Transfer(id: coming.id, bytes: coming.bytes, store: name))
             coming.done(.failed("the store \(name) is not mounted any more"))
         }
     }

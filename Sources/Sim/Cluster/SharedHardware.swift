@@ -65,6 +65,8 @@ final class SharedHardware: @unchecked Sendable {
     func parts(_ type: TaskType, host: String, numaNode: Int?) -> [Part] {
         guard isModelled else { return [] }
         let place = Place(host: host, numaNode: numaNode, stage: type.stage)
+        // What is read while packets are lost is of that time alone.
+        guard stores.losses[host] == nil else { return find(type, place) }
         if let found = known[place] { return found }
         let found = find(type, place)
         known[place] = found

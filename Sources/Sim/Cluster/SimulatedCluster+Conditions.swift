@@ -37,10 +37,13 @@ extension SimulatedCluster {
             hosts.pause(name, holds)
             if holds { world.pause(node) } else { world.resume(node) }
         case .cutOff, .deaf, .mute: block(name)
-        case .stuckTransfers, .slowTransfers:
-            let slowness = faultBook.value(.slowTransfers, of: name)
+        case .stuckTransfers, .slowTransfers, .lossyTransfers:
             hosts.restrict(
-                name, .init(isStuck: faultBook.holds(.stuckTransfers, of: name), slowness: slowness))
+                name,
+                .init(
+                    isStuck: faultBook.holds(.stuckTransfers, of: name),
+                    slowness: faultBook.value(.slowTransfers, of: name),
+                    loss: faultBook.value(.lossyTransfers, of: name)))
         case .skewed:
             guard let node = world.node(name) else { return }
             world.setClock(of: node, ahead: .nanoseconds(Int64((value ?? 0) * 1e9)))
@@ -55,6 +58,7 @@ extension SimulatedCluster {
             if holds { hosts.wipe(name) }
             attachStore(of: name)
         case .slowCard: stores.slowNetwork(of: name, by: value ?? 1)
+        case .lossyCard: stores.losePackets(of: name, value)
         case .deadCard: stores.cutNetwork(of: name, holds)
         case .storeDown: if holds { stores.setDown(name, until: end) } else { stores.setUp(name) }
         case .storeUnmounted: stores.setMounted(name, !holds)

@@ -113,7 +113,13 @@ extension SimulatedCluster {
             } else {
                 hold(.slowCard, hosts, fault.factor)
             }
-        case .packetLoss: hold(.lossy, linkNames(nodes), fault.share)
+        case .packetLoss:
+            hold(.lossy, linkNames(nodes), fault.share)
+            if fault.target.isProcess {
+                hold(.lossyTransfers, nodes, fault.share)
+            } else {
+                hold(.lossyCard, hosts, fault.share)
+            }
         case .messagesDuplicated: hold(.duplicating, linkNames(nodes), fault.share)
         case .messagesLate: hold(.late, linkNames(nodes), fault.by.inSeconds)
         case .chainOutOfSync: hold(.outOfSync, nodes)

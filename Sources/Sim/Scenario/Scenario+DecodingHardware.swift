@@ -182,18 +182,43 @@ extension Scenario.Store {
         guard let fields = cursor.fields(Scenario.Keys.store) else { return nil }
         let name = fields.required("name", "what other sections call the store")?.identifier()
         let capacity = fields.required("capacity", "how much fits")?.bytes()
-        let read = fields.required("read", "what all readers share")?.bandwidth()
-        let write = fields.required("write", "what all writers share")?.bandwidth()
-        let kind = fields["kind"].map { $0.choice("kind", of: Scenario.names()) as Kind? } ?? .local
-        guard let name, let kind, let capacity, let read, let write else { return nil }
+        let known = fields["kind"].map { $0.choice("kind", of: Scenario.names()) as Kind? } ?? .local
+        let kind = known ?? .local
+        let usual = usual(kind)
+        let own = [
+            "read", "write", "perClient", "latency", "requestSize", "streams", "requestsPerSecond",
+        ].filter { fields[$0] != nil }
+        var latency = fields["latency"]?.duration(atMost: .seconds(3600))
+        var requestSize = fields["requestSize"]?.bytes()
+        var requestsPerSecond = fields["requestsPerSecond"]?.integer(in: 1...1_000_000_000)
+        if fields["latency"] == nil { latency = usual?.latency }
+        if fields["requestsPerSecond"] == nil { requestsPerSecond = usual?.requestsPerSecond }
+        if fields["requestSize"] == nil, latency != nil || requestsPerSecond != nil {
+            requestSize = usual?.requestSize
+        }
+        func rate(_ key: String, _ what: String) -> Bandwidth? {
+            if fields[key] == nil, isWhole(kind), let requestsPerSecond, let requestSize {
+                return carried(requestsPerSecond, requestSize)
+            }
+            return fields.required(key, what)?.bandwidth()
+        }
+        let read = rate("read", "what all readers share")
+        let write = rate("write", "what all writers share")
+        guard let name, known != nil, let capacity, let read, let write else { return nil }
         var store = Scenario.Store(
             name: name, kind: kind, capacity: capacity, read: read, write: write,
-            perClient: fields["perClient"]?.bandwidth(),
-            latency: fields["latency"]?.duration(atMost: .seconds(3600)),
-            requestSize: fields["requestSize"]?.bytes(),
-            requestsPerSecond: fields["requestsPerSecond"]?.integer(in: 1...1_000_000_000))
+            perClient: fields["perClient"]?.bandwidth(), latency: latency, requestSize: requestSize,
+            requestsPerSecond: requestsPerSecond)
         store.mark = Scenario.Mark.decode(fields)
-        if let value = fields["streams"]?.integer(in: 1...10_000) { store.streams = value }
+        // Figures that are all the kind's own are published, and say by whom.
+        if store.mark == nil, own.isEmpty, isWhole(kind), let usual {
+            store.mark = Scenario.Mark(provenance: .published, source: usual.source)
+        }
+        if let value = fields["streams"]?.integer(in: 1...10_000) {
+            store.streams = value
+        } else if fields["streams"] == nil, let value = usual?.streams {
+            store.streams = value
+        }
         return store
     }
 }

@@ -134,18 +134,27 @@ extension Scenario {
         )
     }
 
+    /// A rented service answers what it carries by itself; any other store says it.
     private static var storeSchema: ScenarioDocument {
-        Schema.object(
-            Keys.store,
-            required: ["name", "capacity", "read", "write"],
-            [
-                "name": Schema.name, "kind": Schema.words(Store.Kind.allCases.map(\.rawValue)),
-                "capacity": Schema.size, "read": Schema.bandwidth, "write": Schema.bandwidth,
-                "perClient": Schema.bandwidth, "latency": Schema.duration, "requestSize": Schema.size,
-                "streams": Schema.integer(1, 10_000),
-                "requestsPerSecond": Schema.integer(1, 1_000_000_000),
-            ].merging(Mark.schema) { $1 }
-        )
+        func schema(_ kinds: [Store.Kind], _ required: [String]) -> ScenarioDocument {
+            Schema.object(
+                Keys.store,
+                required: required,
+                [
+                    "name": Schema.name, "kind": Schema.words(kinds.map(\.rawValue)),
+                    "capacity": Schema.size, "read": Schema.bandwidth, "write": Schema.bandwidth,
+                    "perClient": Schema.bandwidth, "latency": Schema.duration, "requestSize": Schema.size,
+                    "streams": Schema.integer(1, 10_000),
+                    "requestsPerSecond": Schema.integer(1, 1_000_000_000),
+                ].merging(Mark.schema) { $1 }
+            )
+        }
+        let whole = Store.Kind.allCases.filter(Store.isWhole)
+        let others = Store.Kind.allCases.filter { !Store.isWhole($0) }
+        return Schema.any([
+            schema(others, ["name", "capacity", "read", "write"]),
+            schema(whole, ["name", "kind", "capacity"]),
+        ])
     }
 
     private static var switchSchema: ScenarioDocument {

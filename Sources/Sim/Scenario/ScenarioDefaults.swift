@@ -4,7 +4,8 @@ extension Scenario {
     /// Every value that a scenario may leave out, in one place.
     ///
     /// Durations of sealing tasks, memory, disks and stores have no default: a figure that decides the result
-    /// is written down by whoever wants the result.
+    /// is written down by whoever wants the result. What kinds of stores have by themselves is in
+    /// ``Store/usual(_:)``.
     package enum Defaults {
         package static let network = Network.mainnet
         package static let policy = "sealyard"

@@ -148,7 +148,7 @@ extension Scenario {
     /// A long-term store that every host can reach.
     package struct Store: Sendable, Hashable {
         package enum Kind: String, Sendable, Hashable, CaseIterable {
-            case local, nfs, ceph, cloud
+            case local, nfs, ceph, s3, cloud
         }
 
         package var name: String

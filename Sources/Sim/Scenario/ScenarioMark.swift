@@ -67,7 +67,8 @@ extension Scenario {
         for store in stores {
             all.append(
                 origin(
-                    "stores.\(store.name)", "read \(store.read), write \(store.write)", store.mark ?? Mark()))
+                    "stores.\(store.name)", "read \(store.read), write \(store.write)\(store.requestWords)",
+                    store.mark ?? Mark()))
         }
         all.append(
             origin("links", "\(links.bandwidth), \(links.latency.scenarioText)", links.mark ?? Mark()))
