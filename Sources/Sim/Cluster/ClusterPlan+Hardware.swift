@@ -29,6 +29,14 @@ extension ClusterPlan {
         }
     }
 
+    /// The cores and cards of a host for which its tasks contend.
+    func processors(of host: String, _ group: Scenario.HostGroup) -> ProcessorShares {
+        ProcessorShares(
+            group, processes.filter { $0.host == host },
+            sectorBytes: ResourceTable.sectorBytes(ofProof: proof),
+            hasCards: hostInfos[host]?.gpus.isEmpty == false)
+    }
+
     /// The cells that a worker group changes: a bound PreCommit1 holds its two layers whole, and one with
     /// cores of its own holds a cache.
     func resources(

@@ -201,7 +201,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     private func compute(_ call: CallID, _ request: TaskRequest, _ reportTo: Ref<WorkerMessage>) {
         let id = request.id
         var duration = draws.duration(of: id)
-        var parts = shared.parts(id.type, host: host, numaNode: numaNode)
+        var parts = shared.parts(id.type, host: host, node: node, numaNode: numaNode)
         if id.type == .addPiece || id.type == .finalize, parts.allSatisfy(\.isComputing) {
             duration = .nanoseconds(Int64(duration.inSeconds * stores.diskFactor(host) * 1e9))
         }
@@ -222,9 +222,10 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         sharings[call] = Sharing(awaitsAlarm: awaitsAlarm, openCount: parts.count + (awaitsAlarm ? 1 : 0))
         let pace = hosts.pace(node, on: host)
         for part in parts {
-            let rate = min(part.limit, duration > .zero ? part.amount / duration.inSeconds : .infinity)
+            let amount = part.amount(of: duration.inSeconds)
+            let rate = min(part.limit, duration > .zero ? amount / duration.inSeconds : .infinity)
             let limit = pace > 0 ? rate * pace : 0
-            let flow = part.transfers.begin(part.amount, part.uses, limit: limit) { [self] _ in
+            let flow = part.transfers.begin(amount, part.uses, limit: limit) { [self] _ in
                 partDone(call)
             }
             sharings[call]?.flows.append((flow, part.transfers, rate))

@@ -2,7 +2,8 @@
 internal import Kernel
 internal import Scheduler
 
-/// What the tasks of a host share while they run: the memory of its NUMA nodes, and its sealing disks.
+/// What the tasks of a host share while they run: the memory of its NUMA nodes, its sealing disks, its cores
+/// and its GPUs.
 ///
 /// A task is as many flows as it uses of these, side by side, and is done when the last of them is. Its
 /// duration in the scenario is what it takes alone: each flow's own limit is its amount by that duration.
@@ -13,16 +14,23 @@ final class SharedHardware: @unchecked Sendable {
     struct Part {
         let transfers: FairTransfers
         let uses: [FairShares.Use]
-        /// Bytes.
+        /// Bytes, or seconds of the task's duration.
         let amount: Double
         /// It stands for the computing itself, which is as slow as its memory.
         let isComputing: Bool
         /// Bytes a second at most, whatever the task could use.
         var limit = Double.infinity
+        /// The amount is that of one second, and grows with the task's duration.
+        var isBySecond = false
+
+        /// The whole amount of a task that takes so many seconds alone.
+        func amount(of seconds: Double) -> Double { isBySecond ? amount * seconds : amount }
     }
 
     private struct Place: Hashable {
         let host: String
+        /// The process, where its tasks contend for cores or cards.
+        let node: String?
         let numaNode: Int?
         let stage: Int
     }
@@ -31,6 +39,8 @@ final class SharedHardware: @unchecked Sendable {
     private let stores: ModelStores
     private let memory: FairTransfers
     private var groups: [String: Scenario.HostGroup] = [:]
+    /// By host, where tasks contend for cores or cards.
+    private var processors: [String: ProcessorShares] = [:]
     /// What was found of a kind on a host; the same for all its tasks.
     private var known: [Place: [Part]] = [:]
     /// Some kind of task uses some of this.
@@ -47,12 +57,21 @@ final class SharedHardware: @unchecked Sendable {
         for process in plan.processes {
             guard let group = scenario.hosts.first(where: { $0.name == process.group }) else { continue }
             groups[process.host] = group
+            if group.contendsForCores || group.contendsForCards, processors[process.host] == nil {
+                addProcessors(of: process.host, plan.processors(of: process.host, group))
+            }
             guard let rate = group.memoryBandwidth?.bytesPerSecond else { continue }
             for name in Self.memoryNames(process.host, group) {
                 let nodes = group.bindsMemory ? 1 : max(1, group.numaNodes)
                 memory.setCapacity(name, rate * Double(nodes))
             }
         }
+    }
+
+    private func addProcessors(of host: String, _ shares: ProcessorShares) {
+        processors[host] = shares
+        for set in shares.coreSets { memory.setCapacity("\(set.name) \(host)", Double(set.cores.count)) }
+        for pool in shares.cardPools { memory.setCapacity("\(pool.name) \(host)", Double(pool.count)) }
     }
 
     /// The memory of a host: node by node where a process is bound to one, else as one.
@@ -62,9 +81,10 @@ final class SharedHardware: @unchecked Sendable {
     }
 
     /// The flows of a task; empty where it shares nothing.
-    func parts(_ type: TaskType, host: String, numaNode: Int?) -> [Part] {
+    func parts(_ type: TaskType, host: String, node: String, numaNode: Int?) -> [Part] {
         guard isModelled else { return [] }
-        let place = Place(host: host, numaNode: numaNode, stage: type.stage)
+        let place = Place(
+            host: host, node: processors[host] == nil ? nil : node, numaNode: numaNode, stage: type.stage)
         // What is read while packets are lost is of that time alone.
         guard stores.losses[host] == nil else { return find(type, place) }
         if let found = known[place] { return found }
@@ -83,6 +103,7 @@ final class SharedHardware: @unchecked Sendable {
             let uses = own.map { FairShares.Use(memory.resource($0), weight: 1 / Double(own.count)) }
             parts.append(Part(transfers: memory, uses: uses, amount: traffic, isComputing: true))
         }
+        parts += processorParts(type, place)
         if type.isPoSt {
             return parts + stores.provingReads(scenario.diskBytes(.reads, of: type.kind), place.host)
         }
@@ -97,7 +118,37 @@ final class SharedHardware: @unchecked Sendable {
         return parts
     }
 
+    private func processorParts(_ type: TaskType, _ place: Place) -> [Part] {
+        guard let node = place.node, let shares = processors[place.host] else { return [] }
+        var parts: [Part] = []
+        // Rates are those of the task, so that all threads on a core are slowed alike.
+        func add(_ claim: Double, _ names: [String]) {
+            guard claim > 0 else { return }
+            let uses = names.map {
+                FairShares.Use(memory.resource("\($0) \(place.host)"), weight: claim)
+            }
+            parts.append(Part(transfers: memory, uses: uses, amount: 1, isComputing: true, isBySecond: true))
+        }
+        add(shares.cores(type, node), shares.sets(of: node).map(\.name))
+        if let pool = shares.pool(of: node) { add(shares.cards(type, node), [pool.name]) }
+        return parts
+    }
+
     // MARK: Use
+
+    /// The share that was taken of a host's cores, all together; `nil` where tasks do not contend for them.
+    func coreUtilization(_ host: String) -> Double? {
+        processors[host]?.coreSets.first.flatMap { memory.utilization("\($0.name) \(host)") }
+    }
+
+    /// The share that was taken of a host's cards, all together; `nil` where tasks do not contend for them.
+    func cardUtilization(_ host: String) -> Double? {
+        guard let pools = processors[host]?.cardPools, !pools.isEmpty else { return nil }
+        let taken = pools.reduce(0.0) {
+            $0 + (memory.utilization("\($1.name) \(host)") ?? 0) * Double($1.count)
+        }
+        return taken / Double(pools.reduce(0) { $0 + $1.count })
+    }
 
     /// The share that was taken of a host's memory bandwidth, all nodes together.
     func memoryUtilization(_ host: String) -> Double? {
@@ -121,6 +172,7 @@ extension Scenario.HostGroup {
 extension Scenario {
     /// Tasks of a host slow each other there by more than their slots.
     var sharesHardware: Bool {
-        hosts.contains { $0.memoryBandwidth != nil } || tasks.contains { $0.reads != nil || $0.writes != nil }
+        hosts.contains { $0.memoryBandwidth != nil || $0.contendsForCores || $0.contendsForCards }
+            || tasks.contains { $0.reads != nil || $0.writes != nil }
     }
 }

@@ -42,6 +42,10 @@ extension SimulatedCluster {
         nodeSlots = traffic > 0 ? rate * seconds / traffic : .infinity
         for node in byNode.keys.sorted() { slots += min(Double(byNode[node] ?? 0), nodeSlots) }
         slots = min(slots, nodeSlots * Double(max(1, group.numaNodes)))
+        if group.contendsForCores || group.contendsForCards {
+            let own = plan.processes.filter { $0.host == host }
+            slots = min(slots, plan.processors(of: host, group).effectiveSlots(type, own))
+        }
         guard let disks = plan.hosts.first(where: { $0.host == host }) else { return slots }
         let (reads, writes) = (
             scenario.diskBytes(.reads, of: type.kind), scenario.diskBytes(.writes, of: type.kind)
@@ -63,11 +67,29 @@ extension SimulatedCluster {
             return true
         }
         return scenario.hosts.contains { group in
-            group.memoryBandwidth != nil && scenario.memoryTraffic(of: type.kind, on: group) > 0
-                && Scenario.TaskKind.allCases.contains { other in
-                    other != type.kind && group.slotsPerHost(of: other) > 0
-                        && scenario.memoryTraffic(of: other, on: group) > 0
-                }
+            contendsWithOthers(type, group)
+                || group.memoryBandwidth != nil && scenario.memoryTraffic(of: type.kind, on: group) > 0
+                    && Scenario.TaskKind.allCases.contains { other in
+                        other != type.kind && group.slotsPerHost(of: other) > 0
+                            && scenario.memoryTraffic(of: other, on: group) > 0
+                    }
+        }
+    }
+
+    /// Tasks of other kinds want cores or cards of the same hosts.
+    private func contendsWithOthers(_ type: TaskType, _ group: Scenario.HostGroup) -> Bool {
+        guard group.contendsForCores || group.contendsForCards, group.slotsPerHost(of: type.kind) > 0 else {
+            return false
+        }
+        let host = "\(group.name)/0"
+        let shares = plan.processors(of: host, group)
+        let own = plan.processes.filter { $0.host == host }
+        func wants(_ other: TaskType, _ amount: (TaskType, String) -> Double) -> Bool {
+            own.contains { $0.runs(other) && amount(other, $0.node) > 0 }
+        }
+        return [shares.cores, shares.cards].contains { amount in
+            wants(type, amount)
+                && (TaskType.sealing + [.windowPoSt]).contains { $0.kind != type.kind && wants($0, amount) }
         }
     }
 
@@ -157,6 +179,8 @@ extension SimulatedCluster {
                         utilization: shares.reduce(0, +) / Double(shares.count)))
             }
             add("memory bandwidth") { shared.memoryUtilization($0) }
+            add("cores") { shared.coreUtilization($0) }
+            add("gpus") { shared.cardUtilization($0) }
             guard plan.hosts.contains(where: { $0.group == group.name }) else { continue }
             add("disk reads") { shared.diskUtilization($0, "disk-read") }
             add("disk writes") { shared.diskUtilization($0, "disk-write") }

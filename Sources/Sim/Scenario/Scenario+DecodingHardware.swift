@@ -5,7 +5,7 @@ extension Scenario.Keys {
     static let host =
         [
             "name", "count", "cpu", "numaNodes", "memory", "hugepages", "hugepagesByNode",
-            "memoryBandwidth", "gpus", "disks", "nic", "workers",
+            "memoryBandwidth", "contention", "gpus", "disks", "nic", "workers",
         ] + mark
     static let cpu = ["model", "sockets", "cores", "threadsPerCore", "l3Groups", "l3"]
     static let gpu = ["model", "count"]
@@ -52,7 +52,25 @@ extension Scenario.HostGroup {
             .compactMap { $0.bytes(atLeast: ByteCount(bytes: 0)) } ?? []
         group.mark = Scenario.Mark.decode(fields)
         group.memoryBandwidth = fields["memoryBandwidth"]?.bandwidth()
+        group.contention = decodeContention(fields)
         return group
+    }
+
+    private static func decodeContention(_ fields: ConfigFields) -> [Scenario.Contention] {
+        guard let section = fields["contention"] else { return [] }
+        let items = section.list("words", count: 1...Scenario.Contention.allCases.count) ?? []
+        var known: [Scenario.Contention] = []
+        for item in items {
+            guard let value = item.choice("contention", of: Scenario.names()) as Scenario.Contention? else {
+                continue
+            }
+            if known.contains(value) { item.report("\(value.rawValue) stands twice") }
+            known.append(value)
+        }
+        if known.contains(.cores), fields["cpu"] == nil {
+            section.report("say how many cores a host has, in cpu")
+        }
+        return known
     }
 }
 
@@ -151,10 +169,27 @@ extension Scenario.WorkerGroup {
         if let value = fields["memory"]?.choice("memory", of: Scenario.names()) as Memory? {
             workers.memory = value
         }
-        if let value = fields["cores"]?.choice("cores", of: Scenario.names()) as Cores? {
+        if let section = fields["cores"] { decodeCores(section, into: &workers) }
+        return workers
+    }
+
+    /// `any`, `l3`, a list of CPUs for all processes, or such lists, one for each.
+    private static func decodeCores(_ section: ConfigCursor, into workers: inout Scenario.WorkerGroup) {
+        func list(_ cursor: ConfigCursor) -> CPUList? {
+            cursor.quantity("a list of CPUs such as 0-15,32-47") { text throws(QuantityError) in
+                try CPUList(text)
+            }
+        }
+        guard case .scalar(let text) = section.node.content else {
+            let most = section.sink.limits.workersPerHostMax
+            workers.cpuLists = (section.list("lists of CPUs", count: 1...most) ?? []).compactMap(list)
+            return
+        }
+        if text.first?.isNumber == true {
+            workers.cpuLists = list(section).map { [$0] } ?? []
+        } else if let value = section.choice("cores", of: Scenario.names()) as Cores? {
             workers.cores = value
         }
-        return workers
     }
 
     private static func decodeRoles(_ cursor: ConfigCursor) -> [Scenario.Role]? {

@@ -4,7 +4,10 @@ private import Kernel
 /// What a scenario says of shared hardware must have an effect, and be possible.
 extension Scenario {
     func checkHardware(_ findings: inout [Finding]) {
-        for (index, host) in hosts.enumerated() { checkNodes(of: host, "hosts[\(index)]", &findings) }
+        for (index, host) in hosts.enumerated() {
+            checkNodes(of: host, "hosts[\(index)]", &findings)
+            checkProcessors(of: host, "hosts[\(index)]", &findings)
+        }
         checkAmounts(&findings)
         checkStoreRequests(&findings)
         checkSwitches(&findings)

@@ -115,6 +115,9 @@ extension Scenario.HostGroup {
                 object.add("hugepagesByNode", .list(hugepagesByNode.map { .text($0.description) }))
             }
             if let memoryBandwidth { object.add("memoryBandwidth", memoryBandwidth) }
+            if !contention.isEmpty {
+                object.add("contention", .list(contention.map { .text($0.rawValue) }))
+            }
             object.add(
                 "gpus",
                 .list(
@@ -163,7 +166,11 @@ extension Scenario.WorkerGroup {
                 }
             )
             object.add("memory", memory.rawValue)
-            object.add("cores", cores.rawValue)
+            switch cpuLists.count {
+            case 0: object.add("cores", cores.rawValue)
+            case 1: object.add("cores", cpuLists[0].description)
+            default: object.add("cores", .list(cpuLists.map { .text($0.description) }))
+            }
         }
     }
 }

@@ -84,6 +84,7 @@ extension Scenario {
                 "hugepagesByNode": Schema.list(Schema.size, least: 1),
                 "memoryBandwidth": Schema.bandwidth.described(
                     "What the memory of one NUMA node sustains; tasks of the node share it."),
+                "contention": Schema.list(Schema.words(Contention.allCases.map(\.rawValue)), least: 1),
                 "gpus": Schema.list(
                     Schema.any([
                         Schema.text,
@@ -129,7 +130,10 @@ extension Scenario {
                 "group": Schema.words(WorkerGroup.Group.allCases.map(\.rawValue)),
                 "slots": Schema.object(kinds, Schema.same(slot, for: kinds)),
                 "memory": Schema.words(WorkerGroup.Memory.allCases.map(\.rawValue)),
-                "cores": Schema.words(WorkerGroup.Cores.allCases.map(\.rawValue)),
+                "cores": Schema.any([
+                    Schema.words(WorkerGroup.Cores.allCases.map(\.rawValue)), Schema.cpus,
+                    Schema.list(Schema.cpus, least: 1),
+                ]),
             ]
         )
     }

@@ -16,6 +16,8 @@ extension Scenario {
         /// What the memory of one NUMA node sustains, reads and writes together; `nil` where tasks do not
         /// slow each other there.
         package var memoryBandwidth: Bandwidth?
+        /// What tasks slow each other by where they want more of it than there is.
+        package var contention: [Contention] = []
         package var gpus: [GPU]
         package var disks: [Disk]
         package var nic: Bandwidth
@@ -33,6 +35,11 @@ extension Scenario {
         package func slotsPerHost(of kind: TaskKind) -> Int {
             workers.reduce(0) { $0 + $1.count * $1.slots(of: kind) }
         }
+    }
+
+    /// What the tasks of a host contend for beyond their slots.
+    package enum Contention: String, Sendable, Hashable, CaseIterable {
+        case cores, gpus
     }
 
     package struct CPU: Sendable, Hashable {
@@ -90,6 +97,9 @@ extension Scenario {
         package var slots: [Slot]
         package var memory = Memory.spread
         package var cores = Cores.any
+        /// The CPUs on which the processes compute: one list for all, or one for each; empty where the file
+        /// names none.
+        package var cpuLists: [CPUList] = []
 
         /// Where the memory of a process lies.
         package enum Memory: String, Sendable, Hashable, CaseIterable {

@@ -8,6 +8,7 @@ enum Schema {
     static let size = pattern(quantity(QuantityUnit.sizes))
     static let bandwidth = pattern(quantity(QuantityUnit.bitRates + QuantityUnit.byteRates))
     static let duration = pattern("(\(quantity(QuantityUnit.times)) *)+")
+    static let cpus = pattern("[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*")
     static let rate = pattern("[0-9]+ */ *(\(quantity(QuantityUnit.times)) *)+")
     static let fraction = any([number(0, 1), pattern("\(decimal) *%?")])
     static let money = any([number(0, 1e12), pattern(decimal)])

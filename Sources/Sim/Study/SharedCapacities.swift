@@ -8,8 +8,8 @@ internal import Scheduler
 ///
 /// A sector holds memory for as long as its tasks take alone, and moves so many bytes. Whatever slows tasks,
 /// whatever of it lies idle and whatever does not fit to the last byte is left out, so that no run does more.
-/// Processors and GPUs are not here: a scenario is believed that its slots have them, unless a task takes all
-/// processors of a host.
+/// Processors and GPUs are here where the scenario says that tasks contend for them; else it is believed that
+/// its slots have them, unless a task takes all processors of a host.
 struct SharedCapacities {
     /// One thing that tasks share.
     struct Shared {
@@ -66,8 +66,29 @@ struct SharedCapacities {
             },
             held("caches", cacheCount) { need, _ in need.wantsCoreGroup ? 1 : 0 },
         ]
-        if scenario.sharesHardware { found += flows() }
+        if scenario.sharesHardware { found += flows() + processors() }
         return found.compactMap(\.self)
+    }
+
+    /// Cores and cards of hosts whose tasks contend for them.
+    private func processors() -> [Shared?] {
+        var known: [String: ProcessorShares] = [:]
+        for group in scenario.hosts where group.contendsForCores || group.contendsForCards {
+            known[group.name] = plan.processors(of: "\(group.name)/0", group)
+        }
+        let found = known
+        return [
+            shared("cores", isHeld: true) { group, _ in
+                group.contendsForCores ? Double(group.cpu.coreCount) : Self.endless
+            } claim: { type, process, group, _ in
+                found[group.name]?.cores(type, process.node) ?? 0
+            },
+            shared("gpus", isHeld: true) { group, _ in
+                group.contendsForCards ? Double(group.gpusPerHost) : Self.endless
+            } claim: { type, process, group, _ in
+                found[group.name]?.cards(type, process.node) ?? 0
+            },
+        ]
     }
 
     private func flows() -> [Shared?] {
