@@ -40,6 +40,9 @@ struct Explore: ParsableCommand {
     @Option(help: "The policy in place of the scenario's own.")
     var policy: String?
 
+    @Flag(help: "Draw what tasks take of memory: the table does not say, and workers find out.")
+    var drawMemory = false
+
     @Option(help: "By when all faults have ended, such as 30m; two ways of a sector otherwise.")
     var untilFaultsEnd: String?
 
@@ -100,6 +103,7 @@ struct Explore: ParsableCommand {
                 loaded, sectorCount: sectors, faultCount: faultCount, kinds: try drawnKinds(),
                 faultsEnd: try untilFaultsEnd.map(StudyOptions.duration))
             trial.policy = policy
+            trial.drawsMemory = drawMemory
             var explorer = Explorer(trial)
             explorer.failureCountMax = failures
             guard replay == nil, faults == nil else {

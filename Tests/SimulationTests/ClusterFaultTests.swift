@@ -22,11 +22,7 @@ struct ClusterFaultTests {
         // Half of the seeds try each of two policies.
         trial.policy = seed % 2 == 0 ? SealyardPolicy.name : nil
         // A third of them has workers whose tasks take much more than the table says, and who find out.
-        if seed % 3 == 0 {
-            for type in TaskType.sealing {
-                trial.measuredMemory[type] = (1 + (seed &* 7 &+ UInt64(type.stage) &* 5) % 20) << 30
-            }
-        }
+        trial.drawsMemory = seed % 3 == 0
         return try trial.run(ExploreCase(seed: seed, faults: trial.faults(of: seed)))
     }
 
@@ -36,6 +32,10 @@ struct ClusterFaultTests {
         #expect(outcome.findings == [])
         #expect(outcome.proven + outcome.failed == 16)
     }
+
+    /// Each was cut off from the chain while its pre-commitment landed, lost files, and drew another ticket.
+    @Test("a sector that the chain knows keeps its ticket", arguments: [UInt64(572), 898, 1_082])
+    func keepsTicket(seed: UInt64) throws { try ends(seed: seed) }
 
     @Test("a seed under faults gives the same trace twice", arguments: [UInt64(3), 17, 42])
     func repeats(seed: UInt64) throws {

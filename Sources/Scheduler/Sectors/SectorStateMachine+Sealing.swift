@@ -116,6 +116,9 @@ extension SectorStateMachine {
         if let start = record.earliestDealStart, start <= head {
             return stops() + expireDeals("a deal began at epoch \(start), and it is \(head)")
         }
+        if mayBePreCommitted, !isTicketGood(at: head) {
+            return askBeforeNewTicket("the ticket would be too old before the sector could be pre-committed")
+        }
         let old = record.ticketEpoch
         if record.ticket == nil || record.preCommitEpoch != nil || !isTicketGood(at: head) {
             if let old, record.ticket != nil, old != epoch {
@@ -141,6 +144,9 @@ extension SectorStateMachine {
     }
 
     mutating func ticketExpired(_ reason: String) -> [SectorAction] {
+        if mayBePreCommitted {
+            return askBeforeNewTicket(reason, next: record.state == .preCommit2 ? .preCommit2 : .waitSeed)
+        }
         _ = record.count(.ticketAge)
         let actions = stops()
         forgetTicket()
@@ -326,6 +332,7 @@ extension SectorStateMachine {
     /// What the chain really knows decides how a refused message is mended.
     mutating func stands(_ standing: ChainStanding) -> [SectorAction] {
         guard !record.isPaused else { return [] }
+        if record.state == .getTicket { return standsBeforeNewTicket(standing) }
         if record.state == .terminateFailed { return standsForTermination(standing) }
         if let epoch = standing.provenEpoch {
             // Another fork may still undo it: the same proof hears of its landing when that is over.

@@ -47,6 +47,7 @@ extension SectorStateMachine {
 
     mutating func epochReached(_ epoch: Int64) -> [SectorAction] {
         switch record.state {
+        case .getTicket: return mayBePreCommitted ? [.askStanding] : []
         case .waitMutable:
             guard epoch >= record.update?.waitsForEpoch ?? 0 else { return [] }
             return enter(.submitReplicaUpdate)

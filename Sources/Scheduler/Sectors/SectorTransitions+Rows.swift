@@ -33,11 +33,15 @@ extension SectorTransitions {
             .taskFailed: [.packing, .failedUnrecoverable], .filesLost: [.packing, .failedUnrecoverable],
         ],
         .getTicket: [
-            .granted: [.getTicket], .retryDue: [.getTicket], .ticket: [.preCommit1, .dealsExpired],
+            .granted: [.getTicket], .retryDue: [.getTicket],
+            .ticket: [.preCommit1, .getTicket, .dealsExpired],
             .refused: [.getTicket, .removing, .removed], .dealsExpired: [.dealsExpired],
+            .standing: [
+                .getTicket, .preCommit1, .preCommit2, .waitSeed, .removing, .removed, .failedUnrecoverable,
+            ], .epochReached: [.getTicket],
         ],
         .preCommit1: [
-            .granted: [.preCommit1], .ticket: [.preCommit1, .dealsExpired],
+            .granted: [.preCommit1], .ticket: [.preCommit1, .getTicket, .dealsExpired],
             .taskDone: [.preCommit2, .packing, .failedUnrecoverable],
             .taskFailed: [.sealPreCommit1Failed, .failedUnrecoverable],
             .filesLost: [.packing, .failedUnrecoverable], .workerLost: [.preCommit1, .getTicket],

@@ -18,6 +18,7 @@ package struct ExploreReport: Sendable {
     package func replay(_ failure: Explorer.Failure) -> String {
         var line = "sealyard explore \(scenario) --seed \(failure.shrunk.seed) --sectors \(trial.sectorCount)"
         if let policy = trial.policy { line += " --policy \(policy)" }
+        if trial.drawsMemory { line += " --draw-memory" }
         line += " --until-faults-end \(trial.faultsEnd.scenarioText)"
         return line + " --replay '\(failure.shrunk.faults.yaml)'"
     }
