@@ -82,6 +82,42 @@ struct PacketLossTests {
         #expect(try proven(Self.process) > 0)
     }
 
+    /// The layers of one sector go from the host that labels to one of the hosts that hash, over 10 Gb/s.
+    @Test("files that move between hosts are slowed by the losses of both ends")
+    func moves() throws {
+        var scenario = try Clusters.shipped("reference-1pib")
+        scenario.workload.sectorsMax = 1
+        scenario.workload.pledge.initialPerHost = 1
+        func end(_ groups: String...) throws -> (seconds: Double, moved: Double) {
+            let cluster = try SimulatedCluster(scenario, options: .init(seed: 2))
+            for group in groups {
+                cluster.apply(
+                    .init(
+                        .packetLoss, at: .seconds(1), target: .group(group), duration: .seconds(86_400),
+                        share: 0.01))
+            }
+            while cluster.provenCount == 0, cluster.world.now < Clusters.days(1) {
+                cluster.run(until: cluster.world.now + .seconds(5))
+            }
+            return (cluster.world.now.seconds, try #require(cluster.report().movedBytesPerSector))
+        }
+        let calm = try end()
+        #expect(calm.moved > 400 * 0x1p30)
+        /// What a connection takes longer at this loss, with a round trip of 200 µs.
+        func longer(_ bytes: Double, _ share: Double) -> Double {
+            bytes / (1460 / 200e-6 * (1.5 / share).squareRoot()) - bytes / 1.25e9
+        }
+        let source = try end("sealer").seconds - calm.seconds
+        #expect(abs(source - longer(calm.moved, 0.01)) < 120, "\(source)")
+        // The sector's last move, to the store, begins on the host that lost packets as well.
+        let final = Double(try #require(scenario.task(.finalize)).transfer.bytes)
+        let target = try end("trees").seconds - calm.seconds
+        #expect(abs(target - longer(calm.moved + final, 0.01)) < 120, "\(target)")
+        let both = try end("sealer", "trees").seconds - calm.seconds
+        #expect(
+            abs(both - longer(calm.moved, 1 - 0.99 * 0.99) - longer(final, 0.01)) < 120, "\(both)")
+    }
+
     @Test("a bucket of S3 takes a transfer as fast as its requests carry it")
     func bucket() throws {
         func end(_ sets: String...) throws -> Double {
