@@ -113,6 +113,24 @@ struct ContentionTests {
         #expect(abs(try #require(three.sectorsPerHour) - 4) < 0.2)
     }
 
+    @Test(
+        "a host that is believed to have more than it says is named; one that contends or has enough is not"
+    )
+    func believed() throws {
+        func notes(_ sets: String...) throws -> [String] {
+            try report(sets, days: 1.2).notModelled.filter { $0.what == "contention of sealer" }.map(\.reason)
+        }
+        // Sixteen threads of PreCommit1, six of each of two PreCommit2, and some more.
+        let cores = try #require(try notes("hosts.sealer.cpu={sockets: 1, cores: 16}").first)
+        #expect(cores.contains(" cores at once and it has 16;"), "\(cores)")
+        #expect(try notes("hosts.sealer.cpu={sockets: 1, cores: 64}") == [])
+        #expect(try notes("hosts.sealer.contention=[cores]") == [])
+        let enough = "hosts.sealer.cpu={sockets: 1, cores: 64}"
+        let cards = try notes(enough, "hosts.sealer.gpus=[{model: card, count: 1}]")
+        #expect(cards.count == 1 && cards[0].contains("want 2 gpus at once and it has 1"), "\(cards)")
+        #expect(try notes(enough, "hosts.sealer.gpus=[{model: card, count: 2}]") == [])
+    }
+
     @Test("the optimizer's form counts cores and cards as the runs do, and rules out nothing that runs reach")
     func form() throws {
         let scenario = try Scenario.load(

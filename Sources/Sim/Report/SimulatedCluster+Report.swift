@@ -135,6 +135,7 @@ extension SimulatedCluster {
                     what: "contention",
                     reason: "tasks of one host share no memory bandwidth; durations are those of the file"))
         }
+        list += oversubscriptions()
         for kind in [Scenario.TaskKind.winningPoSt, .unseal] where scenario.task(kind) != nil {
             list.append(
                 .init(
