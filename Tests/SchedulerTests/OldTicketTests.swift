@@ -4,8 +4,8 @@ import Kernel
 import Scheduler
 import Testing
 
-/// The miner is cut off from the chain while a pre-commitment lands; then the sector's files are lost, and the
-/// ticket has grown old. A number that the chain knows with one CommR never takes another.
+/// The miner is cut off from the chain while a pre-commitment lands; then the sector's files are lost, and
+/// the ticket has grown old. A number that the chain knows with one CommR never takes another.
 @Suite("A ticket that is too old, of a sector that the chain may know")
 struct OldTicketTests {
     private static let key = SectorKey(miner: 1000, number: 7)

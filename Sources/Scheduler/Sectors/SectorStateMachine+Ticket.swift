@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Chain
 
-/// A ticket that is too old, and with which a CommR was made: the chain may have that CommR, or get it yet from
-/// a message that is on its way. A number that it knows with one CommR never takes another, so it is asked
-/// before another ticket is drawn.
+/// A ticket that is too old, and with which a CommR was made: the chain may have that CommR, or get it yet
+/// from a message that is on its way. A number that it knows with one CommR never takes another, so it is
+/// asked before another ticket is drawn.
 extension SectorStateMachine {
     /// A CommR was made with the ticket, and the chain was not heard to know it.
     var mayBePreCommitted: Bool {
