@@ -272,10 +272,11 @@ package final class SimulatedCluster {
 
     private func bootWorker(_ process: ClusterPlan.Process) throws {
         let store = plan.hosts.first { $0.host == process.host }?.store
+        let machine = options.recorded?.machines[process.host]
         let info = WorkerInfo(
             name: process.name, host: process.host, store: store?.name ?? "", slots: process.slots,
-            hostInfo: plan.hostInfos[process.host], canFetch: process.canFetch, numaNode: process.numaNode,
-            resources: process.resources)
+            hostInfo: machine?.info ?? plan.hostInfos[process.host], canFetch: process.canFetch,
+            numaNode: process.numaNode, resources: machine?.resources ?? process.resources)
         let bug = options.bug
         let (measured, limit) = (options.measuredMemory, plan.hostInfos[process.host]?.memoryBytes ?? .max)
         let (draws, stores, hosts, shared, clock) = (draws, stores, hosts, shared, ModelClock(world))

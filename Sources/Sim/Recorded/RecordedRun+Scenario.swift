@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Chain
 internal import Kernel
-internal import Scheduler
+package import Scheduler
 
 /// What a journal's first lines say of the miner that wrote it.
 package struct RecordedFacts: Sendable {
@@ -33,6 +33,14 @@ package struct RecordedConditions: Sendable, Hashable {
     package var makesSNARK: Bool
     /// From a worker's end to the scheduler's knowledge of it: a process that ends closes its connections.
     package var lossDetection: Duration
+    /// What the workers told of their machines, by the simulated host; processes of one machine share what it
+    /// has. Hosts that were not there have what the scenario says.
+    package var machines: [String: Machine] = [:]
+
+    package struct Machine: Sendable, Hashable {
+        package var info: HostInfo
+        package var resources: [ResourceTable.Override]
+    }
 }
 
 /// The cluster of a recorded run as a scenario, with the durations that were measured in it.
@@ -97,8 +105,9 @@ extension RecordedRun {
             faults: faults(groups.map { ($0.group.name, $0.hosts) }, since: origin), costs: nil,
             report: .init(
                 warmUp: .milliseconds(1), until: .nanoseconds(Int64((makespan * 20 + 60) * 1e9))))
-        let conditions = RecordedConditions(
+        var conditions = RecordedConditions(
             pledges: pledges(since: origin), lease: facts.lease, makesSNARK: makesSNARK, lossDetection: delay)
+        conditions.machines = machines(groups)
         return (scenario, conditions)
     }
 
@@ -143,6 +152,18 @@ extension RecordedRun {
     }
 
     // MARK: Hosts
+
+    private func machines(_ groups: [Group]) -> [String: RecordedConditions.Machine] {
+        var machines: [String: RecordedConditions.Machine] = [:]
+        for group in groups {
+            for (index, host) in group.hosts.enumerated() {
+                let told = workers.first { $0.info.host == host && $0.info.hostInfo != nil }?.info
+                guard let told, let info = told.hostInfo else { continue }
+                machines["\(group.group.name)/\(index)"] = .init(info: info, resources: told.resources)
+            }
+        }
+        return machines
+    }
 
     private struct Group {
         var group: Scenario.HostGroup
