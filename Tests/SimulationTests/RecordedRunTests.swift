@@ -111,6 +111,32 @@ struct RecordedRunTests {
         #expect(lines.filter { $0 != $1 }.map { "\($0) / \($1)" } == [])
     }
 
+    @Test("processes that told of one machine share it when their run is simulated")
+    func sharedMachine() throws {
+        let recording = try record(kill: false)
+        let (scenario, conditions) = try recording.run.scenario(name: "again", recording.facts)
+        let hosts = ["worker/0", "worker/1", "worker/2"]
+        #expect(conditions.machines.keys.sorted() == hosts)
+        #expect(conditions.machines.values.map(\.info.name).sorted() == hosts, "each had one of its own")
+        func minutes(_ machine: (String) -> String) throws -> Int {
+            var conditions = conditions
+            for host in hosts {
+                conditions.machines[host]?.info.name = machine(host)
+                conditions.machines[host]?.info.logicalCoreCount = 4
+                conditions.machines[host]?.info.gpus = []
+            }
+            let cluster = try SimulatedCluster(scenario, options: .init(seed: 5, recorded: conditions))
+            var minutes = 0
+            while cluster.provenCount < Self.sectorCount, minutes < 600 {
+                minutes += 1
+                cluster.run(until: Instant(seconds: Double(minutes) * 60))
+            }
+            return minutes
+        }
+        let (own, one) = (try minutes { $0 }, try minutes { _ in "box" })
+        #expect(Double(one) > 1.5 * Double(own), "\(own) min on machines of their own, \(one) on one")
+    }
+
     @Test("simulated as it was, its makespan is within 5 % and its stages' p95 within 10 %")
     func forecast() throws {
         let recording = try record()
