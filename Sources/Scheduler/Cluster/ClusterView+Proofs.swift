@@ -13,23 +13,21 @@ extension ClusterView {
         let type = task.id.type
         let machine = hosts[workers[index].hostIndex].machine
         guard !type.isPoSt, let prover = prover(of: machine) else { return nil }
-        let end = now + .nanoseconds(Int64(expectedSeconds(type, on: index) * Self.margin * 1e9))
-        var isRoomKnown = false
+        let end = now + padded(type, on: index)
+        let span = padded(.windowPoSt, on: prover)
         for proofs in proofsAhead where proofs.due > now {
-            let span = Duration.nanoseconds(
-                Int64(expectedSeconds(.windowPoSt, on: prover) * Self.margin * 1e9))
             let (machines, latest) = demand(of: proofs, span, now)
-            guard end > latest else { continue }
-            if otherRoom(proofs, than: machine, upTo: machines) >= machines { continue }
-            // One question is enough: what is needed is the same for all deadlines.
-            if !isRoomKnown {
-                guard needsSame(task, index, prover, proofs) else { return nil }
-                isRoomKnown = true
-            }
+            guard end > latest, otherRoom(proofs, than: machine, upTo: machines) < machines else { continue }
+            // What a proof needs is the same for all deadlines: one answer holds for the others too.
+            guard !hasRoomForBoth(task, index, prover, proofs) else { return nil }
             return Refusal(
                 .poStAhead, hosts[workers[index].hostIndex].name, needed: latest.seconds, until: proofs.due)
         }
         return nil
+    }
+
+    private func padded(_ type: TaskType, on worker: Int) -> Duration {
+        .nanoseconds(Int64(expectedSeconds(type, on: worker) * Self.margin * 1e9))
     }
 
     /// How many machines must prove at once, and when they must begin at the latest.
@@ -71,8 +69,8 @@ extension ClusterView {
         return count
     }
 
-    /// The machine has not enough for the task and a proof at once: the proof is leased for the question.
-    private func needsSame(
+    /// The machine has enough for the task and a proof at once: the proof is leased for the question.
+    private func hasRoomForBoth(
         _ task: WaitingTask, _ index: Int, _ prover: Int, _ proofs: ProofsAhead
     ) -> Bool {
         let machine = hosts[workers[index].hostIndex].machine
@@ -85,6 +83,6 @@ extension ClusterView {
         defer { ledger.release(trial) }
         let own = need(task.id.type, proof: task.request.proof, on: index)
         return ledger.check(
-            own, stage: task.id.type.stage, host: machine, worker: workers[index].infoBox, disk: nil) != nil
+            own, stage: task.id.type.stage, host: machine, worker: workers[index].infoBox, disk: nil) == nil
     }
 }
