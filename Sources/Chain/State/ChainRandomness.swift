@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 private import Kernel
 package import Sealing
+private import Synchronization
 
 /// How randomness for a purpose is drawn from a base: the network's own rule.
 package enum ChainRandomness {
@@ -72,6 +73,8 @@ package struct DevnetBeacon: Sendable, Hashable {
     private let root: Commitment
     /// What is hashed before the number of an epoch.
     private let prefix: [UInt8]
+    /// The latest draws: each is asked for by its sector, and again with each message that names its epoch.
+    private let memo = DrawMemo()
 
     /// Makes the beacon of a network; equal names and seeds give equal beacons everywhere.
     package init(network: String, seed: UInt64) {
@@ -100,8 +103,55 @@ package struct DevnetBeacon: Sendable, Hashable {
 
     /// A miner's draw for a purpose at an epoch.
     package func draw(_ purpose: ChainRandomness.Purpose, epoch: Int64, miner: ActorAddress) -> Commitment {
-        ChainRandomness.draw(
+        let key = DrawMemo.Key(purpose: purpose, epoch: epoch, miner: miner)
+        if let known = memo.find(key) { return known }
+        let drawn = ChainRandomness.draw(
             base: value(at: epoch), purpose: purpose, epoch: epoch,
             entropy: ChainRandomness.entropy(of: miner))
+        memo.keep(drawn, key)
+        return drawn
+    }
+
+    /// Beacons are equal where their values are.
+    package static func == (lhs: DevnetBeacon, rhs: DevnetBeacon) -> Bool { lhs.root == rhs.root }
+
+    /// Hashes what all values derive from.
+    package func hash(into hasher: inout Hasher) { hasher.combine(root) }
+}
+
+/// Draws that were made lately, each in the place that its key gives it.
+private final class DrawMemo: Sendable {
+    struct Key: Sendable, Hashable {
+        let purpose: ChainRandomness.Purpose
+        let epoch: Int64
+        let miner: ActorAddress
+    }
+
+    private struct Entry: Sendable {
+        let key: Key
+        let drawn: Commitment
+    }
+
+    /// The draws of some hours of a large miner; 0.4 MiB when all are taken.
+    private static let count = 4_096
+    /// Empty until the first draw.
+    private let entries = Mutex<[Entry?]>([])
+
+    private static func place(_ key: Key) -> Int {
+        Int(mixed(UInt64(bitPattern: key.epoch) &* 8 &+ key.purpose.rawValue) % UInt64(count))
+    }
+
+    func find(_ key: Key) -> Commitment? {
+        entries.withLock { entries in
+            guard !entries.isEmpty, let entry = entries[Self.place(key)], entry.key == key else { return nil }
+            return entry.drawn
+        }
+    }
+
+    func keep(_ drawn: Commitment, _ key: Key) {
+        entries.withLock { entries in
+            if entries.isEmpty { entries = Array(repeating: nil, count: Self.count) }
+            entries[Self.place(key)] = Entry(key: key, drawn: drawn)
+        }
     }
 }

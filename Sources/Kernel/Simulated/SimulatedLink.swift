@@ -3,17 +3,21 @@
 /// A place whose events are closures: the faults of a schedule, the detection of a loss, a test's own steps.
 // Safety: see `SimulatedPlace`.
 final class SimulatedScript: SimulatedPlace, @unchecked Sendable {
-    private var actions: [(() -> Void)?] = []
+    /// A closure of its own type: as the value of an optional it would be called by way of three others.
+    private struct Action {
+        let run: () -> Void
+    }
+
+    private var actions: [Action?] = []
     private var free: [Int] = []
 
     func start() {
         isUp = true
         // Safety: the core keeps the script as long as its events.
         step = { [unowned(unsafe) self] slot in
-            let action = actions[Int(slot)]
-            actions[Int(slot)] = nil
+            let action = actions[Int(slot)].take()
             free.append(Int(slot))
-            action?()
+            if let action { action.run() }
         }
     }
 
@@ -21,10 +25,10 @@ final class SimulatedScript: SimulatedPlace, @unchecked Sendable {
         let slot: Int
         if let known = free.popLast() {
             slot = known
-            actions[slot] = action
+            actions[slot] = Action(run: action)
         } else {
             slot = actions.count
-            actions.append(action)
+            actions.append(Action(run: action))
         }
         pendingCount += 1
         core.pushEvent(at: time, place: index, slot: UInt32(slot))

@@ -36,7 +36,7 @@ extension ClusterScheduler {
         // The view of a worker is large, and what is used of it small: it is not copied.
         let host = view.workers[index].hostIndex
         let name = view.workers[index].infoBox.value.name
-        guard let worker = workers[name], worker.index == index else { return false }
+        guard index < workerAt.count, let worker = workerAt[index] else { return false }
         if let refusal = view.canStart(task, on: index, at: now) {
             note(.refused, id.sector, id, name, reason, refusal, now)
             return false
@@ -49,7 +49,7 @@ extension ClusterScheduler {
         do {
             devices = try view.ledger.lease(
                 call.number, need, stage: id.type.stage, host: view.hosts[host].machine,
-                worker: view.workers[index].infoBox.value, workerIndex: index,
+                worker: view.workers[index].infoBox, workerIndex: index,
                 disk: view.diskShare(need, of: task, on: index))
         } catch {
             note(.refused, id.sector, id, name, reason, error, now)

@@ -30,7 +30,10 @@ extension ClusterScheduler {
             view.setAvailable(known.index, true)
         } else {
             let index = view.join(info)
-            workers[info.name] = Worker(index: index, info: info, ref: ref, session: session, join: id)
+            let worker = Worker(index: index, info: info, ref: ref, session: session, join: id)
+            workers[info.name] = worker
+            while workerAt.count <= index { workerAt.append(nil) }
+            workerAt[index] = worker
             applyControls(to: index)
             context.log.info("worker \(info.name) on \(info.host) joined")
         }
@@ -134,6 +137,7 @@ extension ClusterScheduler {
         context.log.warning("worker \(name) did not come back; what it held is done anew")
         view.leave(worker.index)
         workers[name] = nil
+        workerAt[worker.index] = nil
         if holdsStore { storage.tell(.lose(store: worker.info.store)) }
     }
 

@@ -95,6 +95,8 @@ package actor ClusterScheduler: Component {
     var storageReplies: Ref<StorageEvent>?
     let view: ClusterView
     var workers: OrderedDictionary<String, Worker> = [:]
+    /// The same by the index in the view, for what is asked with each task.
+    var workerAt: [Worker?] = []
     var owners: [TaskID: Ref<TaskEvent>] = [:]
     var callOf: [TaskID: (call: CallID, worker: String)] = [:]
     var sequence: UInt64 = 0
@@ -311,8 +313,9 @@ package actor ClusterScheduler: Component {
     ) {
         let now = context.now
         workers[name]?.ref.tell(.confirmed(call))
+        let known = callOf[call.task]
         // Of a try that was given up nothing counts, neither where its files are nor what it lacked.
-        if isLate(call) { return }
+        if known?.call != call, isLate(call) { return }
         if case .done = result, call.task.type.needsFiles { noteFiles(of: call.task.sector, at: name) }
         if prefetchEnded(call) {
             // Whatever it was: another look ahead at once would only find it again.
@@ -324,7 +327,7 @@ package actor ClusterScheduler: Component {
             return
         }
         noteSetback(call.task, result, context)
-        guard let known = callOf[call.task] else { return reportOfEarlier(call, result, now) }
+        guard let known else { return reportOfEarlier(call, result, now) }
         guard known.call == call else { return }
         callOf[call.task] = nil
         endCall(call, of: name, result, now)

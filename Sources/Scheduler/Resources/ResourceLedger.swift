@@ -112,6 +112,44 @@ package struct ResourceLedger: Sendable {
         package var coreGroupFreeCount: Int { groupHolders.reduce(0) { $0 + ($1 == nil ? 1 : 0) } }
         /// GPUs of which nothing is taken.
         package var gpuFreeCount: Int { gpuUsed.reduce(0) { $0 + ($1 == 0 ? 1 : 0) } }
+
+        // MARK: Choice of devices
+
+        fileprivate func usableGPUs(_ worker: Box<WorkerInfo>) -> [Int] {
+            guard let bound = worker.value.gpus else { return Array(gpuUsed.indices) }
+            return infoBox.value.gpus.indices.filter { bound.contains(infoBox.value.gpus[$0].id) }
+        }
+
+        /// Whole GPUs first where more than one is wanted; a part goes where it fits most tightly.
+        fileprivate func gpuShares(_ units: Double, _ usable: [Int]) -> [GPUShare]? {
+            var left = units
+            var shares: [GPUShare] = []
+            for index in usable where left >= 1 && gpuUsed[index] == 0 {
+                shares.append(GPUShare(index: index, units: 1))
+                left -= 1
+            }
+            guard left < 1 else { return nil }
+            guard left > 1e-9 else { return shares }
+            var best: (index: Int, free: Double)?
+            for index in usable where !shares.contains(where: { $0.index == index }) {
+                let free = 1 - gpuUsed[index]
+                guard free + 1e-9 >= left, best.map({ free < $0.free }) ?? true else { continue }
+                best = (index, free)
+            }
+            guard let best else { return nil }
+            shares.append(GPUShare(index: best.index, units: left))
+            return shares
+        }
+
+        fileprivate func freeGroup(_ worker: Box<WorkerInfo>) -> Int? {
+            if groupHolders.isEmpty { return nil }
+            return groupHolders.indices.first { index in
+                guard groupHolders[index] == nil else { return false }
+                let group = infoBox.value.coreGroups[index]
+                return (worker.value.coreGroups.map { $0.contains(group.id) } ?? true)
+                    && (worker.value.numaNode.map { $0 == group.numaNode } ?? true)
+            }
+        }
     }
 
     /// A host without one has that of a host that has nothing, and ``isKnown`` says so: what is not optional
@@ -204,7 +242,7 @@ package struct ResourceLedger: Sendable {
         }
         let hasGPU = need.gpuUnits > 0 && hasUsableGPU(host, worker)
         if hasGPU, !mayShareGPUs(need.gpuUnits, host, worker) {
-            let most = usableGPUs(accounts[host], worker.value).map { 1 - accounts[host].gpuUsed[$0] }.max()
+            let most = accounts[host].usableGPUs(worker).map { 1 - accounts[host].gpuUsed[$0] }.max()
             return Refusal(.gpu, accounts[host].info.name, needed: need.gpuUnits, free: most ?? 0)
         }
         let cores = coreCount(need, hasGPU: hasGPU)
@@ -218,7 +256,7 @@ package struct ResourceLedger: Sendable {
                 free: Double(accounts[host].coreCountFree))
         }
         if need.wantsCoreGroup, !accounts[host].groupHolders.isEmpty,
-            freeGroup(accounts[host], worker.value) == nil
+            accounts[host].freeGroup(worker) == nil
         {
             return Refusal(.coreGroup, accounts[host].info.name)
         }
@@ -237,8 +275,18 @@ package struct ResourceLedger: Sendable {
         _ id: UInt64, _ need: ResourceNeed, stage: Int, host: Int, worker: WorkerInfo, workerIndex: Int,
         disk: DiskShare? = nil, force: Bool = false
     ) throws(Refusal) -> DeviceGrant {
+        try lease(
+            id, need, stage: stage, host: host, worker: Box(worker), workerIndex: workerIndex, disk: disk,
+            force: force)
+    }
+
+    /// The same without a copy of the worker.
+    mutating func lease(
+        _ id: UInt64, _ need: ResourceNeed, stage: Int, host: Int, worker: Box<WorkerInfo>, workerIndex: Int,
+        disk: DiskShare?, force: Bool = false
+    ) throws(Refusal) -> DeviceGrant {
         precondition(leases[id] == nil, "call \(id) holds a lease already")
-        let refusal = check(need, stage: stage, host: host, worker: Box(worker), disk: disk)
+        let refusal = check(need, stage: stage, host: host, worker: worker, disk: disk)
         if let refusal, !force { throw refusal }
         if let disk { disks[disk.disk, default: DiskAccount()].take(disk) }
         guard hasAccount(host) else {
@@ -248,16 +296,23 @@ package struct ResourceLedger: Sendable {
                 isForced: force)
             return DeviceGrant()
         }
-        let gpus = usableGPUs(accounts[host], worker)
-        let shares = need.gpuUnits > 0 ? gpuShares(need.gpuUnits, accounts[host], gpus) ?? [] : []
-        let cores = coreCount(need, hasGPU: !gpus.isEmpty)
-        let group = need.wantsCoreGroup ? freeGroup(accounts[host], worker) : nil
+        var (hasGPU, shares): (Bool, [GPUShare]) = (false, [])
+        if need.gpuUnits > 0 {
+            let gpus = accounts[host].usableGPUs(worker)
+            hasGPU = !gpus.isEmpty
+            shares = accounts[host].gpuShares(need.gpuUnits, gpus) ?? []
+        }
+        let cores = coreCount(need, hasGPU: hasGPU)
+        let group = need.wantsCoreGroup ? accounts[host].freeGroup(worker) : nil
         let takesAll = cores.isAll && accounts[host].allCoresHolder == nil
-        let info = accounts[host].info
-        let grant = DeviceGrant(
-            coreCount: cores.count, coreGroup: group.map { info.coreGroups[$0].id },
-            cores: group.map { info.coreGroups[$0].cores } ?? [], numaNode: worker.numaNode,
-            gpus: shares.map { info.gpus[$0.index].id }, memoryBytes: need.minMemory)
+        var grant = DeviceGrant(
+            coreCount: cores.count, coreGroup: nil, cores: [], numaNode: worker.value.numaNode, gpus: [],
+            memoryBytes: need.minMemory)
+        if let group {
+            grant.coreGroup = accounts[host].info.coreGroups[group].id
+            grant.cores = accounts[host].info.coreGroups[group].cores
+        }
+        for share in shares { grant.gpus.append(accounts[host].info.gpus[share.index].id) }
         let lease = Lease(
             host: host, stage: stage, worker: workerIndex, grant: grant, minMemory: need.minMemory,
             maxMemory: Swift.max(need.minMemory, need.maxMemory), baseMemory: need.baseMemory,
@@ -311,14 +366,14 @@ package struct ResourceLedger: Sendable {
 
     private func hasUsableGPU(_ host: Int, _ worker: Box<WorkerInfo>) -> Bool {
         if worker.value.gpus == nil { return !accounts[host].gpuUsed.isEmpty }
-        return !usableGPUs(accounts[host], worker.value).isEmpty
+        return !accounts[host].usableGPUs(worker).isEmpty
     }
 
     /// Tells whether ``gpuShares(_:_:_:)`` would find them.
     private func mayShareGPUs(_ units: Double, _ host: Int, _ worker: Box<WorkerInfo>) -> Bool {
         // The usual cases without a list: one GPU or a part of one, of any.
         guard units == 1 || units < 1 && units > 1e-9, worker.value.gpus == nil else {
-            return gpuShares(units, accounts[host], usableGPUs(accounts[host], worker.value)) != nil
+            return accounts[host].gpuShares(units, accounts[host].usableGPUs(worker)) != nil
         }
         for used in accounts[host].gpuUsed where units == 1 ? used == 0 : 1 - used + 1e-9 >= units {
             return true
@@ -326,46 +381,11 @@ package struct ResourceLedger: Sendable {
         return false
     }
 
-    private func usableGPUs(_ account: Account, _ worker: WorkerInfo) -> [Int] {
-        guard let bound = worker.gpus else { return Array(account.info.gpus.indices) }
-        return account.info.gpus.indices.filter { bound.contains(account.info.gpus[$0].id) }
-    }
-
-    /// Whole GPUs first where more than one is wanted; a part goes where it fits most tightly.
-    private func gpuShares(_ units: Double, _ account: Account, _ usable: [Int]) -> [GPUShare]? {
-        var left = units
-        var shares: [GPUShare] = []
-        for index in usable where left >= 1 && account.gpuUsed[index] == 0 {
-            shares.append(GPUShare(index: index, units: 1))
-            left -= 1
-        }
-        guard left < 1 else { return nil }
-        guard left > 1e-9 else { return shares }
-        var best: (index: Int, free: Double)?
-        for index in usable where !shares.contains(where: { $0.index == index }) {
-            let free = 1 - account.gpuUsed[index]
-            guard free + 1e-9 >= left, best.map({ free < $0.free }) ?? true else { continue }
-            best = (index, free)
-        }
-        guard let best else { return nil }
-        shares.append(GPUShare(index: best.index, units: left))
-        return shares
-    }
-
     private func coreCount(_ need: ResourceNeed, hasGPU: Bool) -> (count: Int, isAll: Bool) {
         if need.gpuUnits > 0, hasGPU, need.threadsWithGPU > 0 { return (need.threadsWithGPU, false) }
         switch need.threads {
         case .count(let count): return (count, false)
         case .all: return (1, true)
-        }
-    }
-
-    private func freeGroup(_ account: Account, _ worker: WorkerInfo) -> Int? {
-        account.info.coreGroups.indices.first { index in
-            let group = account.info.coreGroups[index]
-            return account.groupHolders[index] == nil
-                && (worker.coreGroups.map { $0.contains(group.id) } ?? true)
-                && (worker.numaNode.map { $0 == group.numaNode } ?? true)
         }
     }
 

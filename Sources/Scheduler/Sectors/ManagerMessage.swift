@@ -3,43 +3,66 @@ package import Chain
 package import Kernel
 
 /// A sector in a list.
+@dynamicMemberLookup
 package struct SectorSummary: Sendable, Hashable, Codable {
-    package var key: SectorKey
-    package var state: SectorState
-    package var host: String?
-    package var store: String?
-    /// 32 bytes each, where known.
-    package var unsealedCommitment: [UInt8]?
-    package var sealedCommitment: [UInt8]?
-    package var lastError: String?
-    /// Tries of each kind, by ``TaskType/stage``.
-    package var attempts: [Int]
-    /// Tickets that ran out since it was last pre-committed.
-    package var expiredTicketCount: Int
-    /// The deals whose pieces it holds.
-    package var pieces: [PieceDeal]
-    /// When its first piece came.
-    package var openedAt: Instant?
-    /// The epoch at which it ends, where that is chosen.
-    package var expiration: Int64?
-    /// It holds a file of its own.
-    package var hasPayload: Bool
+    /// What it says, and its form on the wire.
+    package struct Fields: Sendable, Hashable, Codable {
+        package var key: SectorKey
+        package var state: SectorState
+        package var host: String?
+        package var store: String?
+        /// 32 bytes each, where known.
+        package var unsealedCommitment: [UInt8]?
+        package var sealedCommitment: [UInt8]?
+        package var lastError: String?
+        /// Tries of each kind, by ``TaskType/stage``.
+        package var attempts: [Int]
+        /// Tickets that ran out since it was last pre-committed.
+        package var expiredTicketCount: Int
+        /// The deals whose pieces it holds.
+        package var pieces: [PieceDeal]
+        /// When its first piece came.
+        package var openedAt: Instant?
+        /// The epoch at which it ends, where that is chosen.
+        package var expiration: Int64?
+        /// It holds a file of its own.
+        package var hasPayload: Bool
 
-    package init(_ record: SectorRecord) {
-        key = record.key
-        state = record.state
-        host = record.host
-        store = record.store
-        unsealedCommitment = record.unsealedCommitment
-        sealedCommitment = record.sealedCommitment
-        lastError = record.lastError
-        attempts = record.attempts
-        expiredTicketCount = record.failureCount(.ticketAge)
-        pieces = record.pieces
-        openedAt = record.openedAt
-        expiration = record.expiration
-        hasPayload = record.payloadPath != nil
+        fileprivate init(_ record: SectorRecord) {
+            key = record.key
+            state = record.state
+            host = record.host
+            store = record.store
+            unsealedCommitment = record.unsealedCommitment
+            sealedCommitment = record.sealedCommitment
+            lastError = record.lastError
+            attempts = record.attempts
+            expiredTicketCount = record.failureCount(.ticketAge)
+            pieces = record.pieces
+            openedAt = record.openedAt
+            expiration = record.expiration
+            hasPayload = record.payloadPath != nil
+        }
     }
+
+    /// Behind a reference: it is handed on several times with each step of each sector.
+    private let box: Box<Fields>
+
+    package init(_ record: SectorRecord) { box = Box(Fields(record)) }
+
+    package subscript<Value>(dynamicMember path: KeyPath<Fields, Value>) -> Value {
+        @inline(__always) get { box.value[keyPath: path] }
+    }
+
+    package static func == (lhs: SectorSummary, rhs: SectorSummary) -> Bool {
+        lhs.box === rhs.box || lhs.box.value == rhs.box.value
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(box.value) }
+
+    package init(from decoder: any Decoder) throws { box = Box(try Fields(from: decoder)) }
+
+    package func encode(to encoder: any Encoder) throws { try box.value.encode(to: encoder) }
 }
 
 /// What the manager of a miner's sectors understands.

@@ -308,8 +308,9 @@ package actor SectorManager: Component {
 
     private func note(_ summary: SectorSummary, _ context: Context<ManagerMessage>) {
         let number = summary.key.number
-        // By its place: a look-up by name would copy all of the summary.
-        let old = sectors.index(forKey: number).map { sectors.values[$0].state }
+        // Without a closure: whether it runs on this actor would be asked of the runtime each time.
+        var old: SectorState?
+        if let known = sectors[number] { old = known.state }
         if let old { countByState[old.position] -= 1 }
         countByState[summary.state.position] += 1
         sectors[number] = summary

@@ -168,6 +168,11 @@ package actor WorkerActor: Component {
         do { try results?.remove(call) } catch {
             context.log.warning("the result of \(call) stays behind and will be said again: \(error)")
         }
+        // Nothing is left to say again.
+        if isWelcome, unconfirmed.isEmpty, let known = timer {
+            context.cancel(known)
+            timer = nil
+        }
     }
 
     private func abort(_ call: CallID) {

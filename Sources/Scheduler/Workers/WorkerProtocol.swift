@@ -77,6 +77,11 @@ package struct CallID: Sendable, Hashable, Codable, CustomStringConvertible {
     /// The number alone tells calls apart.
     package func hash(into hasher: inout Hasher) { hasher.combine(number) }
 
+    /// Mixes that word, as ``SectorKey`` does.
+    package func _rawHashValue(seed: Int) -> Int {
+        Int(truncatingIfNeeded: mixed(number ^ UInt64(truncatingIfNeeded: seed)))
+    }
+
     package var description: String { "\(task) call \(number)" }
 }
 

@@ -38,7 +38,17 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     private struct Sector {
         let since: Instant
         var state: SectorState
+        /// When it came into that state.
+        var enteredAt: Instant
         var expiredTicketCount = 0
+    }
+
+    /// A task that waits for a slot, or has one.
+    private struct Task {
+        /// When it began to do what it does.
+        var since: Instant
+        /// `nil` for one that waits.
+        var worker: String?
     }
 
     let warmUp: Instant
@@ -80,9 +90,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     /// Told of each sector that needs no more tasks.
     var forget: ((SectorKey) -> Void)?
     private var sectors: [UInt64: Sector] = [:]
-    /// Since when.
-    private var waiting: [TaskID: Instant] = [:]
-    private var running: [TaskID: Instant] = [:]
+    private var tasks: [TaskID: Task] = [:]
 
     init(warmUp: Instant) {
         self.warmUp = warmUp
@@ -93,7 +101,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     }
 
     /// Entries kept at this moment, all tables together.
-    var entryCount: Int { sectors.count + waiting.count + running.count + deals.entryCount }
+    var entryCount: Int { sectors.count + tasks.count + deals.entryCount }
 
     /// Sectors under way.
     var sealingCount: Int { sectors.count }
@@ -111,21 +119,26 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
             stages[index].busy.reset(at: now)
         }
         stages = stages(until: now)
-        waiting = [:]
-        running = [:]
+        tasks = [:]
         recorder?.restarted(at: now)
-        losses.minerBooted()
+    }
+
+    /// Processes die: what they run is lost from now on.
+    func died(_ workers: Set<String>, at now: Instant) {
+        let lost = tasks.filter { !$0.key.type.isPoSt && $0.value.worker.map(workers.contains) ?? false }
+        losses.died(Array(lost.keys), at: now)
     }
 
     /// The stages with what waits or works now counted up to now.
     func stages(until now: Instant) -> [StageTally] {
         var tallies = stages
         // Sums in an order of their own: equal runs have equal figures.
-        for (id, since) in waiting.sorted(by: { $0.key < $1.key }) {
-            tallies[id.type.stage].waited.add(from: since, to: now)
-        }
-        for (id, since) in running.sorted(by: { $0.key < $1.key }) {
-            tallies[id.type.stage].worked.add(from: since, to: now)
+        for (id, task) in tasks.sorted(by: { $0.key < $1.key }) {
+            if task.worker == nil {
+                tallies[id.type.stage].waited.add(from: task.since, to: now)
+            } else {
+                tallies[id.type.stage].worked.add(from: task.since, to: now)
+            }
         }
         return tallies
     }
@@ -151,28 +164,31 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
         if !summary.pieces.isEmpty, summary.state == .finalizeSector || summary.state == .proving {
             deals.proven(summary.pieces.map(\.commitment), at: now)
         }
-        guard let known = sectors[number] else {
+        guard let place = sectors.index(forKey: number) else {
             // A record that a restarted miner reads again of a sector that was given up is no news.
             guard summary.state.isSealing else { return }
             pledgedCount += 1
-            sectors[number] = Sector(since: now, state: summary.state)
+            sectors[number] = Sector(since: now, state: summary.state, enteredAt: now)
             states[summary.state.position].change(by: 1, at: now)
             sealing.change(by: 1, at: now)
             return
         }
-        expiredTicketCount += max(0, summary.expiredTicketCount - known.expiredTicketCount)
-        sectors[number]?.expiredTicketCount = summary.expiredTicketCount
+        let known = sectors.values[place]
+        if summary.expiredTicketCount != known.expiredTicketCount {
+            expiredTicketCount += max(0, summary.expiredTicketCount - known.expiredTicketCount)
+            sectors.values[place].expiredTicketCount = summary.expiredTicketCount
+        }
         guard known.state != summary.state else { return }
-        recorder?.left(known.state, sector: number, entered: known.since, at: now)
+        recorder?.left(known.state, enteredAt: known.enteredAt, at: now)
         states[known.state.position].change(by: -1, at: now)
         states[summary.state.position].change(by: 1, at: now)
         if summary.state.isSealing {
-            sectors[number]?.state = summary.state
+            sectors.values[place].state = summary.state
+            sectors.values[place].enteredAt = now
             return
         }
-        sectors[number] = nil
+        sectors.remove(at: place)
         forget?(summary.key)
-        recorder?.finished(sector: number)
         losses.left(number)
         sealing.change(by: -1, at: now)
         stayed.add(from: known.since, to: now)
@@ -192,25 +208,30 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
 
     func taskAssigned(_ id: TaskID, worker: String, at told: Instant) {
         absorb(told, id.sector.number, 0x100 | UInt64(id.type.stage) << 16 ^ stableHash(worker) << 24)
-        let now = clock?.now ?? told
-        guard running[id] == nil else { return }
-        running[id] = now
-        pictures(id)?.assigned(id, worker: worker, at: now)
-        if !id.type.isPoSt { losses.assigned(id, worker: worker, at: now) }
-        if let since = waiting.removeValue(forKey: id) {
-            stages[id.type.stage].queue.change(by: -1, at: now)
-            stages[id.type.stage].waited.add(from: since, to: now)
-            if now >= warmUp { stages[id.type.stage].waits.add(nanoseconds: (now - since).nanoseconds) }
+        let (now, stage) = (clock?.now ?? told, id.type.stage)
+        let place = tasks.index(forKey: id)
+        if let place, tasks.values[place].worker != nil { return }
+        if let place {
+            let since = tasks.values[place].since
+            tasks.values[place] = Task(since: now, worker: worker)
+            pictures(id)?.granted(stage, since: since, at: now)
+            stages[stage].queue.change(by: -1, at: now)
+            stages[stage].waited.add(from: since, to: now)
+            if now >= warmUp { stages[stage].waits.add(nanoseconds: (now - since).nanoseconds) }
+        } else {
+            tasks[id] = Task(since: now, worker: worker)
         }
-        stages[id.type.stage].started += 1
-        stages[id.type.stage].busy.change(by: 1, at: now)
+        pictures(id)?.assigned(stage, at: now)
+        if !id.type.isPoSt { losses.assigned(id, at: now) }
+        stages[stage].started += 1
+        stages[stage].busy.change(by: 1, at: now)
     }
 
     func taskQueued(_ id: TaskID, at told: Instant) {
-        guard waiting[id] == nil else { return }
         let now = clock?.now ?? told
-        waiting[id] = now
-        pictures(id)?.queued(id, at: now)
+        guard tasks[id] == nil else { return }
+        tasks[id] = Task(since: now)
+        pictures(id)?.queued(id.type.stage, at: now)
         stages[id.type.stage].queue.change(by: 1, at: now)
     }
 
@@ -218,16 +239,17 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
         let stage = id.type.stage
         let now = clock?.now ?? told
         absorb(told, id.sector.number, 0x200 | UInt64(stage) << 16 | UInt64(id.attempt) << 24)
-        if let begun = waiting.removeValue(forKey: id) {
-            stages[stage].waited.add(from: begun, to: now)
+        guard let task = tasks.removeValue(forKey: id) else { return }
+        guard let worker = task.worker else {
+            stages[stage].waited.add(from: task.since, to: now)
             stages[stage].queue.change(by: -1, at: now)
-            pictures(id)?.dropped(id, at: now)
+            pictures(id)?.dropped(stage, at: now)
+            return
         }
-        guard let begun = running.removeValue(forKey: id) else { return }
         if bug != .statisticsForgetLostTasks || !Self.isLost(result) {
-            stages[stage].worked.add(from: begun, to: now)
+            stages[stage].worked.add(from: task.since, to: now)
         }
-        pictures(id)?.ended(id, result, at: now)
+        pictures(id)?.ended(id, result, on: worker, since: task.since, at: now)
         stages[stage].busy.change(by: -1, at: now)
         if !id.type.isPoSt { losses.ended(id, isDone: result?.isDone ?? false) }
         switch result {

@@ -85,7 +85,7 @@ extension SimulatedCluster {
         guard let node = world.node(name) else { return }
         guard !isDown else {
             let workers = Set(plan.processes.filter { $0.node == name }.map(\.name))
-            metrics.losses.died(workers, at: world.now)
+            metrics.died(workers, at: world.now)
             world.kill(node)
             hosts.died(name)
             return

@@ -92,9 +92,6 @@ package final class RunRecorder {
     /// Those that had anything to prove, in the order in which they came first.
     package private(set) var deadlines: [Deadline] = []
     private let warmUp: Instant
-    private var queuedAt: [TaskID: Instant] = [:]
-    private var open: [TaskID: (worker: String, since: Instant)] = [:]
-    private var enteredAt: [UInt64: Instant] = [:]
 
     init(warmUp: Instant, end: Instant) {
         self.end = end
@@ -109,29 +106,21 @@ package final class RunRecorder {
         dwells = SectorState.allCases.map { _ in DurationHistogram() }
     }
 
-    func queued(_ id: TaskID, at now: Instant) {
-        queuedAt[id] = now
-        waiting[id.type.stage].change(by: 1, at: now.seconds)
+    func queued(_ stage: Int, at now: Instant) { waiting[stage].change(by: 1, at: now.seconds) }
+
+    /// One that waited since then has its slot.
+    func granted(_ stage: Int, since: Instant, at now: Instant) {
+        waiting[stage].change(by: -1, at: now.seconds)
+        if now >= warmUp { waits[stage].add(nanoseconds: (now - since).nanoseconds) }
     }
 
-    func assigned(_ id: TaskID, worker: String, at now: Instant) {
-        if let since = queuedAt.removeValue(forKey: id) {
-            waiting[id.type.stage].change(by: -1, at: now.seconds)
-            if now >= warmUp { waits[id.type.stage].add(nanoseconds: (now - since).nanoseconds) }
-        }
-        open[id] = (worker, now)
-        busy[id.type.stage].change(by: 1, at: now.seconds)
-    }
+    func assigned(_ stage: Int, at now: Instant) { busy[stage].change(by: 1, at: now.seconds) }
 
-    func dropped(_ id: TaskID, at now: Instant) {
-        guard queuedAt.removeValue(forKey: id) != nil else { return }
-        waiting[id.type.stage].change(by: -1, at: now.seconds)
-    }
+    func dropped(_ stage: Int, at now: Instant) { waiting[stage].change(by: -1, at: now.seconds) }
 
-    func ended(_ id: TaskID, _ result: TaskResult?, at now: Instant) {
-        guard let task = open.removeValue(forKey: id) else { return }
+    func ended(_ id: TaskID, _ result: TaskResult?, on worker: String, since: Instant, at now: Instant) {
         busy[id.type.stage].change(by: -1, at: now.seconds)
-        guard now >= window.from, task.since <= window.to else { return }
+        guard now >= window.from, since <= window.to else { return }
         guard spans.count < Self.spanCountMax else {
             omittedSpanCount += 1
             return
@@ -140,13 +129,11 @@ package final class RunRecorder {
         if case .done = result { isDone = true }
         spans.append(
             Span(
-                stage: id.type.stage, sector: id.sector.number, attempt: Int(id.attempt), worker: task.worker,
-                begin: task.since, end: now, isDone: isDone))
+                stage: id.type.stage, sector: id.sector.number, attempt: Int(id.attempt), worker: worker,
+                begin: since, end: now, isDone: isDone))
     }
 
-    func left(_ state: SectorState, sector: UInt64, entered first: Instant, at now: Instant) {
-        let since = enteredAt[sector] ?? first
-        enteredAt[sector] = now
+    func left(_ state: SectorState, enteredAt since: Instant, at now: Instant) {
         if now >= warmUp { dwells[state.position].add(nanoseconds: (now - since).nanoseconds) }
     }
 
@@ -162,11 +149,7 @@ package final class RunRecorder {
         deadlines[place].skipped += report.skipped.count
     }
 
-    func finished(sector: UInt64) { enteredAt[sector] = nil }
-
     func restarted(at now: Instant) {
-        queuedAt = [:]
-        open = [:]
         for stage in busy.indices {
             busy[stage].reset(at: now.seconds)
             waiting[stage].reset(at: now.seconds)

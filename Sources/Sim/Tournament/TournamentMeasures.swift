@@ -92,7 +92,6 @@ package struct TournamentMeasures: Sendable, Hashable {
 
 /// What became of sectors whose process was lost.
 struct LossTally: Sendable {
-    private var workerOf: [TaskID: String] = [:]
     private var lostAt: [UInt64: Instant] = [:]
     private var seconds = 0.0
     private var count = 0
@@ -103,8 +102,7 @@ struct LossTally: Sendable {
     /// Sectors that wait for a start since.
     var openCount: Int { lostAt.count }
 
-    mutating func assigned(_ id: TaskID, worker: String, at now: Instant) {
-        workerOf[id] = worker
+    mutating func assigned(_ id: TaskID, at now: Instant) {
         if id.type == .preCommit1, id.attempt > 1 { repeatCount += 1 }
         guard !lostAt.isEmpty, let lost = lostAt.removeValue(forKey: id.sector.number) else { return }
         seconds += (now - lost).inSeconds
@@ -112,21 +110,15 @@ struct LossTally: Sendable {
     }
 
     mutating func ended(_ id: TaskID, isDone: Bool) {
-        workerOf[id] = nil
         // The worker was out of reach and had its result all the same.
         if isDone, !lostAt.isEmpty { lostAt[id.sector.number] = nil }
     }
 
-    /// Processes die: what they run is lost from now on.
-    mutating func died(_ workers: Set<String>, at now: Instant) {
-        for id in workerOf.keys.sorted() {
-            guard let worker = workerOf[id], workers.contains(worker) else { continue }
-            if lostAt[id.sector.number] == nil { lostAt[id.sector.number] = now }
-        }
+    /// The processes that ran these tasks died.
+    mutating func died(_ tasks: [TaskID], at now: Instant) {
+        for id in tasks where lostAt[id.sector.number] == nil { lostAt[id.sector.number] = now }
     }
 
     /// The sector is proving or given up: nobody waits any more.
     mutating func left(_ sector: UInt64) { if !lostAt.isEmpty { lostAt[sector] = nil } }
-
-    mutating func minerBooted() { workerOf = [:] }
 }
