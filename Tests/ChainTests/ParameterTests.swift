@@ -83,6 +83,25 @@ import Testing
         #expect(beacon.fingerprint != DevnetBeacon(network: "2k", seed: 8).fingerprint)
     }
 
+    @Test("a draw that is remembered, or was forgotten for another, is what it was")
+    func rememberedDraws() throws {
+        let (miner, other) = (try ActorAddress(id: 1000), try ActorAddress(id: 1001))
+        let epochs = Int64(0)..<9_000
+        for round in 0..<2 {
+            for epoch in epochs {
+                let drawer = epoch % 3 == 0 ? other : miner
+                let drawn = beacon.draw(.sealRandomness, epoch: epoch, miner: drawer)
+                guard epoch % 250 == 0 || epoch > 8_990 else { continue }
+                let rule = ChainRandomness.draw(
+                    base: beacon.value(at: epoch), purpose: .sealRandomness, epoch: epoch,
+                    entropy: ChainRandomness.entropy(of: drawer))
+                #expect(drawn == rule, "round \(round)")
+                #expect(beacon.draw(.interactiveSeal, epoch: epoch, miner: drawer) != rule)
+                #expect(beacon.draw(.sealRandomness, epoch: epoch, miner: drawer) == rule)
+            }
+        }
+    }
+
     @Test("challenges of PoSt are elements of the field; some tickets are not")
     func fieldElements() throws {
         let miner = try ActorAddress(id: 1000)

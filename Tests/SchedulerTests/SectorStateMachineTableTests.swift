@@ -152,6 +152,7 @@ struct SectorStateMachineTableTests {
     func positions() {
         #expect(SectorState.allCases.map(\.position) == Array(SectorState.allCases.indices))
         #expect(SectorEventKind.allCases.map(\.position) == Array(SectorEventKind.allCases.indices))
+        #expect(FailureCause.allCases.map(\.index) == Array(FailureCause.allCases.indices))
     }
 
     @Test(

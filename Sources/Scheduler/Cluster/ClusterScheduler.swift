@@ -247,7 +247,7 @@ package actor ClusterScheduler: Component {
         if worker.isLost, options.bug == .schedulerDropsSupplies { return }
         supplied.request = request
         supplied.request.isHeld = false
-        workers[name]?.calls[call]?.assignment = supplied
+        worker.calls[call]?.assignment = supplied
         untaken[call] = name
         // A lost worker says when it comes back what it runs. This call is not among it and fails as one of
         // infrastructure then, so that the sector asks for another slot and keeps its ticket.

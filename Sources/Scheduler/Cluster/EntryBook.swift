@@ -64,7 +64,13 @@ struct EntryBook: Sendable {
 
     /// The oldest sign of those of a host that are between two tasks.
     func oldest(_ host: Int) -> Instant? {
-        host < entries.count ? entries[host].compactMap(\.since).min() : nil
+        guard host < entries.count else { return nil }
+        var oldest: Instant?
+        for entry in entries[host] {
+            guard let since = entry.since else { continue }
+            oldest = oldest.map { min($0, since) } ?? since
+        }
+        return oldest
     }
 }
 

@@ -40,6 +40,18 @@ struct TaskQueue: Sendable {
         return table[bound.urgency < free.urgency ? bound.slot : free.slot]
     }
 
+    /// The name of ``first(_:on:)``, without a copy of the task.
+    func firstID(_ type: TaskType, on host: Int) -> TaskID? {
+        let stage = type.stage
+        let free = kinds[stage].unbound.firstEntry
+        let isListed = host >= 0 && host < kinds[stage].byHost.count
+        guard let bound = isListed ? kinds[stage].byHost[host].firstEntry : nil else {
+            return free.map { table.id($0.slot) }
+        }
+        guard let free, free.urgency < bound.urgency else { return table.id(bound.slot) }
+        return table.id(free.slot)
+    }
+
     /// The urgency of ``first(_:on:)``, without a copy of the task.
     func firstUrgency(_ type: TaskType, on host: Int) -> Urgency? {
         let stage = type.stage

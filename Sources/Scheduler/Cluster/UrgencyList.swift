@@ -89,12 +89,17 @@ struct UrgencyList: Sendable {
 /// Things in order of urgency, found by their names too.
 struct UrgencyTable<ID: Hashable & Sendable, Item: Sendable>: Sendable {
     private(set) var items: [Item?] = []
+    /// The names of the items, which are large; that of a free slot says nothing.
+    private var ids: [ID] = []
     private var freeSlots: [Int] = []
     private var slotOf: [ID: Int] = [:]
 
     var count: Int { slotOf.count }
 
     func slot(_ id: ID) -> Int? { slotOf[id] }
+
+    /// The name of what is in a slot.
+    func id(_ slot: Int) -> ID { ids[slot] }
 
     subscript(slot: Int) -> Item {
         guard let item = items[slot] else { preconditionFailure("slot \(slot) of a queue is empty") }
@@ -106,9 +111,11 @@ struct UrgencyTable<ID: Hashable & Sendable, Item: Sendable>: Sendable {
         if let free = freeSlots.popLast() {
             slot = free
             items[slot] = item
+            ids[slot] = id
         } else {
             slot = items.count
             items.append(item)
+            ids.append(id)
         }
         slotOf[id] = slot
         return slot

@@ -17,13 +17,16 @@ extension SealyardPolicy {
 
     /// Measured means change slowly: what was found holds for a minute, unless workers come or go.
     private mutating func pace(_ host: Int?, _ view: ClusterView, _ now: Instant) -> Pace {
-        let key = host ?? -1
-        if let known = paces[key], known.revision == view.topologyRevision, now < known.until { return known }
+        let place = host.map { $0 + 1 } ?? 0
+        while paces.count <= place { paces.append(nil) }
+        if let known = paces[place], known.revision == view.topologyRevision, now < known.until {
+            return known
+        }
         let found = Pace(
             bound: workBound(host, view), spacing: host.map { spacing($0, view) } ?? 0,
             until: now + .seconds(60),
             revision: view.topologyRevision)
-        paces[key] = found
+        paces[place] = found
         return found
     }
 
@@ -48,10 +51,20 @@ extension SealyardPolicy {
         }
     }
 
-    /// What holds the next PreCommit1 of a host back; `nil` where nothing does.
-    mutating func hold(_ host: Int, _ view: ClusterView, _ now: Instant) -> Hold? {
-        if let bound = pace(host, view, now).bound, work(host, view) >= bound { return .enoughOnHost(bound) }
+    /// What holds the PreCommit1 of all hosts back; `nil` where nothing does.
+    private mutating func clusterHold(_ view: ClusterView, _ now: Instant) -> Hold? {
         if let bound = pace(nil, view, now).bound, work(nil, view) >= bound { return .enoughInCluster(bound) }
+        return nil
+    }
+
+    /// What holds the next PreCommit1 of a host back; `nil` where nothing does.
+    ///
+    /// - Parameter known: what holds those of all hosts back, once that was asked in this round.
+    mutating func hold(_ host: Int, _ known: inout Hold??, _ view: ClusterView, _ now: Instant) -> Hold? {
+        if let bound = pace(host, view, now).bound, work(host, view) >= bound { return .enoughOnHost(bound) }
+        let all = known ?? clusterHold(view, now)
+        known = .some(all)
+        if let all { return all }
         let free =
             view.hosts[host].slotCounts[TaskType.preCommit1.stage]
             - view.hosts[host].busyCounts[TaskType.preCommit1.stage]

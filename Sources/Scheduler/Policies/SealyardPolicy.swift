@@ -45,10 +45,11 @@ package struct SealyardPolicy: SchedulingPolicy {
     /// By host, when PreCommit1 was started last.
     var lastStart: [Instant?] = []
     var wakeAt: Instant?
-    /// What was found of each host lately, and under no index of the whole cluster.
-    var paces: [Int: Pace] = [:]
-    /// The reason said last for the task at the head of a host's queue, so that it is said once.
-    private var saidHold: [Int: TaskID] = [:]
+    /// What was found lately of the whole cluster, and of each host one place further on.
+    var paces: [Pace?] = []
+    /// By host, the task at the head of its queue for which the reason was said last, so that it is said
+    /// once.
+    private var saidHold: [TaskID?] = []
 
     package init(_ context: PolicyContext) {}
 
@@ -56,7 +57,10 @@ package struct SealyardPolicy: SchedulingPolicy {
 
     package mutating func decide(_ view: ClusterView, at now: Instant) -> [Decision] {
         wakeAt = nil
-        while lastStart.count < view.hosts.count { lastStart.append(nil) }
+        while lastStart.count < view.hosts.count {
+            lastStart.append(nil)
+            saidHold.append(nil)
+        }
         var decisions: [Decision] = []
         for kind in kindOrder(view, now) {
             placeNear(kind.type, slack: kind.slack, view, now, &decisions)
@@ -106,20 +110,24 @@ package struct SealyardPolicy: SchedulingPolicy {
             placeAnywhere(type, open, view, now, &decisions)
             return
         }
+        // Hosts that are held back are many, and looked at with every message: nothing of them is copied.
+        let mayHold = type == .preCommit1 && slack == nil
+        var clusterHold: Hold??
         var doneHost = -1
         for index in open {
             let host = view.workers[index].hostIndex
             guard host != doneHost, view.queue.hasWork(type, on: host) else { continue }
             doneHost = host
-            guard let head = view.first(type, on: host) else { continue }
-            if type == .preCommit1, slack == nil, let hold = hold(host, view, now) {
-                if saidHold[host] != head.id {
-                    saidHold[host] = head.id
-                    decisions.append(.hold(head.id, reason: hold.reason(view.hosts[host].name)))
+            if mayHold, let hold = hold(host, &clusterHold, view, now) {
+                if let head = view.queue.firstID(type, on: host), saidHold[host] != head {
+                    saidHold[host] = head
+                    decisions.append(.hold(head, reason: hold.reason(view.hosts[host].name)))
                 }
                 continue
             }
-            guard let (task, worker) = fitting(type, head, host, view, now) else { continue }
+            guard let head = view.first(type, on: host),
+                let (task, worker) = fitting(type, head, host, view, now)
+            else { continue }
             if type == .preCommit1 {
                 lastStart[host] = now
                 saidHold[host] = nil

@@ -3,7 +3,6 @@ package import Chain
 package import Kernel
 
 /// A sector in a list.
-@dynamicMemberLookup
 package struct SectorSummary: Sendable, Hashable, Codable {
     /// What it says, and its form on the wire.
     package struct Fields: Sendable, Hashable, Codable {
@@ -50,9 +49,20 @@ package struct SectorSummary: Sendable, Hashable, Codable {
 
     package init(_ record: SectorRecord) { box = Box(Fields(record)) }
 
-    package subscript<Value>(dynamicMember path: KeyPath<Fields, Value>) -> Value {
-        @inline(__always) get { box.value[keyPath: path] }
-    }
+    // One by one: key paths from another module go by way of the runtime, at several times the cost.
+    package var key: SectorKey { box.value.key }
+    package var state: SectorState { box.value.state }
+    package var host: String? { box.value.host }
+    package var store: String? { box.value.store }
+    package var unsealedCommitment: [UInt8]? { box.value.unsealedCommitment }
+    package var sealedCommitment: [UInt8]? { box.value.sealedCommitment }
+    package var lastError: String? { box.value.lastError }
+    package var attempts: [Int] { box.value.attempts }
+    package var expiredTicketCount: Int { box.value.expiredTicketCount }
+    package var pieces: [PieceDeal] { box.value.pieces }
+    package var openedAt: Instant? { box.value.openedAt }
+    package var expiration: Int64? { box.value.expiration }
+    package var hasPayload: Bool { box.value.hasPayload }
 
     package static func == (lhs: SectorSummary, rhs: SectorSummary) -> Bool {
         lhs.box === rhs.box || lhs.box.value == rhs.box.value
