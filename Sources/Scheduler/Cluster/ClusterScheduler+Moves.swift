@@ -118,7 +118,7 @@ extension ClusterScheduler {
         {
             note(.refused, sector, id, name, PlacementReason("move"), refusal, now)
             callOf[id] = nil
-            endCall(call, of: name, nil, now)
+            endCall(call, of: workers[name], nil, now)
             view.putBack(task)
             options.observer?.taskQueued(id, at: now)
         } else if moves.prefetches[id]?.move.store == store {
@@ -134,7 +134,7 @@ extension ClusterScheduler {
             view.movesAhead[call.task] = nil
             moves.tasks[sector] = nil
             view.ledger.links.release(call.number)
-            noteFiles(of: sector, at: name, in: prefetch.move.store)
+            noteFiles(of: sector, at: workers[name], in: prefetch.move.store)
             guard let task = view.remove(call.task), let host = workers[name]?.info.host else { return }
             view.add(
                 task.request, host: host, store: prefetch.move.store, since: task.since,
@@ -147,16 +147,14 @@ extension ClusterScheduler {
         move.stage = .done
         workers[name]?.calls[call]?.move = move
         moves.tasks[sector] = nil
-        noteFiles(of: sector, at: name, in: move.store)
+        noteFiles(of: sector, at: workers[name], in: move.store)
     }
 
     /// A sector's files are at a worker's store: they were moved there, or a task found them there.
     ///
     /// - Parameter store: which of its host's; the worker's own unless given.
-    func noteFiles(of sector: SectorKey, at name: String, in store: String? = nil) {
-        guard let worker = workers[name], let place = rooms.place(of: sector),
-            place.host != worker.info.host
-        else { return }
+    func noteFiles(of sector: SectorKey, at worker: Worker?, in store: String? = nil) {
+        guard let worker, let place = rooms.place(of: sector), place.host != worker.info.host else { return }
         let store = store ?? worker.info.store
         rooms.setPlace(of: sector, store: store, host: worker.info.host)
         storage.tell(.declare(sector, store: store))

@@ -199,7 +199,7 @@ extension ClusterScheduler {
     private func fail(_ call: CallID, of name: String, _ message: String, _ now: Instant) {
         let failed = TaskResult.failed(TaskFailure(cause: .infrastructureLost, message: message))
         callOf[call.task] = nil
-        endCall(call, of: name, failed, now)
+        endCall(call, of: workers[name], failed, now)
         let owner = owners.removeValue(forKey: call.task)
         if options.bug != .schedulerKeepsLossesSecret { owner?.tell(.finished(call.task, failed)) }
     }

@@ -271,7 +271,7 @@ package actor ClusterScheduler: Component {
         worker.givenUp.insert(call)
         worker.ref.tell(.abort(call))
         if options.bug == .schedulerKeepsCancelledCalls { return }
-        endCall(call, of: name, nil, now)
+        endCall(call, of: worker, nil, now)
     }
 
     /// Takes a task out of the queue, and what was begun for it ahead.
@@ -292,7 +292,7 @@ package actor ClusterScheduler: Component {
         } else if let (call, name) = callOf.removeValue(forKey: id), let worker = workers[name] {
             worker.givenUp.insert(call)
             worker.ref.tell(.abort(call))
-            endCall(call, of: name, failed, now)
+            endCall(call, of: worker, failed, now)
             let note =
                 worker.isLost ? "the worker is lost and stops it when it comes back" : "its worker stops it"
             asker?.tell(.aborted(id, ControlReport(workers: [name], runningCount: 1, note: note)))
@@ -312,11 +312,12 @@ package actor ClusterScheduler: Component {
         _ name: String, _ call: CallID, _ result: TaskResult, _ context: Context<SchedulerMessage>
     ) {
         let now = context.now
-        workers[name]?.ref.tell(.confirmed(call))
+        let worker = workers[name]
+        worker?.ref.tell(.confirmed(call))
         let known = callOf[call.task]
         // Of a try that was given up nothing counts, neither where its files are nor what it lacked.
         if known?.call != call, isLate(call) { return }
-        if case .done = result, call.task.type.needsFiles { noteFiles(of: call.task.sector, at: name) }
+        if case .done = result, call.task.type.needsFiles { noteFiles(of: call.task.sector, at: worker) }
         if prefetchEnded(call) {
             // Whatever it was: another look ahead at once would only find it again.
             if case .failed(let failure) = result {
@@ -330,12 +331,12 @@ package actor ClusterScheduler: Component {
         guard let known else { return reportOfEarlier(call, result, now) }
         guard known.call == call else { return }
         callOf[call.task] = nil
-        endCall(call, of: name, result, now)
+        endCall(call, of: worker, result, now)
         owners.removeValue(forKey: call.task)?.tell(.finished(call.task, result))
     }
 
-    func endCall(_ call: CallID, of name: String, _ result: TaskResult?, _ now: Instant) {
-        guard let worker = workers[name], let running = worker.calls.removeValue(forKey: call) else { return }
+    func endCall(_ call: CallID, of worker: Worker?, _ result: TaskResult?, _ now: Instant) {
+        guard let worker, let running = worker.calls.removeValue(forKey: call) else { return }
         untaken[call] = nil
         endMove(of: running, call, isDone: result?.isDone ?? false)
         view.ledger.links.endDeparture(call.number)

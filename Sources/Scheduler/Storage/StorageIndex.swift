@@ -138,15 +138,16 @@ package actor StorageIndex: Component {
     }
 
     private func take(_ bytes: UInt64, at name: String) {
-        stores[name]?.reservedBytes += bytes
-        stores[name]?.sectorCount += 1
+        guard let place = stores.index(forKey: name) else { return }
+        stores.values[place].reservedBytes += bytes
+        stores.values[place].sectorCount += 1
         recountSharers(of: name)
     }
 
     private func free(_ bytes: UInt64, at name: String) {
-        guard stores[name] != nil else { return }
-        stores[name]?.reservedBytes -= bytes
-        stores[name]?.sectorCount -= 1
+        guard let place = stores.index(forKey: name) else { return }
+        stores.values[place].reservedBytes -= bytes
+        stores.values[place].sectorCount -= 1
         recountSharers(of: name)
         tellChange(name)
     }
