@@ -9,16 +9,13 @@ extension Simulate {
         var study = StudyOptions()
         study.threads = nil
         study.noProgress = noProgress
+        study.seededBug = seededBug
         let result = try study.run { control in
             let scenario = try Scenario.load(
                 path: self.scenario, overrides: set.map { ScenarioOverride($0) }, faultsPath: faults)
             let one = StudyCase(name: scenario.name, scenario, policy: policy, until: until)
             return try Replications.run(one, count: count, seed: seed, control: control)
         }
-        Console.write(json ? result.document.json : result.text)
-        if let run = result.runs.first(where: { $0.distrust != nil }), let distrust = run.distrust {
-            throw CommandError.failure("the run of seed \(run.seed): \(distrust)")
-        }
-        try StudyOptions.endIfInterrupted()
+        try StudyOptions.show(result, json ? result.document.json : result.text)
     }
 }

@@ -21,7 +21,7 @@ struct ContentionTests {
         let cluster = try SimulatedCluster(scenario, options: .init(seed: 4))
         cluster.run(until: Clusters.days(days))
         let report = cluster.report()
-        #expect(report.distrust == nil, "\(report.distrust ?? "")")
+        #expect(report.distrust == nil, "\(report.distrust?.description ?? "")")
         return report
     }
 
