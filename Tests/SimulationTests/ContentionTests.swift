@@ -172,6 +172,19 @@ struct ContentionTests {
         #expect(apart.sectorsPerHour == two.sectorsPerHour)
     }
 
+    @Test("workers on the same CPUs get no more tasks at once than these take, as real ones that are bound")
+    func account() throws {
+        let cpu = "hosts.sealer.cpu={sockets: 1, cores: 32, threadsPerCore: 1}"
+        let lists = ["pc1", "pc2", "apx"].map { "hosts.sealer.workers.\($0).cores=0-7" }
+        let free = try report([cpu])
+        let bound = try report([cpu] + lists)
+        // Sixteen at half the speed it would be if each slot were filled.
+        let ratio = try p50(bound, "PreCommit1") / p50(free, "PreCommit1")
+        #expect(ratio < 1.5, "\(ratio)")
+        let busy = try #require(bound.stages.first { $0.name == "PreCommit1" }?.utilization)
+        #expect(busy < 0.55, "\(busy)")
+    }
+
     @Test(
         "a host that is believed to have more than it says is named; one that contends or has enough is not"
     )
