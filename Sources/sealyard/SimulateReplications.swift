@@ -6,10 +6,7 @@ import Sim
 extension Simulate {
     /// Runs several replications on all cores and prints means with their intervals.
     func replicate(_ count: Int, until: Duration?) throws {
-        var study = StudyOptions()
-        study.threads = nil
-        study.noProgress = noProgress
-        study.seededBug = seededBug
+        let study = StudyOptions.own(noProgress: noProgress, seededBug: seededBug)
         let result = try study.run { control in
             let scenario = try Scenario.load(
                 path: self.scenario, overrides: set.map { ScenarioOverride($0) }, faultsPath: faults)

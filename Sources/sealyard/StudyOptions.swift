@@ -19,6 +19,16 @@ struct StudyOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A bug in every run, for tests.", visibility: .private))
     var seededBug: SeededBug?
 
+    /// Those of a command that has flags of its own: all cores. Properties that no command line decoded have
+    /// no value before they get one.
+    static func own(noProgress: Bool, seededBug: SeededBug? = nil) -> StudyOptions {
+        var options = StudyOptions()
+        options.threads = nil
+        options.noProgress = noProgress
+        options.seededBug = seededBug
+        return options
+    }
+
     func validate() throws {
         if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads: 1 to 1024") }
     }
