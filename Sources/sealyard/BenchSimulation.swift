@@ -52,10 +52,7 @@ struct BenchSimulationCommand: AsyncParsableCommand {
     }
 
     private func cover(_ replications: Int) throws {
-        var options = StudyOptions()
-        options.threads = nil
-        options.noProgress = false
-        let (study, found) = try options.run { control in
+        let (study, found) = try StudyOptions.own(noProgress: false).run { control in
             let study = try PipelineStudy(replications: replications, countedSectors: sectors)
             return (study, try study.run(blockCount: blocks, firstSeed: seed, control: control))
         }

@@ -43,7 +43,6 @@ struct Compare: ParsableCommand {
             }
             return try Comparison.run(cases, count: replications, seed: study.seed, control: control)
         }
-        Console.write(json ? result.document.json : csv ? result.csv : result.text)
-        try StudyOptions.endIfInterrupted()
+        try StudyOptions.show(result, json ? result.document.json : csv ? result.csv : result.text)
     }
 }

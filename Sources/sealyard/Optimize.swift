@@ -107,7 +107,6 @@ struct Optimize: ParsableCommand {
                 Scenario.load(path: scenario, overrides: set.map { ScenarioOverride($0) }), options
             ).run(control: control)
         }
-        Console.write(json ? result.document.json : result.text)
-        try StudyOptions.endIfInterrupted()
+        try StudyOptions.show(result, json ? result.document.json : result.text)
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import Chain
 import Foundation
 import Kernel
 import Scheduler
@@ -39,6 +40,9 @@ struct PolicyTournament: ParsableCommand {
     @Option(help: "A program that decides, as the policy 'external'.", completion: .file())
     var program: String?
 
+    @Option(help: ArgumentHelp("A bug in every run, for tests.", visibility: .private))
+    var seededBug: SeededBug?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -70,9 +74,10 @@ struct PolicyTournament: ParsableCommand {
                     threadCount: threads ?? SystemClock.processorCount,
                     shouldStop: { Interrupts.isRequested },
                     progress: { [noProgress] in if !noProgress { line.show($0) } },
-                    clock: { SystemClock.monotonicNanoseconds }))
+                    clock: { SystemClock.monotonicNanoseconds }, bug: seededBug))
             line.finish()
             Console.write(json ? result.document.json : csv ? result.csv : result.text)
+            try StudyOptions.endIfDistrusted(result)
             if !result.isComplete {
                 Console.note("interrupted; \(result.incompleteness)")
                 throw ExitCode(1)

@@ -92,7 +92,6 @@ struct Regret: ParsableCommand {
                 uncertain: try uncertain.map { try UncertainAxis($0) }, options)
             return try regret.run(control: control)
         }
-        Console.write(json ? result.document.json : csv ? result.csv : result.text)
-        try StudyOptions.endIfInterrupted()
+        try StudyOptions.show(result, json ? result.document.json : csv ? result.csv : result.text)
     }
 }

@@ -85,8 +85,7 @@ struct ReplayCommand: ParsableCommand {
         let result = try ReplayForecast(
             journal: journal, changes: changes, replications: replications, study: study
         ).perform()
-        Console.write(json ? result.document.json : result.text)
-        try StudyOptions.endIfInterrupted()
+        try StudyOptions.show(result, json ? result.document.json : result.text)
     }
 
     private struct Row: Encodable {

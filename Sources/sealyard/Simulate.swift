@@ -58,9 +58,6 @@ struct Simulate: ParsableCommand {
 
     func validate() throws {
         if let until { _ = try Self.duration(until) }
-        if seededBug != nil, replications != nil {
-            throw ValidationError("--seeded-bug is for one run; leave --replications away")
-        }
         if out != nil, replications != nil {
             throw ValidationError("--out writes the report of one run; leave --replications away")
         }
@@ -109,7 +106,7 @@ struct Simulate: ParsableCommand {
         if let out { try write(report, scenario, recorder, cluster.world.now, to: out) }
         Console.write(
             json ? report.document.json : report.text + "\n" + report.details(recorder, scenario))
-        if let distrust = report.distrust { throw CommandError.failure(distrust) }
+        if let distrust = report.distrust { throw CommandError.failure(distrust.description) }
         if Interrupts.isRequested { throw ExitCode(1) }
     }
 

@@ -6,19 +6,13 @@ import Sim
 extension Simulate {
     /// Runs several replications on all cores and prints means with their intervals.
     func replicate(_ count: Int, until: Duration?) throws {
-        var study = StudyOptions()
-        study.threads = nil
-        study.noProgress = noProgress
+        let study = StudyOptions.own(noProgress: noProgress, seededBug: seededBug)
         let result = try study.run { control in
             let scenario = try Scenario.load(
                 path: self.scenario, overrides: set.map { ScenarioOverride($0) }, faultsPath: faults)
             let one = StudyCase(name: scenario.name, scenario, policy: policy, until: until)
             return try Replications.run(one, count: count, seed: seed, control: control)
         }
-        Console.write(json ? result.document.json : result.text)
-        if let run = result.runs.first(where: { $0.distrust != nil }), let distrust = run.distrust {
-            throw CommandError.failure("the run of seed \(run.seed): \(distrust)")
-        }
-        try StudyOptions.endIfInterrupted()
+        try StudyOptions.show(result, json ? result.document.json : result.text)
     }
 }

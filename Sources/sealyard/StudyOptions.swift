@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
+import Chain
 import Foundation
 import Kernel
 import Sim
@@ -15,6 +16,19 @@ struct StudyOptions: ParsableArguments {
     @Flag(help: "Show no progress.")
     var noProgress = false
 
+    @Option(help: ArgumentHelp("A bug in every run, for tests.", visibility: .private))
+    var seededBug: SeededBug?
+
+    /// Those of a command that has flags of its own: all cores. Properties that no command line decoded have
+    /// no value before they get one.
+    static func own(noProgress: Bool, seededBug: SeededBug? = nil) -> StudyOptions {
+        var options = StudyOptions()
+        options.threads = nil
+        options.noProgress = noProgress
+        options.seededBug = seededBug
+        return options
+    }
+
     func validate() throws {
         if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads: 1 to 1024") }
     }
@@ -25,7 +39,7 @@ struct StudyOptions: ParsableArguments {
         return StudyControl(
             threadCount: threads ?? SystemClock.processorCount, shouldStop: { Interrupts.isRequested },
             progress: { [noProgress] in if !noProgress { line.show($0) } },
-            clock: { SystemClock.monotonicNanoseconds })
+            clock: { SystemClock.monotonicNanoseconds }, bug: seededBug)
     }
 
     /// Runs a study; errors of its own kinds become the command's.
@@ -48,6 +62,24 @@ struct StudyOptions: ParsableArguments {
         Console.note("interrupted; this is what was done so far")
         throw ExitCode(1)
     }
+
+    /// Prints a study's result, and ends the command where a run of it is not to be trusted or it was cut
+    /// short.
+    static func show(_ result: some StudyResult, _ text: String) throws {
+        Console.write(text)
+        try endIfDistrusted(result)
+        try endIfInterrupted()
+    }
+
+    /// Names on standard error the runs that are not to be trusted, and ends the command.
+    static func endIfDistrusted(_ result: some StudyResult) throws {
+        guard let words = result.distrustText else { return }
+        for run in result.distrusted.dropFirst().prefix(notedMax) { Console.note("\(run.text)") }
+        throw CommandError.failure(words)
+    }
+
+    /// Runs that are named one by one beside the first.
+    private static let notedMax = 20
 
     static func duration(_ text: String) throws -> Duration { try duration(text, "--until") }
 

@@ -63,6 +63,7 @@ struct SweepCommand: ParsableCommand {
                 return try sweep.run(shard, keeping: try known(to: sweep, shard), control: control)
             }
             try SweepCommand.put(part.text, out)
+            try StudyOptions.endIfDistrusted(part)
             guard part.isWhole else {
                 let place = out.map { " are in \($0); run it again with --resume" } ?? " were printed"
                 throw CommandError.temporary(
@@ -91,9 +92,12 @@ struct SweepCommand: ParsableCommand {
                 let bytes = try FileText.read(path, bytesMax: SweepCommand.fileBytesMax)
                 return (name: path, text: String(decoding: bytes, as: UTF8.self))
             }
-            do { try SweepCommand.put(try Sweep.merge(texts), out) } catch let error as StudyError {
+            let merged: Sweep.Part
+            do { merged = try Sweep.merge(texts) } catch {
                 throw CommandError.failure(error.message)
             }
+            try SweepCommand.put(merged.text, out)
+            try StudyOptions.endIfDistrusted(merged)
         }
     }
 

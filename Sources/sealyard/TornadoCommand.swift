@@ -79,7 +79,6 @@ struct TornadoCommand: ParsableCommand {
             let source = ScenarioSource.file(scenario, overrides: set.map { ScenarioOverride($0) })
             return try Tornado(source, options).run(control: control)
         }
-        Console.write(json ? result.document.json : csv ? result.csv : result.text)
-        try StudyOptions.endIfInterrupted()
+        try StudyOptions.show(result, json ? result.document.json : csv ? result.csv : result.text)
     }
 }

@@ -118,6 +118,18 @@ struct WorkerResourcesTests {
         #expect(part.memoryBytes == 50_000_000_000 && part.memoryUsedBytes == 0 && part.swapBytes == 0)
     }
 
+    @Test("a process that is bound to some processors tells which; one that is not tells none")
+    func bound() throws {
+        var topology = try HostTopology.read(synthetic: "Package:2 L3Cache:2 Core:4 PU:1")
+        let memory = HostMemory(totalBytes: 1 << 40, availableBytes: 1 << 40)
+        func host() throws -> HostInfo {
+            try WorkerResources(host: "h", slots: [], topology: topology, memory: memory).host
+        }
+        #expect(try host().processors == nil && host().logicalCoreCount == 16)
+        topology.boundUnits = try HostCPUSet([2, 3, 4, 5])
+        #expect(try host().processors == [2, 3, 4, 5] && host().logicalCoreCount == 4)
+    }
+
     @Test("slots are believed beyond the processors, and said to be")
     func overbooked() throws {
         let resources = try resources([.init(.preCommit1, 40), .init(.preCommit2, 2), .init(.windowPoSt, 1)])

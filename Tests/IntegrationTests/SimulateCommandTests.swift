@@ -167,6 +167,52 @@ struct SimulateCommandTests {
         #expect(try program.run(list: list + ["--seeded-bug", "none"]).status != 0)
     }
 
+    @Test("studies end with status 1 as well, print what they found all the same, and name the run")
+    func brokenLawInStudies() throws {
+        let scratch = try ScratchFolder()
+        func file(_ name: String, _ faults: String) throws -> String {
+            let text = """
+                include: \(Shipped.stress)
+                hosts: [{name: worker, count: 3}]
+                report: {warmUp: 30m, until: 150m}
+                faults: \(faults)
+                """
+            return try scratch.file(name, Array(text.utf8))
+        }
+        let calm = try file("calm.yaml", "[]")
+        let falling = try file(
+            "falling.yaml", "[{at: 2h, kind: hostDown, target: worker/1, duration: 20m}]")
+        let bug = ["--seeded-bug", "statisticsForgetLostTasks", "--no-progress"]
+        func isNamed(_ outcome: BuiltProgram.Outcome, _ run: String) -> Bool {
+            outcome.status == 1 && outcome.complaint.contains("\(run), seed 1: the run breaks a law, ")
+                && outcome.complaint.contains(" slots: the utilization law does not hold: ")
+                && outcome.complaint.contains(" measured, ") && outcome.complaint.contains(" expected, ")
+        }
+        let compare = try program.run(
+            list: ["compare", calm, falling, "--replications", "1", "--json"] + bug)
+        #expect(isNamed(compare, falling), "\(compare.complaint)")
+        let runs = try #require(try compare.document()["distrusted"] as? [[String: Any]])
+        #expect(runs.map { $0["run"] as? String } == [falling])
+        #expect(try !#require(compare.document()["differences"] as? [[String: Any]]).isEmpty)
+
+        let out = scratch.path("sweep.jsonl")
+        let list = ["sweep", "run", falling, "--vary", "policy=sealyard", "--out", out]
+        let sweep = try program.run(list: list + bug)
+        #expect(isNamed(sweep, "policy=sealyard"), "\(sweep.complaint)")
+        // What was written says so wherever it is read again.
+        let again = try program.run(list: list + ["--resume", "--no-progress"])
+        #expect(isNamed(again, "policy=sealyard"), "\(again.complaint)")
+        let merged = try program.run("sweep", "merge", out)
+        #expect(isNamed(merged, "policy=sealyard") && merged.output.contains("\"result\""))
+
+        let replicated = try program.run(list: ["simulate", falling, "--replications", "1"] + bug)
+        #expect(isNamed(replicated, "stress") && replicated.output.contains("1 of 1 replications"))
+        let tournament = try program.run(
+            list: ["policy", "tournament", "--scenarios", falling, "--policies", "sealyard", "--seeds", "1"]
+                + bug)
+        #expect(isNamed(tournament, "stress, policy sealyard"), "\(tournament.complaint)")
+    }
+
     @Test("Ctrl-C ends a run early with a report of what was simulated")
     func interruptedRun() async throws {
         let running = try Program.start(["simulate", Shipped.devnet, "--until", "3000d"])

@@ -71,6 +71,32 @@ struct SharedMachineTests {
         #expect(ledger.account(0)?.gpuFreeCount == 2)
     }
 
+    @Test("processes that are bound to processors add up, as far as these are not the same")
+    func bound() throws {
+        func told(_ processes: (cores: Int, of: [Int]?)...) throws -> Int {
+            var ledger = ResourceLedger()
+            for process in processes {
+                var info = info("box", cores: process.cores)
+                info.processors = process.of
+                ledger.setHost(0, info)
+                if ledger.leaseCount == 0 {
+                    // Something runs, so that what others tell is added.
+                    let worker = WorkerInfo(name: "w", host: "h", store: "h", slots: [])
+                    _ = try ledger.lease(1, ResourceNeed(), stage: 2, host: 0, worker: worker, workerIndex: 0)
+                }
+            }
+            return try #require(ledger.account(0)?.info.logicalCoreCount)
+        }
+        let (low, high, all) = (Array(0..<8), Array(8..<16), Array(0..<16))
+        #expect(try told((8, low), (8, high)) == 16)
+        #expect(try told((8, low), (8, low)) == 8)
+        #expect(try told((8, low), (8, high), (8, low), (16, all)) == 16)
+        #expect(try told((8, low), (12, Array(4..<16))) == 16)
+        // Slots beyond the processors of one are no slots beyond those of the other.
+        #expect(try told((20, low), (8, high)) == 28)
+        #expect(try told((8, low), (64, nil)) == 64 && told((64, nil), (8, low)) == 64)
+    }
+
     @Test("files that move within a machine take nothing of its card's rate")
     func withinMachine() {
         func moved(to machine: String) -> UInt64 {

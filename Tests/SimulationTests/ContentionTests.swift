@@ -21,7 +21,7 @@ struct ContentionTests {
         let cluster = try SimulatedCluster(scenario, options: .init(seed: 4))
         cluster.run(until: Clusters.days(days))
         let report = cluster.report()
-        #expect(report.distrust == nil, "\(report.distrust ?? "")")
+        #expect(report.distrust == nil, "\(report.distrust?.description ?? "")")
         return report
     }
 
@@ -56,7 +56,9 @@ struct ContentionTests {
         let trees = try p50(few, "PreCommit2") / p50(all, "PreCommit2")
         #expect(trees > 22 / 8.0 - 0.01 && trees < 28 / 8.0 + 0.01, "\(trees)")
         let limit = try #require(few.limits.first)
-        #expect(limit.name == "PreCommit1" && abs(limit.sectorsPerHour - 8 / 3.0) < 1e-6)
+        #expect(limit.name == "cores" && limit.sectorsPerHour < 8 / 4.0, "\(limit)")
+        #expect(limit.sectorsPerHour > 8 / 4.0 * 0.95 && limit.formula.hasPrefix("8 cores ÷ "), "\(limit)")
+        #expect(few.bottleneck?.name == "cores", "\(few.bottleneck?.evidence ?? "")")
         #expect(
             try #require(few.hardwareUses.first { $0.what == "cores" && $0.group == "sealer" }).utilization
                 > 0.95
@@ -105,12 +107,82 @@ struct ContentionTests {
         #expect(ratio > 1.95 && ratio <= 2.01, "\(ratio)")
         // One card proves two an hour, however many slots it has.
         let limit = try #require(one.limits.first)
-        #expect(limit.name == "Commit2" && abs(limit.sectorsPerHour - 2) < 0.01)
+        #expect(limit.name == "gpus" && abs(limit.sectorsPerHour - 2) < 0.01, "\(limit)")
+        #expect(limit.formula == "1 cards ÷ 0.5 card hours")
         #expect(abs(try #require(one.sectorsPerHour) - 2) < 0.1)
         #expect(try #require(one.hardwareUses.first { $0.what == "gpus" }).utilization > 0.95)
         // More slots than cards: three on two cards.
         let three = try commit2(2, slots: 3, contends)
         #expect(abs(try #require(three.sectorsPerHour) - 4) < 0.2)
+    }
+
+    /// The first row of the table must come true on hosts that have what is lacking.
+    private func check(
+        _ poor: SimulationReport, _ rich: SimulationReport, _ name: String,
+        _ location: SourceLocation = #_sourceLocation
+    ) throws {
+        let first = try #require(poor.whatIfs.first, sourceLocation: location)
+        let told = try #require(poor.tebibytesPerDay, sourceLocation: location)
+        let gained = try #require(rich.tebibytesPerDay, sourceLocation: location) - told
+        #expect(first.name == name && first.gain > 0, "\(poor.limits)", sourceLocation: location)
+        #expect(abs(first.gain / gained - 1) < 0.05, "\(first.gain) \(gained)", sourceLocation: location)
+        #expect(rich.whatIfs.first?.name == first.next, "\(rich.limits)", sourceLocation: location)
+        #expect(poor.text.contains(name), sourceLocation: location)
+    }
+
+    @Test("where workers lack cores, the table says first what more would bring, and more bring that")
+    func coresWithoutEnd() throws {
+        let shared = "hosts.sealer.contention=[cores]"
+        let many = try report(["hosts.sealer.cpu={sockets: 1, cores: 64}", shared])
+        #expect(!many.limits.contains { $0.name == "cores" }, "all slots have cores")
+        try check(report(["hosts.sealer.cpu={sockets: 1, cores: 8}", shared]), many, "cores")
+    }
+
+    @Test("cores that others may not use count for those of the list alone")
+    func listedCoresWithoutEnd() throws {
+        let cpu = "hosts.sealer.cpu={sockets: 1, cores: 64}"
+        let bound = try report([cpu, "hosts.sealer.workers.pc1.cores=0-7"])
+        let limit = try #require(bound.limits.first)
+        #expect(limit.name == "cores" && abs(limit.sectorsPerHour - 8 / 3.0) < 1e-6, "\(limit)")
+        #expect(limit.formula.contains(" of 64 cores ÷ "), "\(limit)")
+        try check(bound, report([cpu, "hosts.sealer.workers.pc1.cores=0-15"]), "cores")
+    }
+
+    @Test("of two workers on one card the table says what a card for each would bring, and it does")
+    func cardsWithoutEnd() throws {
+        func provers(_ sets: String...) throws -> SimulationReport {
+            try report(
+                [
+                    "hosts.prover.workers.c2.count=2", "tasks.Commit2.duration=30m",
+                    "hosts.sealer.workers.pc1.count=32", "hosts.sealer.workers.pc2.count=4",
+                    "hosts.sealer.cpu={sockets: 1, cores: 64}",
+                ] + sets)
+        }
+        let contends = "hosts.prover.contention=[gpus]"
+        let one = try provers("hosts.prover.gpus=[{model: card, count: 1}]", contends)
+        let two = try provers("hosts.prover.gpus=[{model: card, count: 2}]", contends)
+        try check(one, two, "gpus")
+        // Two cards of which both workers name the same are one.
+        let crowded = try provers("hosts.prover.workers.c2.gpus=1")
+        #expect(crowded.limits.first?.formula == "1 of 2 cards ÷ 0.5 card hours", "\(crowded.limits)")
+        try check(crowded, two, "gpus")
+        #expect(crowded.sectorsPerHour == one.sectorsPerHour)
+        #expect(abs(try #require(crowded.hardwareUses.first { $0.what == "gpus" }).utilization - 0.5) < 0.02)
+        let apart = try provers("hosts.prover.workers.c2.gpus=[1, 0]")
+        #expect(apart.sectorsPerHour == two.sectorsPerHour)
+    }
+
+    @Test("workers on the same CPUs get no more tasks at once than these take, as real ones that are bound")
+    func account() throws {
+        let cpu = "hosts.sealer.cpu={sockets: 1, cores: 32, threadsPerCore: 1}"
+        let lists = ["pc1", "pc2", "apx"].map { "hosts.sealer.workers.\($0).cores=0-7" }
+        let free = try report([cpu])
+        let bound = try report([cpu] + lists)
+        // Sixteen at half the speed it would be if each slot were filled.
+        let ratio = try p50(bound, "PreCommit1") / p50(free, "PreCommit1")
+        #expect(ratio < 1.5, "\(ratio)")
+        let busy = try #require(bound.stages.first { $0.name == "PreCommit1" }?.utilization)
+        #expect(busy < 0.55, "\(busy)")
     }
 
     @Test(

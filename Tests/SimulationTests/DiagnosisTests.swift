@@ -126,13 +126,16 @@ struct RunLawTests {
         #expect(report.distrust == nil)
         let place = try #require(report.laws.firstIndex { $0.place == "Commit2 slots" })
         report.laws[place].measured *= 1.001
-        let words = try #require(report.distrust)
+        let distrust = try #require(report.distrust)
+        #expect(distrust.law == "utilization law" && distrust.place == "Commit2 slots")
+        #expect(distrust.measured > distrust.expected * 1.0009)
+        let words = distrust.description
         #expect(words.contains("Commit2 slots") && words.contains("the utilization law does not hold"))
         #expect(report.lawsText?.hasPrefix("FAIL: Commit2 slots") == true)
         #expect(report.document.json.contains("\"holds\": false"))
         report.laws = []
         report.sectorsPerHour = report.sectorsPerHour.map { $0 * 2 }
-        #expect(report.distrust?.contains("closed form") == true)
+        #expect(report.distrust?.description.contains("closed form") == true)
     }
 
     // Goal: PreCommit1 passes 5 sectors an hour and PreCommit2 two slots ÷ 30 min = 4: each hour one more

@@ -241,6 +241,35 @@ struct FaultKindTests {
         #expect(try down(cards: 0, processes: 4) == 4)
     }
 
+    @Test("a card that is named takes down who uses it: by its own word, or in turn")
+    func namedCard() throws {
+        func down(_ card: Int?, _ sets: String...) throws -> [Int] {
+            let base = [
+                "hosts.worker.gpus=[{model: any, count: 4}]", "hosts.worker.workers.worker.count=4",
+                "workload.sectorsMax=4", "faults=[]",
+            ]
+            let scenario = try Scenario.load(
+                path: Clusters.folder.appendingPathComponent("devnet.yaml").path,
+                overrides: (base + sets).map { ScenarioOverride($0) })
+            let cluster = try SimulatedCluster(scenario, options: .init(seed: 5))
+            let fault = Scenario.Fault(
+                .gpuLost, at: .seconds(10), target: Self.host, duration: .seconds(60), gpu: card)
+            cluster.apply(fault)
+            cluster.run(until: Instant(seconds: 20))
+            let own = cluster.plan.processes.filter { $0.host == "worker/0" }
+            let gone = own.indices.filter { cluster.world.node(own[$0].node)?.isUp == false }
+            cluster.run(until: Instant(seconds: 80))
+            #expect(own.allSatisfy { cluster.world.node($0.node)?.isUp == true })
+            return gone
+        }
+        #expect(try (0..<4).map { try down($0) } == [[0], [1], [2], [3]])
+        let bound = "hosts.worker.workers.worker.gpus=[3, 3, 0, 0-1]"
+        #expect(try (0..<4).map { try down($0, bound) } == [[2, 3], [3], [], [0, 1]])
+        #expect(try down(nil, "hosts.worker.workers.worker.gpus=0-3") == [0, 1, 2, 3])
+        // Two processes have two cards each.
+        #expect(try down(2, "hosts.worker.workers.worker.count=2") == [0])
+    }
+
     @Test("of two faults that overlap, the end of one takes nothing from the other")
     func overlap() throws {
         func down(_ at: Int, _ seconds: Int) -> Scenario.Fault {

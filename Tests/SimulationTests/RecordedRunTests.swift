@@ -137,6 +137,26 @@ struct RecordedRunTests {
         #expect(Double(one) > 1.5 * Double(own), "\(own) min on machines of their own, \(one) on one")
     }
 
+    // The bug forgets the time of tasks that are lost with their worker: the recorded loss shows it.
+    @Test("a simulation of it that breaks a law is named by its title and seed")
+    func distrusted() throws {
+        let recording = try record()
+        let (scenario, conditions) = try recording.run.scenario(name: "again", recording.facts)
+        func forecast(_ bug: SeededBug?) throws -> RecordedForecast {
+            let side = try RecordedForecast.simulate(
+                scenario, conditions, title: "as it was", replications: 1, seed: 3,
+                control: .init(bug: bug))
+            let figures = try #require(RecordedForecast.Figures(recording.run))
+            return RecordedForecast(recorded: figures, simulated: [side], replications: 1)
+        }
+        let sound = try forecast(nil)
+        #expect(sound.distrusted.isEmpty, "\(sound.distrusted)")
+        let broken = try forecast(.statisticsForgetLostTasks)
+        let words = try #require(broken.distrustText)
+        #expect(words.contains("as it was, seed 3: ") && words.contains("utilization law"), "\(words)")
+        #expect(broken.document.json.contains("\"law\": \"utilization law\""))
+    }
+
     @Test("simulated as it was, its makespan is within 5 % and its stages' p95 within 10 %")
     func forecast() throws {
         let recording = try record()

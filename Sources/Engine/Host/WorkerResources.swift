@@ -34,6 +34,8 @@ package struct WorkerResources: Sendable, Equatable {
         let total = min(memory.totalBytes, memoryShare ?? .max)
         self.host = HostInfo(
             name: host, logicalCoreCount: max(units.count, taken),
+            // Who is kept from some tells which it has, so that others may have the rest.
+            processors: units.isStrictSubset(of: topology.processingUnits.units) ? units.sorted() : nil,
             coreGroups: topology.cacheGroups.compactMap { group in
                 let cores = group.cpus.units.filter(units.contains)
                 guard !cores.isEmpty else { return nil }

@@ -56,6 +56,9 @@ package struct HostInfo: Sendable, Hashable, Codable {
     /// The machine's; workers that say the same one share what it has.
     package var name: String
     package var logicalCoreCount: Int
+    /// Numbers of the logical processors on which the worker's tasks run, ascending; `nil` where it may use
+    /// all that the machine has.
+    package var processors: [Int]?
     /// Empty where cores are handed out one by one.
     package var coreGroups: [CoreGroup]
     package var numaNodes: [NUMANode]
@@ -72,13 +75,15 @@ package struct HostInfo: Sendable, Hashable, Codable {
     package var transferCountMax: Int
 
     package init(
-        name: String, logicalCoreCount: Int, coreGroups: [CoreGroup] = [], numaNodes: [NUMANode] = [],
+        name: String, logicalCoreCount: Int, processors: [Int]? = nil, coreGroups: [CoreGroup] = [],
+        numaNodes: [NUMANode] = [],
         memoryBytes: UInt64, swapBytes: UInt64 = 0, memoryUsedBytes: UInt64 = 0, swapUsedBytes: UInt64 = 0,
         gpus: [GPU] = [], nicBytesPerSecond: UInt64 = 0, fileSystems: [FileSystem] = [],
         transferCountMax: Int = 10
     ) {
         self.name = name
         self.logicalCoreCount = logicalCoreCount
+        self.processors = processors
         self.coreGroups = coreGroups
         self.numaNodes = numaNodes
         self.memoryBytes = memoryBytes
@@ -92,10 +97,24 @@ package struct HostInfo: Sendable, Hashable, Codable {
     }
 
     /// Adds what another worker of the same machine tells and this one does not: the GPUs that its kernels
-    /// use, and processors that it shares among more slots.
+    /// use, processors that this one does not, and those that it shares among more slots.
     mutating func join(_ other: HostInfo) {
-        logicalCoreCount = max(logicalCoreCount, other.logicalCoreCount)
+        joinProcessors(other)
         for gpu in other.gpus where !gpus.contains(where: { $0.id == gpu.id }) { gpus.append(gpu) }
+    }
+
+    /// Processors that only one of the two uses add up; of the same ones there are as many as the one says
+    /// that shares them among more slots.
+    private mutating func joinProcessors(_ other: HostInfo) {
+        let most = max(logicalCoreCount, other.logicalCoreCount)
+        guard let own = processors.map(Set.init), let theirs = other.processors.map(Set.init) else {
+            (logicalCoreCount, processors) = (most, nil)
+            return
+        }
+        let shared = own.intersection(theirs).count
+        let isWithin = shared == min(own.count, theirs.count)
+        logicalCoreCount = isWithin ? most : logicalCoreCount + other.logicalCoreCount - shared
+        processors = own.union(theirs).sorted()
     }
 
     /// The most bytes that any figure may say: a pebibyte.
@@ -106,6 +125,7 @@ package struct HostInfo: Sendable, Hashable, Codable {
     package var bounded: HostInfo {
         var info = self
         info.logicalCoreCount = min(max(0, logicalCoreCount), 1 << 14)
+        info.processors = processors.map { Array($0.prefix(Self.deviceCountMax)) }
         info.coreGroups = Array(coreGroups.prefix(Self.deviceCountMax))
         info.numaNodes = numaNodes.prefix(Self.deviceCountMax).map {
             NUMANode(index: $0.index, memoryBytes: min($0.memoryBytes, Self.bytesMax))

@@ -29,6 +29,17 @@ extension ClusterPlan {
         }
     }
 
+    /// What a process tells the scheduler of its host: one that computes on some CPUs alone has these, or as
+    /// many as its slots take where that is more, as a real worker that is bound to them.
+    func hostInfo(of process: Process) -> HostInfo? {
+        guard var info = hostInfos[process.host] else { return nil }
+        guard let cpus = process.cpus else { return info }
+        let least = leastDevices { type in process.slots.first { $0.type == type }?.count ?? 0 }
+        info.logicalCoreCount = max(cpus.count, least.coreCount)
+        info.processors = cpus
+        return info
+    }
+
     /// The cores and cards of a host for which its tasks contend.
     func processors(of host: String, _ group: Scenario.HostGroup) -> ProcessorShares {
         ProcessorShares(

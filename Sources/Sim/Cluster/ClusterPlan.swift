@@ -25,6 +25,8 @@ package struct ClusterPlan: Sendable {
         package var numaNode: Int?
         /// Cells of the resource table that the scenario changes.
         package var resources: [ResourceTable.Override] = []
+        /// The CPUs on which it computes; `nil` where the scenario names none.
+        package var cpus: [Int]?
 
         /// Tells whether the process runs tasks of that kind.
         package func runs(_ type: TaskType) -> Bool { slots.contains { $0.type == type } }
@@ -164,7 +166,7 @@ package struct ClusterPlan: Sendable {
                         group: group.name, hostIndex: index, workers: workers.name, instance: instance,
                         host: host, slots: slots, canFetch: holdsSectors && workers.group == .none,
                         numaNode: isBound ? boundCount % max(1, group.numaNodes) : nil,
-                        resources: resources))
+                        resources: resources, cpus: group.cpus(of: workers, instance: instance)))
             }
         }
     }
@@ -210,7 +212,7 @@ package struct ClusterPlan: Sendable {
     private func hostInfo(_ group: Scenario.HostGroup, _ name: String) -> HostInfo {
         let nodes = max(1, group.numaNodes)
         let memory = UInt64(max(0, group.memory.bytes))
-        let least = leastDevices(group)
+        let least = leastDevices { group.slotsPerHost(of: $0.kind) }
         var models = group.gpus.flatMap { Array(repeating: $0.model, count: $0.count) }
         while models.count < least.gpuCount { models.append("unnamed") }
         return HostInfo(
@@ -225,13 +227,13 @@ package struct ClusterPlan: Sendable {
             nicBytesPerSecond: UInt64(max(0, group.nic.bytesPerSecond)))
     }
 
-    /// What the slots of a host take when all of them are busy.
-    private func leastDevices(_ group: Scenario.HostGroup) -> (coreCount: Int, gpuCount: Int) {
+    /// What slots take when all of them are busy.
+    func leastDevices(_ slotCount: (TaskType) -> Int) -> (coreCount: Int, gpuCount: Int) {
         let bytes = ResourceTable.sectorBytes(ofProof: proof)
         var cores = 0
         var gpus = 0.0
         for type in TaskType.sealing {
-            let slots = group.slotsPerHost(of: type.kind)
+            let slots = slotCount(type)
             let need = ResourceTable.standard.need(type, sectorBytes: bytes)
             gpus += need.gpuUnits * Double(slots)
             let usesGPU = need.gpuUnits > 0 && need.threadsWithGPU > 0

@@ -8,29 +8,25 @@ internal import Scheduler
 /// where some set of cores has more threads than cores: the sets are the lists of the processes and the whole
 /// host, of which any two lie apart or one within the other. Two threads of one core compute as much as one.
 ///
-/// GPUs: a task that uses one has it for its whole time. The processes take the cards in turn, or the cards
-/// the processes where there are more cards, as when a card is lost.
+/// GPUs: a task that uses one has one for its whole time, of those that its process uses. Processes that name
+/// none take the cards in turn, or the cards the processes where there are more cards.
 struct ProcessorShares {
-    /// Cores by which some are counted together, and their name.
-    struct CoreSet {
+    /// Cores, or cards, that are counted together, and their name. Any two of a kind lie apart or one within
+    /// the other.
+    struct Pool {
         let name: String
-        let cores: Set<Int>
-    }
+        let members: Set<Int>
 
-    /// The cards of some processes.
-    struct CardPool {
-        let name: String
-        let count: Int
+        var count: Double { Double(members.count) }
     }
 
     let group: Scenario.HostGroup
     /// The whole host first; empty where tasks do not contend for cores.
-    let coreSets: [CoreSet]
+    let coreSets: [Pool]
     /// Empty where tasks do not contend for cards.
-    private(set) var cardPools: [CardPool] = []
-    /// By process, a place in ``cardPools``.
-    private var poolOf: [String: Int] = [:]
+    private(set) var cardPools: [Pool] = []
     private let coresOf: [String: Set<Int>]
+    private var cardsOf: [String: Set<Int>] = [:]
     private let needs: [String: ResourceTable]
     private let sectorBytes: UInt64
     private let hasCards: Bool
@@ -53,30 +49,24 @@ struct ProcessorShares {
         }
         self.needs = needs
         self.coresOf = coresOf
-        var sets: [CoreSet] = []
+        var sets: [Pool] = []
         if group.contendsForCores {
-            sets.append(CoreSet(name: "cores", cores: Set(0..<group.cpu.coreCount)))
+            sets.append(Pool(name: "cores", members: Set(0..<group.cpu.coreCount)))
             for process in processes {
-                guard let cores = coresOf[process.node], !sets.contains(where: { $0.cores == cores }) else {
+                guard let cores = coresOf[process.node], !sets.contains(where: { $0.members == cores }) else {
                     continue
                 }
-                sets.append(CoreSet(name: "cores \(sets.count)", cores: cores))
+                sets.append(Pool(name: "cores \(sets.count)", members: cores))
             }
         }
         coreSets = sets
         guard group.contendsForCards, group.gpusPerHost > 0 else { return }
-        let sealers = processes.filter { $0.runs(.preCommit2) || $0.runs(.commit2) }
-        let provers = processes.filter { process in
-            process.runs(.windowPoSt) && !sealers.contains { $0.node == process.node }
+        cardsOf = group.cards(of: processes)
+        for process in processes {
+            guard let cards = cardsOf[process.node], !cardPools.contains(where: { $0.members == cards })
+            else { continue }
+            cardPools.append(Pool(name: "card \(cardPools.count)", members: cards))
         }
-        let (users, cards) = (sealers + provers, group.gpusPerHost)
-        guard !users.isEmpty else { return }
-        cardPools = (0..<min(cards, users.count)).map { place in
-            CardPool(
-                name: "card \(place)",
-                count: cards > users.count ? (cards - place - 1) / users.count + 1 : 1)
-        }
-        for (place, process) in users.enumerated() { poolOf[process.node] = place % cardPools.count }
     }
 
     /// How many cores a task keeps busy in a process.
@@ -96,51 +86,49 @@ struct ProcessorShares {
 
     /// The share of a card that a task has in a process, 0…1.
     func cards(_ type: TaskType, _ node: String) -> Double {
-        poolOf[node] == nil ? 0 : min(1, need(type, node).gpuUnits)
+        cardPools.isEmpty || cardsOf[node] == nil ? 0 : min(1, need(type, node).gpuUnits)
     }
 
     /// The sets in which the process's cores lie.
-    func sets(of node: String) -> [CoreSet] {
-        guard let own = coresOf[node] else { return [] }
-        return coreSets.filter { own.isSubset(of: $0.cores) }
+    func sets(of node: String) -> [Pool] { Self.around(coresOf[node], coreSets) }
+
+    /// The sets in which the process's cards lie.
+    func pools(of node: String) -> [Pool] { Self.around(cardsOf[node], cardPools) }
+
+    private static func around(_ own: Set<Int>?, _ pools: [Pool]) -> [Pool] {
+        guard let own else { return [] }
+        return pools.filter { own.isSubset(of: $0.members) }
     }
 
-    func pool(of node: String) -> CardPool? { poolOf[node].map { cardPools[$0] } }
+    /// The cores on which a process computes.
+    func cores(of node: String) -> Set<Int> { coresOf[node] ?? [] }
+
+    /// The cards that a process uses.
+    func cards(of node: String) -> Set<Int> { cardsOf[node] ?? [] }
 
     /// Slots of a kind that work at full speed when all of them are taken and no other kind is at work.
     func effectiveSlots(_ type: TaskType, _ processes: [ClusterPlan.Process]) -> Double {
-        func count(_ process: ClusterPlan.Process) -> Double {
-            Double(process.slots.reduce(0) { $0 + ($1.type == type ? $1.count : 0) })
-        }
-        var slots = processes.reduce(0) { $0 + count($1) }
-        let claims = processes.map { (slots: count($0), cores: cores(type, $0.node), node: $0.node) }
-            .filter { $0.slots > 0 }
-        // Sets apart from each other add up; each is bounded by itself and by those around it.
-        let inner = coreSets.sorted { $0.cores.count < $1.cores.count }
+        let claims = processes.map { process in
+            (
+                slots: Double(process.slots.reduce(0) { $0 + ($1.type == type ? $1.count : 0) }),
+                node: process.node
+            )
+        }.filter { $0.slots > 0 }
         var working = claims.map(\.slots)
-        for set in inner {
-            let members = claims.indices.filter { (coresOf[claims[$0].node] ?? []).isSubset(of: set.cores) }
-            let wanted = members.reduce(0.0) { $0 + working[$1] * claims[$1].cores }
-            guard wanted > Double(set.cores.count) else { continue }
-            for index in members { working[index] *= Double(set.cores.count) / wanted }
-        }
-        if !claims.isEmpty { slots = working.reduce(0, +) }
-        guard !cardPools.isEmpty else { return slots }
-        var byPool: [Double] = cardPools.map { _ in 0 }
-        var free = 0.0
-        var each = 0.0
-        for (index, claim) in claims.enumerated() {
-            let share = cards(type, claim.node)
-            each = max(each, share)
-            if share > 0, let place = poolOf[claim.node] {
-                byPool[place] += working[index] * share
-            } else {
-                free += working[index]
+        func bound(_ pools: [Pool], _ of: [String: Set<Int>], _ claim: (String) -> Double) {
+            // Sets apart from each other add up; each is bounded by itself and by those around it.
+            for pool in pools.sorted(by: { $0.members.count < $1.members.count }) {
+                let members = claims.indices.filter {
+                    of[claims[$0].node]?.isSubset(of: pool.members) == true && claim(claims[$0].node) > 0
+                }
+                let wanted = members.reduce(0.0) { $0 + working[$1] * claim(claims[$1].node) }
+                guard wanted > pool.count else { continue }
+                for index in members { working[index] *= pool.count / wanted }
             }
         }
-        guard each > 0 else { return slots }
-        let held = zip(byPool, cardPools).reduce(0.0) { $0 + min($1.0, Double($1.1.count)) }
-        return min(slots, free + held / each)
+        bound(coreSets, coresOf) { cores(type, $0) }
+        bound(cardPools, cardsOf) { cards(type, $0) }
+        return working.reduce(0, +)
     }
 
     private func need(_ type: TaskType, _ node: String) -> ResourceNeed {

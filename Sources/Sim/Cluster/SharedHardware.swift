@@ -70,8 +70,8 @@ final class SharedHardware: @unchecked Sendable {
 
     private func addProcessors(of host: String, _ shares: ProcessorShares) {
         processors[host] = shares
-        for set in shares.coreSets { memory.setCapacity("\(set.name) \(host)", Double(set.cores.count)) }
-        for pool in shares.cardPools { memory.setCapacity("\(pool.name) \(host)", Double(pool.count)) }
+        for set in shares.coreSets { memory.setCapacity("\(set.name) \(host)", set.count) }
+        for pool in shares.cardPools { memory.setCapacity("\(pool.name) \(host)", pool.count) }
     }
 
     /// The memory of a host: node by node where a process is bound to one, else as one.
@@ -130,7 +130,7 @@ final class SharedHardware: @unchecked Sendable {
             parts.append(Part(transfers: memory, uses: uses, amount: 1, isComputing: true, isBySecond: true))
         }
         add(shares.cores(type, node), shares.sets(of: node).map(\.name))
-        if let pool = shares.pool(of: node) { add(shares.cards(type, node), [pool.name]) }
+        add(shares.cards(type, node), shares.pools(of: node).map(\.name))
         return parts
     }
 
@@ -143,11 +143,15 @@ final class SharedHardware: @unchecked Sendable {
 
     /// The share that was taken of a host's cards, all together; `nil` where tasks do not contend for them.
     func cardUtilization(_ host: String) -> Double? {
-        guard let pools = processors[host]?.cardPools, !pools.isEmpty else { return nil }
-        let taken = pools.reduce(0.0) {
-            $0 + (memory.utilization("\($1.name) \(host)") ?? 0) * Double($1.count)
+        guard let shares = processors[host], !shares.cardPools.isEmpty else { return nil }
+        // What is taken of a set within another is taken of that as well.
+        let outer = shares.cardPools.filter { pool in
+            !shares.cardPools.contains { pool.members.isStrictSubset(of: $0.members) }
         }
-        return taken / Double(pools.reduce(0) { $0 + $1.count })
+        let taken = outer.reduce(0.0) {
+            $0 + (memory.utilization("\($1.name) \(host)") ?? 0) * $1.count
+        }
+        return taken / Double(shares.group.gpusPerHost)
     }
 
     /// The share that was taken of a host's memory bandwidth, all nodes together.

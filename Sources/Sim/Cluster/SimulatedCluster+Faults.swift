@@ -83,7 +83,7 @@ extension SimulatedCluster {
         case .hostReboot: reboot(processes, from: begin, to: end)
         case .hostSlow: hold(.slowHost, hosts, fault.factor)
         case .gpuLost:
-            hold(.down, hosts.flatMap { host in losers(ofCardOf: host, processes) })
+            hold(.down, hosts.flatMap { host in losers(ofCardOf: host, fault.gpu, processes) })
         case .memoryError, .outOfMemory: killOne(fault.kind, nodes, at: begin, for: span)
         case .rollingUpgrade:
             let turn = span ?? .seconds(1)
@@ -147,10 +147,21 @@ extension SimulatedCluster {
         }
     }
 
-    /// The processes that use one card of a host, drawn among its cards.
+    /// The processes that use one card of a host, drawn among its cards where none is named.
     ///
-    /// Assumed: the processes take the cards in turn, or the cards the processes where there are more cards.
-    private func losers(ofCardOf host: String, _ processes: [ClusterPlan.Process]) -> [String] {
+    /// Assumed where processes do not say which cards they use: they take the cards in turn, or the cards the
+    /// processes where there are more cards.
+    private func losers(
+        ofCardOf host: String, _ named: Int?, _ processes: [ClusterPlan.Process]
+    ) -> [String] {
+        let own = processes.filter { $0.host == host }
+        if let group = scenario.hosts.first(where: { $0.name == own.first?.group }),
+            named != nil || group.bindsCards
+        {
+            let users = group.cards(of: own)
+            let card = named ?? faultRandom.index(below: max(1, group.gpusPerHost))
+            return own.filter { users[$0.node]?.contains(card) == true }.map(\.node)
+        }
         let users = processes.filter { $0.host == host && ($0.runs(.preCommit2) || $0.runs(.commit2)) }
         guard let first = users.first else { return [] }
         let group = scenario.hosts.first { $0.name == first.group }

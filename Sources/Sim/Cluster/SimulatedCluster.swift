@@ -275,7 +275,7 @@ package final class SimulatedCluster {
         let machine = options.recorded?.machines[process.host]
         let info = WorkerInfo(
             name: process.name, host: process.host, store: store?.name ?? "", slots: process.slots,
-            hostInfo: machine?.info ?? plan.hostInfos[process.host], canFetch: process.canFetch,
+            hostInfo: machine?.info ?? plan.hostInfo(of: process), canFetch: process.canFetch,
             numaNode: process.numaNode, resources: machine?.resources ?? process.resources)
         let bug = options.bug
         let (measured, limit) = (options.measuredMemory, plan.hostInfos[process.host]?.memoryBytes ?? .max)

@@ -60,7 +60,7 @@ package struct ClusterAudit {
         if broken > 0 { find("no component fails", "\(broken) failed") }
         if let broken = cluster.metrics.brokenAccount { find("the scheduler's accounts add up", broken) }
         if let call = cluster.hosts.doubleStarts.first { find("no worker starts a call twice", "\(call)") }
-        if let broken = cluster.brokenLaw { find("figures obey the laws of queues", broken) }
+        if let broken = cluster.brokenLaw { find("figures obey the laws of queues", broken.description) }
         lookAtChain(proven)
         lookAtStores(isOver: unfinished.isEmpty)
         lookAtScheduler(isOver: unfinished.isEmpty)

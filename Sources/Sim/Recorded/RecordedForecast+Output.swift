@@ -110,7 +110,7 @@ extension RecordedForecast {
             }
             return .object(entries)
         }
-        return .object([
+        return object([
             .init(key: "replications", value: .integer(replications)),
             .init(
                 key: "fits",

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Chain
 private import Kernel
 private import Scheduler
 
 /// A recorded run beside what simulation says of it, as it was or with something changed.
-package struct RecordedForecast: Sendable {
+package struct RecordedForecast: StudyResult, Sendable {
     /// What is measured of a run, in seconds.
     package struct Figures: Sendable, Hashable {
         /// A kind of task: how long a call that went well held its slot.
@@ -67,11 +68,14 @@ package struct RecordedForecast: Sendable {
         package var makespan: Interval?
         /// Recorded losses that could not happen, because what was lost is not in the changed cluster.
         package var omittedFaults: [Scenario.Fault] = []
+        /// Of its runs, those that are not to be trusted.
+        package var distrusted: [DistrustedRun] = []
     }
 
     package var recorded: Figures
     package var simulated: [Simulated]
     package var replications: Int
+    package var distrusted: [DistrustedRun] { simulated.flatMap(\.distrusted) }
     /// How well a family of distributions tells the durations of each kind; the simulation goes by the
     /// measured ones themselves.
     package var fits: [(kind: Scenario.TaskKind, fit: DurationFit)] = []
@@ -97,8 +101,10 @@ package struct RecordedForecast: Sendable {
         seed: UInt64,
         control: StudyControl = StudyControl()
     ) throws -> Simulated {
-        let runs = try StudyRunner.each(replications, control) { index, goesOn in
-            try once(scenario, conditions, seed: StudyCase.seed(seed, replication: index), goesOn)
+        let (runs, distrusted) = try StudyRunner.simulate(replications, control) { index, goesOn in
+            try once(
+                scenario, conditions, title, seed: StudyCase.seed(seed, replication: index), control.bug,
+                goesOn)
         }
         let figures = runs.compactMap(\.self)
         guard let mean = Figures(meanOf: figures) else {
@@ -106,13 +112,17 @@ package struct RecordedForecast: Sendable {
                 .impossible, "\(title): no sector is sealed to its end in 20 times the time")
         }
         return Simulated(
-            title: title, figures: mean, makespan: Interval.ofMean(figures.map(\.makespan), confidence: 0.95))
+            title: title, figures: mean, makespan: Interval.ofMean(figures.map(\.makespan), confidence: 0.95),
+            distrusted: distrusted)
     }
 
     private static func once(
-        _ scenario: Scenario, _ conditions: RecordedConditions, seed: UInt64, _ goesOn: (Double) -> Bool
-    ) throws -> Figures? {
-        let cluster = try SimulatedCluster(scenario, options: .init(seed: seed, recorded: conditions))
+        _ scenario: Scenario, _ conditions: RecordedConditions, _ title: String, seed: UInt64,
+        _ bug: SeededBug?, _ goesOn: (Double) -> Bool
+    ) throws -> SimulatedRun<Figures>? {
+        var options = SimulatedCluster.Options(seed: seed, recorded: conditions)
+        options.bug = bug
+        let cluster = try SimulatedCluster(scenario, options: options)
         let sink = RecordedRunSink(node: SimulatedCluster.minerNode)
         cluster.world.record(into: sink)
         let wanted = conditions.pledges.reduce(0) { $0 + $1.count }
@@ -124,6 +134,7 @@ package struct RecordedForecast: Sendable {
         // What was told last arrives.
         cluster.run(until: min(limit, cluster.world.now + .seconds(1)))
         cluster.world.record(into: nil)
-        return Figures(try sink.result())
+        // Hosts of one group need not be equally fast here, so that slots have no closed form.
+        return Figures(try sink.result()).map { SimulatedRun($0, title, seed: seed, cluster.brokenLaw) }
     }
 }

@@ -29,15 +29,12 @@ extension SimulatedCluster {
         return checks
     }
 
-    /// The first law that the figures so far break, in words; `nil` where they obey all of them.
-    var brokenLaw: String? {
+    /// The first law that the figures so far break; `nil` where they obey all of them.
+    var brokenLaw: Distrust? {
         let now = world.now
         let seconds = (now - metrics.warmUp).inSeconds
         guard seconds > 0 else { return nil }
-        for check in laws(metrics.stages(until: now), seconds, now) {
-            if let violation = check.violation { return "\(check.place): \(violation)" }
-        }
-        return nil
+        return SimulationReport.firstBroken(laws(metrics.stages(until: now), seconds, now))
     }
 
     /// The interval of the throughput from batches of the run, each as long as a sector's way at least: what

@@ -5,10 +5,13 @@ internal import Scheduler
 /// What memory and disks that tasks share allow, by formula, and how much of them was taken.
 extension SimulatedCluster {
     /// The limits that are no stage's.
-    static let sharedLimits = ["memory bandwidth", "disk reads", "disk writes", "disk requests"]
+    static let sharedLimits = [
+        "memory bandwidth", "disk reads", "disk writes", "disk requests", SharedCapacities.cores,
+        SharedCapacities.gpus,
+    ]
 
-    /// What a stage's slots allow; what its memory and disks allow is a limit of its own, unless some of the
-    /// slots lack them while others have too much.
+    /// What a stage's slots allow; what its memory, disks, cores and cards allow is a limit of its own,
+    /// unless some of the slots lack them while others have too much.
     func stageLimit(
         _ stage: SimulationReport.Stage, _ type: TaskType, _ hardware: Double?
     ) -> Double? {
@@ -93,7 +96,7 @@ extension SimulatedCluster {
         }
     }
 
-    /// Sectors an hour that memory and disks allow; only what every sector must pass.
+    /// Sectors an hour that memory, disks, cores and cards allow; only what every sector must pass.
     func sharedHardwareLimits() -> [(name: String, formula: String, perHour: Double)] {
         guard shared.isModelled else { return [] }
         var limits: [(name: String, formula: String, perHour: Double)] = []
@@ -123,7 +126,24 @@ extension SimulatedCluster {
                 "disk requests", rates.reduce(0, +), kinds.reduce(0.0) { $0 + requestCount($1) },
                 "million requests")
         }
-        return limits
+        return limits + processorLimits()
+    }
+
+    /// Cores and cards, where tasks contend for them and there are fewer than all slots want.
+    private func processorLimits() -> [(name: String, formula: String, perHour: Double)] {
+        guard scenario.hosts.contains(where: { $0.contendsForCores || $0.contendsForCards }) else {
+            return []
+        }
+        let screen = ClusterScreen(scenario, plan)
+        return [(SharedCapacities.cores, "core"), (SharedCapacities.gpus, "card")].compactMap { name, one in
+            guard let limit = screen.limit(of: name, counts: scenario.hosts.map(\.count)) else { return nil }
+            // Where lists or bindings keep tasks from some of it, less is used at once.
+            let used = limit.sectorsPerHour * limit.hours
+            let some = used < 0.995 * limit.amount ? "\(Self.figure(used)) of " : ""
+            let words =
+                "\(some)\(Self.figure(limit.amount)) \(one)s ÷ \(Self.figure(limit.hours)) \(one) hours"
+            return (name, words, limit.sectorsPerHour)
+        }
     }
 
     /// Memory of all hosts by what a sector moves through it; `nil` where some host has it without end.

@@ -56,14 +56,23 @@ extension SimulationReport {
 
     /// Why the run is not to be trusted: it disagrees with its closed form, or breaks a law; `nil` where it
     /// does neither.
-    package var distrust: String? {
+    package var distrust: Distrust? {
         if let check = crossCheck, !check.holds {
-            return "the run disagrees with its closed form: \(check.text)"
+            return Distrust(
+                law: "closed form", place: check.stage, measured: check.measured, expected: check.formula,
+                description: "the run disagrees with its closed form: \(check.text)")
         }
+        return Self.firstBroken(laws)
+    }
+
+    /// The first of the laws that is broken.
+    static func firstBroken(_ laws: [LawCheck]) -> Distrust? {
         guard let broken = laws.first(where: { $0.violation != nil }), let violation = broken.violation else {
             return nil
         }
-        return "the run breaks a law, \(broken.place): \(violation)"
+        return Distrust(
+            law: broken.law.rawValue, place: broken.place, measured: broken.measured,
+            expected: broken.expected, description: "the run breaks a law, \(broken.place): \(violation)")
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Logical processors by their numbers, written as `taskset` and cpusets have them: `0-15,32-47`.
+/// Logical processors, or cards, by their numbers, written as `taskset` and cpusets have them: `0-15,32-47`.
 package struct CPUList: Sendable, Hashable, CustomStringConvertible {
     /// The largest number that can be written.
     package static let numberMax = 65_535
@@ -10,8 +10,9 @@ package struct CPUList: Sendable, Hashable, CustomStringConvertible {
 
     /// Reads numbers and ranges with commas between them.
     ///
+    /// - Parameter thing: what has the numbers, in one word.
     /// - Throws: ``QuantityError`` for what is neither, runs backward, is empty or stands twice.
-    package init(_ text: String) throws(QuantityError) {
+    package init(_ text: String, of thing: String = "CPU") throws(QuantityError) {
         var found: Set<Int> = []
         for piece in text.split(separator: ",", omittingEmptySubsequences: false) {
             let ends = piece.split(separator: "-", omittingEmptySubsequences: false).map { end in
@@ -20,16 +21,17 @@ package struct CPUList: Sendable, Hashable, CustomStringConvertible {
             guard (1...2).contains(ends.count), let low = ends[0], let high = ends[ends.count - 1],
                 high <= Self.numberMax
             else {
+                let example = thing == "CPU" ? "0-15,32-47" : "0 or 0-1"
                 throw QuantityError(
                     message:
-                        "\"\(Quantity.shown(String(piece)))\" is no CPU and no range of CPUs; write numbers "
-                        + "from 0 to \(Self.numberMax) such as 0-15,32-47")
+                        "\"\(Quantity.shown(String(piece)))\" is no \(thing) and no range of \(thing)s; "
+                        + "write numbers from 0 to \(Self.numberMax) such as \(example)")
             }
             guard low <= high else {
                 throw QuantityError(message: "the range \(piece) runs backward; write \(high)-\(low)")
             }
             for number in low...high where !found.insert(number).inserted {
-                throw QuantityError(message: "CPU \(number) stands twice in the list")
+                throw QuantityError(message: "\(thing) \(number) stands twice in the list")
             }
         }
         numbers = found.sorted()
@@ -66,23 +68,21 @@ extension Scenario.HostGroup {
         return cpu.cores(of: workers.cpuLists.count > 1 ? workers.cpuLists[instance] : first)
     }
 
+    /// The CPUs that a process of a worker group names; `nil` where it names none.
+    func cpus(of workers: Scenario.WorkerGroup, instance: Int) -> [Int]? {
+        guard let first = workers.cpuLists.first else { return nil }
+        return (workers.cpuLists.count > 1 ? workers.cpuLists[instance] : first).numbers
+    }
+
     /// Tasks slow each other where they want more cores than there are.
     package var contendsForCores: Bool {
         contention.contains(.cores) || workers.contains { !$0.cpuLists.isEmpty }
     }
-
-    package var contendsForCards: Bool { contention.contains(.gpus) }
 }
 
 extension Scenario {
     /// CPU lists must name what the host has, and lie so that what they share can be told.
     func checkProcessors(of host: HostGroup, _ path: String, _ findings: inout [Finding]) {
-        if host.contendsForCards, host.gpus.isEmpty {
-            findings.append(
-                Finding(
-                    path: "\(path).contention", message: "these hosts have no gpus to contend for; name them")
-            )
-        }
         var known: [(cores: Set<Int>, words: String)] = []
         for (index, worker) in host.workers.enumerated() {
             let lists = worker.cpuLists

@@ -10,7 +10,7 @@ extension Scenario.Keys {
     static let cpu = ["model", "sockets", "cores", "threadsPerCore", "l3Groups", "l3"]
     static let gpu = ["model", "count"]
     static let disk = ["name", "capacity", "read", "write", "sealing", "maxSealing", "iops"] + mark
-    static let worker = ["name", "role", "count", "group", "slots", "memory", "cores"]
+    static let worker = ["name", "role", "count", "group", "slots", "memory", "cores", "gpus"]
     static let store =
         [
             "name", "kind", "capacity", "read", "write", "perClient", "latency", "requestSize", "streams",
@@ -170,26 +170,33 @@ extension Scenario.WorkerGroup {
             workers.memory = value
         }
         if let section = fields["cores"] { decodeCores(section, into: &workers) }
+        if let section = fields["gpus"] { workers.cardLists = decodeLists(section, of: "card") }
         return workers
     }
 
     /// `any`, `l3`, a list of CPUs for all processes, or such lists, one for each.
     private static func decodeCores(_ section: ConfigCursor, into workers: inout Scenario.WorkerGroup) {
+        if case .scalar(let text) = section.node.content, text.first?.isNumber != true {
+            guard let value = section.choice("cores", of: Scenario.names()) as Cores? else { return }
+            workers.cores = value
+        } else {
+            workers.cpuLists = decodeLists(section, of: "CPU")
+        }
+    }
+
+    /// One list of numbers for all processes, or such lists, one for each.
+    private static func decodeLists(_ section: ConfigCursor, of thing: String) -> [CPUList] {
         func list(_ cursor: ConfigCursor) -> CPUList? {
-            cursor.quantity("a list of CPUs such as 0-15,32-47") { text throws(QuantityError) in
-                try CPUList(text)
+            let example = thing == "CPU" ? "0-15,32-47" : "0 or 0-1"
+            return cursor.quantity("a list of \(thing)s such as \(example)") { text throws(QuantityError) in
+                try CPUList(text, of: thing)
             }
         }
-        guard case .scalar(let text) = section.node.content else {
+        guard case .scalar = section.node.content else {
             let most = section.sink.limits.workersPerHostMax
-            workers.cpuLists = (section.list("lists of CPUs", count: 1...most) ?? []).compactMap(list)
-            return
+            return (section.list("lists of \(thing)s", count: 1...most) ?? []).compactMap(list)
         }
-        if text.first?.isNumber == true {
-            workers.cpuLists = list(section).map { [$0] } ?? []
-        } else if let value = section.choice("cores", of: Scenario.names()) as Cores? {
-            workers.cores = value
-        }
+        return list(section).map { [$0] } ?? []
     }
 
     private static func decodeRoles(_ cursor: ConfigCursor) -> [Scenario.Role]? {

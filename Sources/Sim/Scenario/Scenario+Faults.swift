@@ -2,7 +2,7 @@
 private import Kernel
 
 extension Scenario.Keys {
-    static let fault = ["at", "kind", "target", "duration", "factor", "share", "by", "mtbf", "mttr"]
+    static let fault = ["at", "kind", "target", "duration", "factor", "share", "by", "gpu", "mtbf", "mttr"]
 }
 
 extension Scenario.Fault {
@@ -40,9 +40,11 @@ extension Scenario.Fault {
         let factor = fields["factor"]?.number(atLeast: 1, atMost: 1_000_000)
         let share = fields["share"]?.fraction()
         let by = fields["by"]?.duration(atLeast: .milliseconds(1), atMost: .seconds(86_400))
+        let gpu = fields["gpu"]?.integer(in: 0...CPUList.numberMax)
+        if let kind, kind != .gpuLost { fields["gpu"]?.report("only gpuLost names a card") }
         guard let at, let kind, let target else { return nil }
         return Scenario.Fault(
-            kind, at: at, target: target, duration: duration, factor: factor, share: share, by: by,
+            kind, at: at, target: target, duration: duration, factor: factor, share: share, by: by, gpu: gpu,
             rhythm: between.map { Rhythm(between: $0, repair: repair) })
     }
 
@@ -59,6 +61,7 @@ extension Scenario.Fault {
             case .share: object.add("share", .number(share))
             case .time: object.add("by", by)
             }
+            if let gpu { object.add("gpu", gpu) }
             if let rhythm {
                 object.add("mtbf", rhythm.between)
                 if let repair = rhythm.repair { object.add("mttr", repair) }
@@ -78,6 +81,8 @@ extension Scenario.Fault {
                 ),
                 "duration": Schema.duration, "factor": Schema.number(1, 1_000_000),
                 "share": Schema.fraction, "by": Schema.duration,
+                "gpu": Schema.integer(0, CPUList.numberMax).described(
+                    "the card of gpuLost, from 0; one is drawn otherwise"),
                 "mtbf": Schema.duration.described(
                     "mean time from one fault to the next, drawn for each thing of the target"),
                 "mttr": Schema.duration.described("mean time that one lasts"),
@@ -87,6 +92,14 @@ extension Scenario.Fault {
 }
 
 extension Scenario.Fault.Target {
+    /// The host group that it is or that it is of.
+    fileprivate var group: String? {
+        switch self {
+        case .group(let name), .host(let name, _), .worker(let name, _, _, _): name
+        case .store, .chain, .miner: nil
+        }
+    }
+
     /// Reads `chain`, `miner`, a name, `group/host` or `group/host/worker/instance`.
     ///
     /// A lone name is read as a group; the check of the whole scenario turns it into a store where it is one.
@@ -117,8 +130,14 @@ extension Scenario.Fault.Target {
 extension Scenario {
     func checkFaults(_ findings: inout [Finding]) {
         for (index, fault) in faults.enumerated() {
-            guard let message = problem(of: fault.target) ?? mismatch(of: fault) else { continue }
-            findings.append(Finding(path: "faults[\(index)].target", message: message))
+            if let message = problem(of: fault.target) ?? mismatch(of: fault) {
+                findings.append(Finding(path: "faults[\(index)].target", message: message))
+            } else if let card = fault.gpu,
+                let message = hosts.first(where: { $0.name == fault.target.group })?
+                    .problem(ofCard: card)
+            {
+                findings.append(Finding(path: "faults[\(index)].gpu", message: message))
+            }
         }
     }
 

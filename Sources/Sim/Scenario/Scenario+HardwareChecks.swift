@@ -7,6 +7,7 @@ extension Scenario {
         for (index, host) in hosts.enumerated() {
             checkNodes(of: host, "hosts[\(index)]", &findings)
             checkProcessors(of: host, "hosts[\(index)]", &findings)
+            checkCards(of: host, "hosts[\(index)]", &findings)
         }
         checkAmounts(&findings)
         checkStoreRequests(&findings)

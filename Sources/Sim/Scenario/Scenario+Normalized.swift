@@ -166,12 +166,14 @@ extension Scenario.WorkerGroup {
                 }
             )
             object.add("memory", memory.rawValue)
-            switch cpuLists.count {
-            case 0: object.add("cores", cores.rawValue)
-            case 1: object.add("cores", cpuLists[0].description)
-            default: object.add("cores", .list(cpuLists.map { .text($0.description) }))
-            }
+            object.add("cores", Self.normalized(cpuLists) ?? .text(cores.rawValue))
+            if let cards = Self.normalized(cardLists) { object.add("gpus", cards) }
         }
+    }
+
+    private static func normalized(_ lists: [CPUList]) -> ScenarioDocument? {
+        guard let first = lists.first else { return nil }
+        return lists.count == 1 ? .text(first.description) : .list(lists.map { .text($0.description) })
     }
 }
 

@@ -134,6 +134,9 @@ extension Scenario {
                     Schema.words(WorkerGroup.Cores.allCases.map(\.rawValue)), Schema.cpus,
                     Schema.list(Schema.cpus, least: 1),
                 ]),
+                "gpus": Schema.any([Schema.cpus, Schema.list(Schema.cpus, least: 1)]).described(
+                    "The cards of the host that the processes use, by their numbers from 0: one list for "
+                        + "all, or one for each."),
             ]
         )
     }

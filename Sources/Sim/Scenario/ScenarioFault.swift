@@ -40,12 +40,15 @@ extension Scenario {
         /// How much later, or ahead, or how long one turn is, for kinds that are a matter of time; zero
         /// otherwise.
         package var by: Duration
+        /// The card that is lost, by its number on the host; `nil` for one that is drawn, and for other
+        /// kinds.
+        package var gpu: Int?
         package var rhythm: Rhythm?
 
         /// Makes a fault; what is left out is the kind's default.
         package init(
             _ kind: Kind, at: Duration, target: Target, duration: Duration? = nil, factor: Double? = nil,
-            share: Double? = nil, by: Duration? = nil, rhythm: Rhythm? = nil
+            share: Double? = nil, by: Duration? = nil, gpu: Int? = nil, rhythm: Rhythm? = nil
         ) {
             self.at = at
             self.kind = kind
@@ -54,6 +57,7 @@ extension Scenario {
             self.factor = factor ?? (kind.measure == .factor ? kind.usualFactor : 1)
             self.share = share ?? (kind.measure == .share ? 0.1 : 1)
             self.by = by ?? (kind.measure == .time ? kind.usualTime : .zero)
+            self.gpu = gpu
             self.rhythm = rhythm
         }
     }
@@ -73,8 +77,8 @@ extension Scenario.Fault {
         case hostReboot
         /// Every task takes longer, those that run included.
         case hostSlow
-        /// A GPU of the host, drawn among its cards, has fallen off the bus: the processes that use it die
-        /// and start again at the end.
+        /// A GPU of the host, named or drawn among its cards, has fallen off the bus: the processes that
+        /// use it die and start again at the end.
         case gpuLost
         /// An uncorrectable memory error kills one process, drawn among those of the target.
         case memoryError

@@ -100,6 +100,8 @@ extension Scenario {
         /// The CPUs on which the processes compute: one list for all, or one for each; empty where the file
         /// names none.
         package var cpuLists: [CPUList] = []
+        /// The cards that the processes use, by their numbers on the host, likewise.
+        package var cardLists: [CPUList] = []
 
         /// Where the memory of a process lies.
         package enum Memory: String, Sendable, Hashable, CaseIterable {

@@ -36,19 +36,28 @@ package struct ClusterScreen: Sendable {
     fileprivate struct Sharing: Sendable {
         /// Its place in ``ClusterScreen/resources``.
         let resource: Int
-        /// Of one host, by group.
-        let perHost: [Double]
+        let shared: SharedCapacities.Shared
         /// Places of stages in ``ClusterScreen/resources``, with what a sector takes of it there.
         let parts: [(stage: Int, part: SharedCapacities.Part)]
-        /// Kinds that a sector's own host does.
-        let local: [Int]
-        /// Sets of kinds with the groups that do any of them; no smaller set of kinds has the same groups.
-        let cuts: [(groups: [Bool], parts: [Int])]
+        /// Of kinds that a sector's own host does.
+        let localCuts: [Cut]
+        let cuts: [Cut]
+    }
+
+    /// A set of kinds, and what one host of each group has that any of them may use; no larger set of kinds
+    /// has the same.
+    fileprivate struct Cut: Sendable {
+        let reach: [Double]
+        let parts: [Int]
     }
 
     /// - Throws: ``SimulationError`` where the scenario cannot be simulated.
     package init(_ scenario: Scenario) throws(SimulationError) {
-        let plan = try ClusterPlan(scenario)
+        self.init(scenario, try ClusterPlan(scenario))
+    }
+
+    /// - Parameter plan: the scenario's.
+    init(_ scenario: Scenario, _ plan: ClusterPlan) {
         var resources: [Resource] = []
         var localKinds: [Int] = []
         var pooled: [Int] = []
@@ -108,13 +117,16 @@ package struct ClusterScreen: Sendable {
                 resources.firstIndex { $0.stage == part.kind }.map { (stage: $0, part: part) }
             }
             let local = parts.indices.filter { localStages.contains(parts[$0].stage) }
+            let all = Self.cuts(shared, among: Array(parts.indices), groupCount: groups.count)
             sharings.append(
                 Sharing(
-                    resource: resources.count, perHost: shared.perHost, parts: parts, local: local,
-                    cuts: Self.cuts(parts.map(\.part), local: local, groupCount: groups.count)))
+                    resource: resources.count, shared: shared, parts: parts,
+                    localCuts: Self.cuts(shared, among: local, groupCount: groups.count),
+                    // Each host has a bound of its own for the others.
+                    cuts: all.filter { !$0.parts.allSatisfy(local.contains) }))
             let perHost = groups.indices.map { group in
                 let taken = parts.reduce(0.0) { $0 + ($1.part.amounts[group] ?? 0) }
-                return taken > 0 ? shared.perHost[group] / taken : 0
+                return taken > 0 ? shared.perHost(group) / taken : 0
             }
             resources.append(Resource(name: shared.name, perHost: perHost, fixed: 0, isOfHosts: true))
         }
@@ -156,11 +168,11 @@ package struct ClusterScreen: Sendable {
         let hosts = groups.map { group -> Double in
             guard !local[group].isEmpty else { return 0 }
             let own = local[group].map { resources[$0].perHost[group] * factors[$0] }.min() ?? 0
-            let shared = sharings.compactMap { sharing -> Double? in
-                let taken = sharing.local.reduce(0.0) {
-                    $0 + sharing.taken($1, by: group, speeds)
+            let shared = sharings.flatMap { sharing in
+                sharing.localCuts.compactMap { cut -> Double? in
+                    let taken = cut.parts.reduce(0.0) { $0 + sharing.taken($1, by: group, speeds) }
+                    return taken > 0 ? cut.reach[group] * factors[sharing.resource] / taken : nil
                 }
-                return taken > 0 ? sharing.perHost[group] * factors[sharing.resource] / taken : nil
             }
             return min(own, shared.min() ?? .infinity)
         }
@@ -175,7 +187,7 @@ package struct ClusterScreen: Sendable {
                 }
                 guard taken > 0 else { continue }
                 let factor = factors[sharing.resource] / taken
-                sums.append(groups.map { cut.groups[$0] ? sharing.perHost[$0] * factor : 0 })
+                sums.append(cut.reach.map { $0 * factor })
             }
         }
         return Form(
@@ -183,20 +195,22 @@ package struct ClusterScreen: Sendable {
             constant: fixed.map { resources[$0].fixed * factors[$0] }.min() ?? .infinity)
     }
 
-    /// Every set of kinds that is done by other groups than its larger ones; of kinds that are all done on a
-    /// sector's own host none, since each such host has a bound of its own.
+    /// Every set of some kinds that reaches something else than its larger ones.
     private static func cuts(
-        _ parts: [SharedCapacities.Part], local: [Int], groupCount: Int
-    ) -> [(groups: [Bool], parts: [Int])] {
-        var cuts: [(groups: [Bool], parts: [Int])] = []
-        for subset in 1..<1 << parts.count {
-            let chosen = parts.indices.filter { subset >> $0 & 1 == 1 }
-            let doers = (0..<groupCount).map { group in chosen.contains { parts[$0].amounts[group] != nil } }
-            let all = parts.indices.filter { part in
-                (0..<groupCount).allSatisfy { parts[part].amounts[$0] == nil || doers[$0] }
+        _ shared: SharedCapacities.Shared, among kinds: [Int], groupCount: Int
+    ) -> [Cut] {
+        var cuts: [Cut] = []
+        for subset in 0..<1 << kinds.count where subset > 0 {
+            let chosen = kinds.indices.filter { subset >> $0 & 1 == 1 }.map { kinds[$0] }
+            let reached = (0..<groupCount).map { group in
+                chosen.reduce(into: Set()) { $0.formUnion(shared.parts[$1].pieces[group]) }
             }
-            guard all == chosen, !chosen.allSatisfy(local.contains) else { continue }
-            cuts.append((doers, chosen))
+            let all = kinds.filter { kind in
+                (0..<groupCount).allSatisfy { shared.parts[kind].pieces[$0].isSubset(of: reached[$0]) }
+            }
+            guard all == chosen else { continue }
+            cuts.append(
+                Cut(reach: (0..<groupCount).map { shared.reach(chosen, by: $0) }, parts: chosen))
         }
         return cuts
     }
@@ -221,6 +235,31 @@ package struct ClusterScreen: Sendable {
     }
 
     package var unitFactors: [Double] { Array(repeating: 1, count: resources.count) }
+
+    /// What a thing that stages share allows by itself, all else without end.
+    struct SharedLimit {
+        var sectorsPerHour: Double
+        /// Of it on all hosts that have an end of it, and the hours of it that one sector takes there.
+        var amount: Double
+        var hours: Double
+    }
+
+    /// - Returns: `nil` where nothing is short of it, or somewhere it has no end.
+    func limit(of name: String, counts: [Int]) -> SharedLimit? {
+        guard let sharing = sharings.first(where: { $0.shared.name == name }) else { return nil }
+        var factors = Array(repeating: 1e12, count: resources.count)
+        factors[sharing.resource] = 1
+        let rate = sectorsPerHour(counts: counts, factors: factors)
+        let ends = counts.indices.filter { sharing.shared.perHost($0) < SharedCapacities.endless }
+        let taken = sharing.shared.parts.filter { part in
+            counts.indices.allSatisfy { part.amounts[$0] == nil || ends.contains($0) }
+        }
+        guard rate < 1e9, !taken.isEmpty else { return nil }
+        return SharedLimit(
+            sectorsPerHour: rate,
+            amount: ends.reduce(0) { $0 + Double(counts[$1]) * sharing.shared.perHost($1) },
+            hours: taken.reduce(0) { $0 + ($1.amounts.compactMap(\.self).min() ?? 0) })
+    }
 
     package func tebibytesPerDay(counts: [Int], factors: [Double]) -> Double {
         sectorsPerHour(counts: counts, factors: factors) * 24 * tebibytesPerSector

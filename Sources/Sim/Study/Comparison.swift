@@ -5,7 +5,7 @@ private import Kernel
 ///
 /// A task's duration belongs to seed, sector, kind and try, so that two scenarios of one seed share their
 /// luck; the interval of the paired differences is therefore narrower than that of either side.
-package struct Comparison: Sendable, Hashable {
+package struct Comparison: StudyResult, Sendable, Hashable {
     package struct Row: Sendable, Hashable {
         package var figure: String
         /// Which of the scenarios, from 1.
@@ -22,6 +22,7 @@ package struct Comparison: Sendable, Hashable {
     package var requestedCount: Int
     /// For each replication that all scenarios finished, their figures in order.
     package var pairs: [[RunFigures]]
+    package var distrusted: [DistrustedRun]
 
     /// - Throws: ``StudyError``, or ``KernelError`` where no thread starts.
     package static func run(
@@ -33,15 +34,17 @@ package struct Comparison: Sendable, Hashable {
         }
         let width = cases.count
         // All scenarios of a replication together, so that an interrupted study has whole pairs.
-        let runs = try StudyRunner.each(count * width, control) { job, goesOn in
+        let (runs, distrusted) = try StudyRunner.simulate(count * width, control) { job, goesOn in
             try cases[job % width].run(
-                seed: StudyCase.seed(seed, replication: job / width), goesOn: goesOn)
+                seed: StudyCase.seed(seed, replication: job / width), bug: control.bug,
+                goesOn: goesOn)
         }
         let pairs = (0..<count).compactMap { replication -> [RunFigures]? in
             let all = runs[replication * width..<(replication + 1) * width].compactMap(\.self)
             return all.count == width ? all : nil
         }
-        return Comparison(names: cases.map(\.name), requestedCount: count, pairs: pairs)
+        return Comparison(
+            names: cases.map(\.name), requestedCount: count, pairs: pairs, distrusted: distrusted)
     }
 
     package func rows(confidence: Double = 0.95) -> [Row] {
@@ -99,7 +102,7 @@ package struct Comparison: Sendable, Hashable {
     }
 
     package var document: ScenarioDocument {
-        .object([
+        object([
             .init(key: "scenarios", value: .list(names.map { .text($0) })),
             .init(key: "replications", value: .integer(pairs.count)),
             .init(key: "requested", value: .integer(requestedCount)),

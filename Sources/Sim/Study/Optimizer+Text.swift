@@ -76,7 +76,7 @@ extension Optimizer.Result {
     }
 
     package var document: ScenarioDocument {
-        .object([
+        object([
             .init(key: "target", value: .number(target)),
             .init(key: "costUnit", value: .text(costUnit)),
             .init(key: "screened", value: .integer(screenedCount)),

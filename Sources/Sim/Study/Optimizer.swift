@@ -71,7 +71,7 @@ package struct Optimizer: Sendable {
         package var missedCount: Double?
     }
 
-    package struct Result: Sendable {
+    package struct Result: StudyResult, Sendable {
         package var groupNames: [String]
         package var target: Double
         package var bounds: ClusterBounds
@@ -92,6 +92,7 @@ package struct Optimizer: Sendable {
         package var leastRegret: Candidate?
         /// Of the first that reaches the target, else of the first.
         package var tornado: [Sensitivity]
+        package var distrusted: [DistrustedRun]
 
         /// Why the simulation does not confirm a candidate, each reason by itself; empty where it does.
         package func shortcomings(_ candidate: Candidate) -> [String] {
@@ -170,6 +171,7 @@ package struct Optimizer: Sendable {
     ///   reaches the target within the bounds.
     package func run(control: StudyControl = StudyControl()) throws -> Result {
         var chosen: [Candidate] = []
+        var distrusted: [DistrustedRun] = []
         var (screenedCount, feasibleCount) = (0, 0)
         for round in 0..<Self.roundCountMax {
             // Latency and deadlines are kept by clusters with something to spare.
@@ -179,7 +181,7 @@ package struct Optimizer: Sendable {
             if round == 0 { (screenedCount, feasibleCount) = (seen, count) }
             if next.isEmpty { break }
             var tried = next
-            try simulate(&tried, control)
+            distrusted += try simulate(&tried, control)
             chosen += tried
             let isConfirmed = tried.contains {
                 Self.shortcomings($0, target: options.target, bounds: options.bounds).isEmpty
@@ -222,7 +224,7 @@ package struct Optimizer: Sendable {
             operatingWithout: scenario.costs == nil ? [] : scenario.missingOperatingPrices,
             screenedCount: screenedCount, candidateCount: space.count,
             feasibleCount: feasibleCount, simulated: chosen, leastRegret: least,
-            tornado: screen.tornado(counts: told.counts))
+            tornado: screen.tornado(counts: told.counts), distrusted: distrusted)
     }
 
     /// The cheapest candidates within the bounds whose formula gives so many TiB/day, how many were looked
@@ -272,7 +274,10 @@ package struct Optimizer: Sendable {
             limiting: screen.tornado(counts: space.ranges.map(\.upperBound)).first?.resource ?? "")
     }
 
-    private func simulate(_ chosen: inout [Candidate], _ control: StudyControl) throws {
+    /// - Returns: the runs that are not to be trusted.
+    private func simulate(
+        _ chosen: inout [Candidate], _ control: StudyControl
+    ) throws -> [DistrustedRun] {
         let cases = chosen.map { candidate -> StudyCase in
             var scenario = scenario
             for index in candidate.counts.indices { scenario.hosts[index].count = candidate.counts[index] }
@@ -280,9 +285,11 @@ package struct Optimizer: Sendable {
             return StudyCase(name: name, scenario, until: options.until)
         }
         let (replications, seed) = (options.replications, options.seed)
-        let runs = try StudyRunner.each(cases.count * replications, control) { job, goesOn in
+        let (runs, distrusted) = try StudyRunner.simulate(cases.count * replications, control) {
+            job, goesOn in
             try cases[job / replications].run(
-                seed: StudyCase.seed(seed, replication: job % replications), goesOn: goesOn)
+                seed: StudyCase.seed(seed, replication: job % replications), bug: control.bug,
+                goesOn: goesOn)
         }
         for index in chosen.indices {
             let own = runs[index * replications..<(index + 1) * replications].compactMap(\.self)
@@ -293,6 +300,7 @@ package struct Optimizer: Sendable {
                 chosen[index].missedCount = own.reduce(0) { $0 + ($1.value(RunFigures.missedPoSt) ?? 0) }
             }
         }
+        return distrusted
     }
 
     private static func shortcomings(

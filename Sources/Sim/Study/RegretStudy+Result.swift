@@ -15,7 +15,7 @@ extension RegretStudy {
         package var worst: Double { regrets[worstWorld] }
     }
 
-    package struct Result: Sendable {
+    package struct Result: StudyResult, Sendable {
         package let study: RegretStudy
         /// Whole replications behind the figures.
         package let replications: Int
@@ -23,6 +23,7 @@ extension RegretStudy {
         package let rows: [Row]
         /// For each world the best candidate.
         package let bests: [Int]
+        package let distrusted: [DistrustedRun]
 
         package var isComplete: Bool {
             replications == study.options.replications && rows.count == study.candidates.count
@@ -35,8 +36,12 @@ extension RegretStudy {
         }
 
         /// - Parameter losses: by judged candidate, world and replication; less is better.
-        init(study: RegretStudy, replications: Int, judged: [Int], losses: [[[Double]]]) {
+        init(
+            study: RegretStudy, replications: Int, judged: [Int], losses: [[[Double]]],
+            distrusted: [DistrustedRun]
+        ) {
             self.study = study
+            self.distrusted = distrusted
             self.replications = replications
             let means = losses.map { worlds in
                 worlds.map { runs in runs.allSatisfy(\.isFinite) ? Moments(runs).mean : .infinity }
@@ -136,7 +141,7 @@ extension RegretStudy.Result {
         func name(_ row: RegretStudy.Row?) -> ScenarioDocument {
             row.map { .text(study.candidates[$0.candidate]) } ?? .null
         }
-        return .object([
+        return object([
             .init(key: "figure", value: .text(study.figure)),
             .init(key: "target", value: study.options.target.map { .number($0) } ?? .null),
             .init(key: "replications", value: .integer(replications)),

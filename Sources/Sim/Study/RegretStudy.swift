@@ -134,12 +134,12 @@ package struct RegretStudy: Sendable {
             let name = sources.count > 1 || words.isEmpty ? [sources[state.source].source.name] : []
             return World(name: (name + words).joined(separator: " "), probability: weight / total)
         }
-        let names = candidates
+        let (names, places) = (candidates, worlds.map(\.name))
         cases = try chosen.enumerated().flatMap { index, choice in
-            try states.map { state in
+            try zip(states, places).map { state, place in
                 let scenario = try sources[state.source].source.scenario(
                     with: choice + state.values.map(\.variation))
-                return StudyCase(name: names[index], scenario, until: options.until)
+                return StudyCase(name: "\(names[index]) in \(place)", scenario, until: options.until)
             }
         }
         let hasCosts = cases.allSatisfy { $0.scenario.costs != nil }
@@ -190,9 +190,10 @@ package struct RegretStudy: Sendable {
         let (cases, width, seed) = (cases, cases.count, options.seed)
         // All runs of a replication together, candidate by candidate: an interrupted study has whole ones,
         // and of the first one whole candidates.
-        let runs = try StudyRunner.each(runCount, control) { job, goesOn in
+        let (runs, distrusted) = try StudyRunner.simulate(runCount, control) { job, goesOn in
             try cases[job % width].run(
-                seed: StudyCase.seed(seed, replication: job / width), goesOn: goesOn)
+                seed: StudyCase.seed(seed, replication: job / width), bug: control.bug,
+                goesOn: goesOn)
         }
         if let first = runs.first ?? nil, first.value(RunFigures.throughput) == nil {
             throw StudyError(
@@ -220,7 +221,7 @@ package struct RegretStudy: Sendable {
         }
         return Result(
             study: self, replications: judged.isEmpty ? 0 : replications.count, judged: judged,
-            losses: values)
+            losses: values, distrusted: distrusted)
     }
 
     /// What a run is worth, turned so that less is better; infinite where there was nothing to judge.

@@ -2,7 +2,7 @@
 private import Kernel
 
 /// Several runs of one scenario under different seeds, and what they say together.
-package struct Replications: Sendable, Hashable {
+package struct Replications: StudyResult, Sendable, Hashable {
     package static let countMax = 100_000
 
     /// A figure over all runs that tell it.
@@ -17,6 +17,7 @@ package struct Replications: Sendable, Hashable {
     package var runs: [RunFigures]
     /// `nil` where nothing was proven.
     package var warmUp: WarmUpFinding?
+    package var distrusted: [DistrustedRun]
 
     /// Runs `count` replications.
     ///
@@ -25,18 +26,21 @@ package struct Replications: Sendable, Hashable {
         _ study: StudyCase, count: Int, seed: UInt64, control: StudyControl = StudyControl()
     ) throws -> Replications {
         try check(count)
-        let runs = try StudyRunner.each(count, control) { index, goesOn -> (RunFigures, [Int])? in
+        let (found, distrusted) = try StudyRunner.simulate(count, control) {
+            index, goesOn -> SimulatedRun<(RunFigures, [Int])>? in
             var series: [Int] = []
             return try study.run(
-                seed: StudyCase.seed(seed, replication: index), goesOn: goesOn,
+                seed: StudyCase.seed(seed, replication: index), bug: control.bug, goesOn: goesOn,
                 proven: { if index < WarmUpFinding.runCountMax { series.append($0) } }
-            ).map { ($0, series) }
-        }.compactMap(\.self)
+            )?.map { ($0, series) }
+        }
+        let runs = found.compactMap(\.self)
         return Replications(
             name: study.name, requestedCount: count, runs: runs.map(\.0),
             warmUp: WarmUpFinding(
                 series: runs.map(\.1).filter { !$0.isEmpty }, endSeconds: study.end.seconds,
-                usedSeconds: SimulatedCluster.warmUp(of: study.scenario).secondsValue))
+                usedSeconds: SimulatedCluster.warmUp(of: study.scenario).secondsValue),
+            distrusted: distrusted)
     }
 
     static func check(_ count: Int) throws(StudyError) {
@@ -73,7 +77,7 @@ package struct Replications: Sendable, Hashable {
     }
 
     package var document: ScenarioDocument {
-        .object([
+        object([
             .init(key: "scenario", value: .text(name)),
             .init(key: "replications", value: .integer(runs.count)),
             .init(key: "requested", value: .integer(requestedCount)),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Chain
 internal import Kernel
 
 /// The figures of one run by which studies compare, warm-up removed.
@@ -11,8 +12,6 @@ package struct RunFigures: Sendable, Hashable {
 
     package var seed: UInt64
     package var traceHash: String
-    /// Why the run is not to be trusted; `nil` where nothing speaks against it.
-    package var distrust: String?
     /// The same names in the same order for every run.
     package var figures: [Figure]
 
@@ -27,7 +26,6 @@ package struct RunFigures: Sendable, Hashable {
     init(_ report: SimulationReport) {
         seed = report.seed
         traceHash = report.traceHash
-        distrust = report.distrust
         figures = [
             Figure(name: Self.throughput, value: report.tebibytesPerDay),
             Figure(name: "sectorsPerHour", value: report.sectorsPerHour),
@@ -73,15 +71,19 @@ package struct StudyCase: Sendable, Hashable {
 
     /// Runs it once.
     ///
-    /// - Parameter proven: gets the sectors proven in each piece of the run.
+    /// - Parameters:
+    ///   - bug: as ``StudyControl/bug``.
+    ///   - proven: gets the sectors proven in each piece of the run.
     /// - Returns: `nil` where `goesOn` said no.
     /// - Throws: ``StudyError`` with `runFailed`, which names the case.
     package func run(
-        seed: UInt64, goesOn: (Double) -> Bool, proven: (Int) -> Void = { _ in }
-    ) throws(StudyError) -> RunFigures? {
+        seed: UInt64, bug: SeededBug? = nil, goesOn: (Double) -> Bool, proven: (Int) -> Void = { _ in }
+    ) throws(StudyError) -> SimulatedRun<RunFigures>? {
         let cluster: SimulatedCluster
         do {
-            cluster = try SimulatedCluster(scenario, options: .init(seed: seed, policy: policy))
+            var options = SimulatedCluster.Options(seed: seed, policy: policy)
+            options.bug = bug
+            cluster = try SimulatedCluster(scenario, options: options)
         } catch {
             throw StudyError(.runFailed, "\(name): \(error)")
         }
@@ -95,6 +97,7 @@ package struct StudyCase: Sendable, Hashable {
             proven(cluster.provenCount - before)
             before = cluster.provenCount
         }
-        return RunFigures(cluster.report())
+        let report = cluster.report()
+        return SimulatedRun(RunFigures(report), name, seed: seed, report.distrust)
     }
 }

@@ -14,9 +14,19 @@ struct SharedCapacities {
     /// One thing that tasks share.
     struct Shared {
         var name: String
-        /// Of one host, by group; in units by which ``Part/amounts`` are counted, times hours.
-        var perHost: [Double]
+        /// What one host has, by group and piece of it (a core, a card; else one for all): in units by which
+        /// ``Part/amounts`` are counted, times hours.
+        var pieces: [[Double]]
         var parts: [Part]
+
+        /// All that one host of a group has.
+        func perHost(_ group: Int) -> Double { pieces[group].reduce(0, +) }
+
+        /// What of a group's host tasks of some parts can use, all together.
+        func reach(_ chosen: [Int], by group: Int) -> Double {
+            chosen.reduce(into: Set()) { $0.formUnion(parts[$1].pieces[group]) }
+                .reduce(0) { $0 + pieces[group][$1] }
+        }
     }
 
     /// What one kind of task takes of it.
@@ -25,6 +35,8 @@ struct SharedCapacities {
         /// For one sector, by group: of what is held, the amount times the hours; of what flows, the amount.
         /// `nil` where the group does no such tasks.
         var amounts: [Double?]
+        /// Those of ``Shared/pieces`` that such tasks may use, by group.
+        var pieces: [Set<Int>]
         /// It is held while the task runs, so that a faster task takes less of it.
         var isHeld: Bool
     }
@@ -47,7 +59,7 @@ struct SharedCapacities {
             _ name: String, _ capacity: (HostInfo) -> Double, _ claim: (ResourceNeed, HostInfo) -> Double
         ) -> Shared? {
             shared(name, isHeld: true) {
-                capacity($1)
+                [capacity($1)]
             } claim: { type, process, _, info in
                 claim(table.applying(process.resources).need(type, sectorBytes: bytes), info)
             }
@@ -70,6 +82,8 @@ struct SharedCapacities {
         return found.compactMap(\.self)
     }
 
+    static let (cores, gpus) = ("cores", "gpus")
+
     /// Cores and cards of hosts whose tasks contend for them.
     private func processors() -> [Shared?] {
         var known: [String: ProcessorShares] = [:]
@@ -78,15 +92,19 @@ struct SharedCapacities {
         }
         let found = known
         return [
-            shared("cores", isHeld: true) { group, _ in
-                group.contendsForCores ? Double(group.cpu.coreCount) : Self.endless
+            shared(Self.cores, isHeld: true) { group, _ in
+                group.contendsForCores ? Array(repeating: 1, count: group.cpu.coreCount) : [Self.endless]
             } claim: { type, process, group, _ in
                 found[group.name]?.cores(type, process.node) ?? 0
+            } pieces: { process, group in
+                group.contendsForCores ? found[group.name]?.cores(of: process.node) ?? [] : [0]
             },
-            shared("gpus", isHeld: true) { group, _ in
-                group.contendsForCards ? Double(group.gpusPerHost) : Self.endless
+            shared(Self.gpus, isHeld: true) { group, _ in
+                group.contendsForCards ? Array(repeating: 1, count: group.gpusPerHost) : [Self.endless]
             } claim: { type, process, group, _ in
                 found[group.name]?.cards(type, process.node) ?? 0
+            } pieces: { process, group in
+                group.contendsForCards ? found[group.name]?.cards(of: process.node) ?? [] : [0]
             },
         ]
     }
@@ -105,23 +123,23 @@ struct SharedCapacities {
         return [
             shared("memory bandwidth", isHeld: false) { group, _ in
                 let rate = group.memoryBandwidth?.bytesPerSecond
-                return rate.map { $0 * 3600 * Double(max(1, group.numaNodes)) } ?? Self.endless
+                return [rate.map { $0 * 3600 * Double(max(1, group.numaNodes)) } ?? Self.endless]
             } claim: { type, _, group, _ in
                 scenario.memoryTraffic(of: type.kind, on: group)
             },
             shared("disk reads", isHeld: false) { group, _ in
-                disk(group) { $0.readBytesPerSecond }
+                [disk(group) { $0.readBytesPerSecond }]
             } claim: { type, _, _, _ in
                 let transfer = isRead ? scenario.task(type.kind)?.transfer.bytes ?? 0 : 0
                 return bytes(.reads, type) + (type == .finalize ? Double(transfer) : 0)
             },
             shared("disk writes", isHeld: false) { group, _ in
-                disk(group) { $0.writeBytesPerSecond }
+                [disk(group) { $0.writeBytesPerSecond }]
             } claim: { type, _, _, _ in
                 bytes(.writes, type)
             },
             shared("disk requests", isHeld: false) { group, _ in
-                disk(group) { $0.diskRequestsPerSecond }
+                [disk(group) { $0.diskRequestsPerSecond }]
             } claim: { type, _, _, _ in
                 guard let size = scenario.task(type.kind)?.requestSize else { return 0 }
                 return (bytes(.reads, type) + bytes(.writes, type)) / Double(size.bytes)
@@ -130,15 +148,18 @@ struct SharedCapacities {
     }
 
     /// - Parameters:
-    ///   - capacity: of one host of a group.
+    ///   - capacity: of one host of a group, piece by piece.
     ///   - claim: of one task in a process of a host of the group.
+    ///   - pieces: which of them a process may use.
     /// - Returns: `nil` where all slots at once are content.
     private func shared(
-        _ name: String, isHeld: Bool, capacity: (Scenario.HostGroup, HostInfo) -> Double,
-        claim: (TaskType, ClusterPlan.Process, Scenario.HostGroup, HostInfo) -> Double
+        _ name: String, isHeld: Bool, capacity: (Scenario.HostGroup, HostInfo) -> [Double],
+        claim: (TaskType, ClusterPlan.Process, Scenario.HostGroup, HostInfo) -> Double,
+        pieces: (ClusterPlan.Process, Scenario.HostGroup) -> Set<Int> = { _, _ in [0] }
     ) -> Shared? {
-        var perHost = Array(repeating: 0.0, count: scenario.hosts.count)
-        var wanted = perHost
+        var perHost: [[Double]] = scenario.hosts.map { _ in [] }
+        // By group, what the slots of processes want that may use the same pieces.
+        var wanted: [[(pieces: Set<Int>, amount: Double)]] = scenario.hosts.map { _ in [] }
         var parts: [Part] = []
         for type in TaskType.sealing {
             guard let model = scenario.task(type.kind), model.duration.meanSeconds > 0 else { continue }
@@ -146,7 +167,8 @@ struct SharedCapacities {
             // What fails is done again; of bytes nobody knows how many a failing task moves.
             let tries = isHeld ? 1 / max(1e-9, 1 - model.failureRate) : 1
             var part = Part(
-                kind: type.kind, amounts: Array(repeating: nil, count: perHost.count), isHeld: isHeld)
+                kind: type.kind, amounts: Array(repeating: nil, count: perHost.count),
+                pieces: Array(repeating: [], count: perHost.count), isHeld: isHeld)
             for (index, group) in scenario.hosts.enumerated() {
                 guard let info = plan.hostInfos["\(group.name)/0"] else { continue }
                 perHost[index] = capacity(group, info)
@@ -155,12 +177,20 @@ struct SharedCapacities {
                     let claim = claim(type, process, group, info)
                     let amount = isHeld ? claim * hours * tries : claim
                     part.amounts[index] = min(part.amounts[index] ?? .infinity, amount)
-                    wanted[index] += Double(slots) * claim / (isHeld ? 1 : hours)
+                    let usable = pieces(process, group)
+                    part.pieces[index].formUnion(usable)
+                    wanted[index].append((usable, Double(slots) * claim / (isHeld ? 1 : hours)))
                 }
             }
             if part.amounts.contains(where: { ($0 ?? 0) > 0 }) { parts.append(part) }
         }
-        let isShort = perHost.indices.contains { wanted[$0] > perHost[$0] }
-        return parts.isEmpty || !isShort ? nil : Shared(name: name, perHost: perHost, parts: parts)
+        let isShort = perHost.indices.contains { index in
+            Set(wanted[index].map(\.pieces)).contains { usable in
+                let within = wanted[index].filter { $0.pieces.isSubset(of: usable) }
+                let amount = within.reduce(0.0) { $0 + $1.amount }
+                return amount > usable.reduce(0) { $0 + perHost[index][$1] }
+            }
+        }
+        return parts.isEmpty || !isShort ? nil : Shared(name: name, pieces: perHost, parts: parts)
     }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import Chain
 private import Kernel
 private import Synchronization
 
@@ -20,16 +21,19 @@ package struct StudyControl: Sendable {
     package var progress: @Sendable (StudyProgress) -> Void
     /// Monotonic nanoseconds of real time, for the time that is left; never for a result.
     package var clock: @Sendable () -> Int64
+    /// Put into every simulated run; for tests of what distrusts one, alone.
+    package var bug: SeededBug?
 
     package init(
         threadCount: Int = 1, shouldStop: @escaping @Sendable () -> Bool = { false },
         progress: @escaping @Sendable (StudyProgress) -> Void = { _ in },
-        clock: @escaping @Sendable () -> Int64 = { 0 }
+        clock: @escaping @Sendable () -> Int64 = { 0 }, bug: SeededBug? = nil
     ) {
         self.threadCount = threadCount
         self.shouldStop = shouldStop
         self.progress = progress
         self.clock = clock
+        self.bug = bug
     }
 }
 
@@ -81,6 +85,20 @@ package enum StudyRunner {
             return result
         }
         return try results.map { try $0.get() }
+    }
+
+    /// Simulates a cluster for every number below `count`: the way by which all studies run, so that none
+    /// hides a run that is not to be trusted.
+    ///
+    /// - Parameter work: as for ``each(_:_:_:)``.
+    /// - Returns: the results in order, and the finished runs against which something speaks, likewise.
+    /// - Throws: as ``each(_:_:_:)``.
+    package static func simulate<Value: Sendable>(
+        _ count: Int, _ control: StudyControl,
+        _ work: @escaping @Sendable (Int, _ goesOn: (Double) -> Bool) throws -> SimulatedRun<Value>?
+    ) throws -> (values: [Value?], distrusted: [DistrustedRun]) {
+        let runs = try each(count, control, work)
+        return (runs.map { $0?.value }, runs.compactMap { $0?.distrusted })
     }
 
     private static func progress(_ account: Account, _ count: Int, _ nanoseconds: Int64) -> StudyProgress {

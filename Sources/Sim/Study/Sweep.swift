@@ -110,7 +110,7 @@ package struct Sweep: Sendable {
             }
             settings.reverse()
             let scenario = try source.scenario(settings: settings)
-            let name = settings.map(\.text).joined(separator: " ")
+            let name = settings.isEmpty ? scenario.name : settings.map(\.text).joined(separator: " ")
             points.append(
                 Point(
                     settings: settings,
@@ -130,7 +130,7 @@ package struct Sweep: Sendable {
     package var runCount: Int { points.count * replications }
 
     /// What was done of a shard.
-    package struct Part: Sendable, Hashable {
+    package struct Part: StudyResult, Sendable, Hashable {
         /// A header and one line for each run that is done, in order.
         package var text: String
         package var doneCount: Int
@@ -138,6 +138,7 @@ package struct Sweep: Sendable {
         package var runCount: Int
 
         package var isWhole: Bool { doneCount == runCount }
+        package var distrusted: [DistrustedRun] { Sweep.distrusted(in: text) }
     }
 
     /// Runs a shard, or what is left of it.
@@ -152,12 +153,15 @@ package struct Sweep: Sendable {
         let all = Array(stride(from: shard.index, to: runCount, by: shard.count))
         let jobs = all.filter { known[$0] == nil }
         let (points, replications, seed) = (points, replications, seed)
-        let lines = try StudyRunner.each(jobs.count, control) { index, goesOn -> String? in
+        let (lines, _) = try StudyRunner.simulate(jobs.count, control) {
+            index, goesOn -> SimulatedRun<String>? in
             let job = jobs[index]
             let point = points[job / replications]
             let seed = StudyCase.seed(seed, replication: job % replications)
-            guard let run = try point.study.run(seed: seed, goesOn: goesOn) else { return nil }
-            return Self.line(job, job / replications, job % replications, point, run)
+            let run = try point.study.run(seed: seed, bug: control.bug, goesOn: goesOn)
+            return run?.map {
+                Self.line(job, job / replications, job % replications, point, $0, run?.distrusted)
+            }
         }
         var done = known
         for (job, line) in zip(jobs, lines) { done[job] = line }
@@ -194,9 +198,10 @@ package struct Sweep: Sendable {
     }
 
     private static func line(
-        _ job: Int, _ point: Int, _ replication: Int, _ settings: Point, _ run: RunFigures
+        _ job: Int, _ point: Int, _ replication: Int, _ settings: Point, _ run: RunFigures,
+        _ distrusted: DistrustedRun?
     ) -> String {
-        let entries: [ScenarioDocument.Entry] = [
+        var entries: [ScenarioDocument.Entry] = [
             .init(key: "run", value: .integer(job)),
             .init(key: "point", value: .integer(point)),
             .init(key: "replication", value: .integer(replication)),
@@ -205,6 +210,8 @@ package struct Sweep: Sendable {
                 value: .object(settings.settings.map { .init(key: $0.path, value: .text($0.value)) })),
             .init(key: "result", value: run.document),
         ]
+        // It stays with the line, so that neither --resume nor a merge loses it.
+        if let distrusted { entries.append(.init(key: distrustedKey, value: distrusted.document)) }
         return ScenarioDocument.object(entries).jsonLine
     }
 }
@@ -227,11 +234,20 @@ struct SweepHeader: Codable, Hashable {
 extension Sweep {
     struct Numbered: Decodable { var run: Int }
 
+    private static let distrustedKey = "distrusted"
+    private struct Marked: Decodable { var distrusted: DistrustedRun? }
+
+    /// The runs of a sweep's file that are not to be trusted, in its order.
+    package static func distrusted(in text: String) -> [DistrustedRun] {
+        text.split(separator: "\n").filter { $0.contains("\"\(distrustedKey)\"") }
+            .compactMap { decoded(Marked.self, $0)?.distrusted }
+    }
+
     /// Puts shards together again; the result is the file of the whole sweep, byte for byte.
     ///
     /// - Parameter files: names and contents, in any order.
     /// - Throws: ``StudyError`` with `invalid`, which names the file that does not fit or what is missing.
-    package static func merge(_ files: [(name: String, text: String)]) throws(StudyError) -> String {
+    package static func merge(_ files: [(name: String, text: String)]) throws(StudyError) -> Part {
         var first: SweepHeader?
         var shards: [Int: String] = [:]
         var lines: [Int: Substring] = [:]
@@ -276,7 +292,9 @@ extension Sweep {
                     + "run these shards again with --resume")
         }
         let header = SweepHeader(sweep: first.sweep, runs: first.runs, shard: 0, of: 1)
-        return ([header.line] + ordered.map(String.init)).map { $0 + "\n" }.joined()
+        return Part(
+            text: ([header.line] + ordered.map(String.init)).map { $0 + "\n" }.joined(),
+            doneCount: ordered.count, runCount: first.runs)
     }
 
     static func decoded<Value: Decodable>(_ type: Value.Type, _ line: Substring) -> Value? {

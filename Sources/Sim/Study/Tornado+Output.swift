@@ -98,7 +98,7 @@ extension Tornado.Result {
     }
 
     package var document: ScenarioDocument {
-        .object([
+        object([
             .init(key: "scenario", value: .text(name)),
             .init(key: "replications", value: .integer(wholeCount)),
             .init(key: "requested", value: .integer(requestedCount)),

@@ -43,7 +43,7 @@ package struct Tornado: Sendable {
         package var costSwing: Interval?
     }
 
-    package struct Result: Sendable {
+    package struct Result: StudyResult, Sendable {
         package var name: String
         package var requestedCount: Int
         /// Replications of which every run was finished.
@@ -55,6 +55,7 @@ package struct Tornado: Sendable {
         package var rows: [Row]
         /// Inputs of which no pair of runs was finished.
         package var unfinished: [String]
+        package var distrusted: [DistrustedRun]
     }
 
     private struct Input: Sendable {
@@ -136,9 +137,10 @@ package struct Tornado: Sendable {
     package func run(control: StudyControl = StudyControl()) throws -> Result {
         let (cases, width, seed) = (cases, cases.count, options.seed)
         // All runs of a replication together, so that an interrupted study has whole ones.
-        let runs = try StudyRunner.each(runCount, control) { job, goesOn in
+        let (runs, distrusted) = try StudyRunner.simulate(runCount, control) { job, goesOn in
             try cases[job % width].run(
-                seed: StudyCase.seed(seed, replication: job / width), goesOn: goesOn)
+                seed: StudyCase.seed(seed, replication: job / width), bug: control.bug,
+                goesOn: goesOn)
         }
         if let first = runs.first ?? nil, first.value(RunFigures.throughput) == nil {
             throw StudyError(
@@ -177,7 +179,8 @@ package struct Tornado: Sendable {
         return Result(
             name: cases[0].name, requestedCount: options.replications, wholeCount: whole,
             throughput: mean(throughput), costPerTebibyte: mean(cost),
-            currency: cases[0].scenario.costs?.currency, rows: Self.sorted(rows), unfinished: unfinished)
+            currency: cases[0].scenario.costs?.currency, rows: Self.sorted(rows), unfinished: unfinished,
+            distrusted: distrusted)
     }
 
     private static func sorted(_ rows: [Row]) -> [Row] {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Chain
 internal import Kernel
 package import Scheduler
 
@@ -86,8 +87,8 @@ package struct Tournament: Sendable {
     package func run(_ control: StudyControl = StudyControl()) throws -> TournamentResult {
         let cells = cells
         let order = cells.indices.sorted { (cells[$0].seed, $0) < (cells[$1].seed, $1) }
-        let found = try StudyRunner.each(cells.count, control) { index, goesOn in
-            try measure(cells[order[index]], goesOn)
+        let (found, distrusted) = try StudyRunner.simulate(cells.count, control) { index, goesOn in
+            try measure(cells[order[index]], control.bug, goesOn)
         }
         var measures: [TournamentMeasures?] = Array(repeating: nil, count: cells.count)
         for (index, value) in found.enumerated() { measures[order[index]] = value }
@@ -95,18 +96,21 @@ package struct Tournament: Sendable {
         return TournamentResult(
             scenarios: scenarios.map(\.name), policies: options.policies, seeds: options.seeds,
             reference: options.reference ?? options.policies[0], cells: done.map { cells[$0] },
-            measures: measures.compactMap(\.self), plannedCount: cells.count)
+            measures: measures.compactMap(\.self), plannedCount: cells.count,
+            distrusted: distrusted)
     }
 
     /// - Returns: `nil` where it was stopped.
     private func measure(
-        _ cell: Cell, _ goesOn: (Double) -> Bool
-    ) throws -> TournamentMeasures? {
+        _ cell: Cell, _ bug: SeededBug?, _ goesOn: (Double) -> Bool
+    ) throws -> SimulatedRun<TournamentMeasures>? {
         let scenario = scenarios[cell.scenario]
         let policy = options.policies[cell.policy]
         let link = policy == ExternalPolicy.name ? try options.makeLink?() : nil
-        let cluster = try SimulatedCluster(
-            scenario, options: .init(seed: options.seeds[cell.seed], policy: policy, link: link))
+        let seed = options.seeds[cell.seed]
+        var run = SimulatedCluster.Options(seed: seed, policy: policy, link: link)
+        run.bug = bug
+        let cluster = try SimulatedCluster(scenario, options: run)
         let span = options.until ?? scenario.report.until
         // Between two steps it is asked whether to go on.
         let stepCount = 20
@@ -115,6 +119,9 @@ package struct Tournament: Sendable {
             if let failure = cluster.policyFailure { throw failure }
             guard goesOn(Double(step) / Double(stepCount)) else { return nil }
         }
-        return TournamentMeasures(cluster)
+        let report = cluster.report()
+        return SimulatedRun(
+            TournamentMeasures(cluster, report), "\(scenario.name), policy \(policy)", seed: seed,
+            report.distrust)
     }
 }

@@ -66,8 +66,7 @@ package struct TournamentMeasures: Sendable, Hashable {
         self.traceHash = traceHash
     }
 
-    init(_ cluster: SimulatedCluster) {
-        let report = cluster.report()
+    init(_ cluster: SimulatedCluster, _ report: SimulationReport) {
         values = [:]
         values[.sectorsPerDay] = report.sectorsPerHour.map { $0 * 24 }
         values[.latencyP95] = report.sojournP95Seconds.map { $0 / 3600 }

@@ -119,7 +119,7 @@ extension TournamentResult {
             }
             tables.append(.object([entry("scenario", .text(scenario)), entry("policies", .list(rows))]))
         }
-        return .object([
+        return object([
             entry("complete", .flag(isComplete)), entry("runs", .integer(cells.count)),
             entry("planned", .integer(plannedCount)), entry("reference", .text(reference)),
             entry("seeds", .list(seeds.map { .seed($0) })),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// All that a tournament measured.
-package struct TournamentResult: Sendable, Hashable {
+package struct TournamentResult: StudyResult, Sendable, Hashable {
     /// A policy in the ranking.
     package struct Rank: Sendable, Hashable {
         package var policy: String
@@ -34,10 +34,12 @@ package struct TournamentResult: Sendable, Hashable {
     package let measures: [TournamentMeasures]
     /// Runs that were planned; there are fewer of them where it was interrupted.
     package let plannedCount: Int
+    package let distrusted: [DistrustedRun]
 
     package init(
         scenarios: [String], policies: [String], seeds: [UInt64], reference: String,
-        cells: [Tournament.Cell], measures: [TournamentMeasures], plannedCount: Int
+        cells: [Tournament.Cell], measures: [TournamentMeasures], plannedCount: Int,
+        distrusted: [DistrustedRun] = []
     ) {
         self.scenarios = scenarios
         self.policies = policies
@@ -46,6 +48,7 @@ package struct TournamentResult: Sendable, Hashable {
         self.cells = cells
         self.measures = measures
         self.plannedCount = plannedCount
+        self.distrusted = distrusted
     }
 
     package var isComplete: Bool { cells.count == plannedCount }
