@@ -149,7 +149,7 @@ struct OperatorViewTests {
             at: Instant(seconds: 3), event: .started, sector: sector, task: id, place: "w1",
             reason: PlacementReason("local", score: 1.23456))
         #expect(
-            DecisionView.text([DecisionView(started)]) == """
+            RecordedDecision.table([RecordedDecision(started)]) == """
                 Time  Event    Sector  Task            Place  Rule   Figure
                 3s    started  4       f01000-4/PC1/1  w1     local  1.235
                 """)
