@@ -35,6 +35,22 @@ struct TraceEventTests {
         #expect(try #require(rules.counts["C"]) >= 2 * 60)
     }
 
+    /// Tasks that fail, end with their process, take no time or are cut off by the end of the run.
+    @Test(
+        "nor does that of a run full of faults, or of a short one",
+        arguments: [("tournament/rolling-faults", 2 * 86_400.0), ("devnet", 7_200), ("devnet", 1)])
+    func faults(name: String, seconds: Double) throws {
+        let cluster = try SimulatedCluster(ShippedScenarios.load(name), options: .init(seed: 4))
+        let end = Instant(seconds: seconds)
+        let recorder = cluster.record(until: end)
+        cluster.run(until: end)
+        let rules = TraceRules(
+            ReportFiles(report: cluster.report(), recorder: recorder, now: end).perfetto)
+        #expect(rules.breaches.isEmpty, "\(rules.breaches.prefix(5))")
+        #expect(rules.counts["X", default: 0] == recorder.spans.count)
+        #expect(seconds == 1 || recorder.spans.count > 20)
+    }
+
     @Test(
         "each rule finds its breach",
         arguments: [

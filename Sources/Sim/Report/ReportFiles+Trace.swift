@@ -9,7 +9,7 @@ extension ReportFiles {
         var until: Instant
     }
 
-    /// The tasks of the recorded window in the JSON trace-event format that Perfetto and browsers open: a
+    /// The tasks of the recorded window in the JSON trace-event format, which Perfetto opens: a
     /// process for each host, a thread for each lane of a worker, and beside them the cluster with its levels
     /// as counters. Times are whole microseconds.
     package var perfetto: String {
