@@ -65,10 +65,10 @@ struct SealingCommand: AsyncParsableCommand {
 
         func run() async throws {
             let decisions = try await connection.ask(.read) {
-                try await $0.decisions(limit: limit).map { DecisionView($0) }
+                try await $0.decisions(limit: limit).map { RecordedDecision($0) }
             }
             if connection.json { return try Console.write(json: decisions) }
-            Console.write(DecisionView.text(decisions))
+            Console.write(RecordedDecision.table(decisions))
         }
     }
 

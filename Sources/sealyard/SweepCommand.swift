@@ -58,7 +58,7 @@ struct SweepCommand: ParsableCommand {
                 let sweep = try Sweep(
                     .file(scenario, overrides: set.map { ScenarioOverride($0) }),
                     axes: vary.map { try SweepAxis($0) }, replications: replications, seed: study.seed,
-                    until: until)
+                    until: until, version: Sealyard.configuration.version)
                 let shard = try shard.map { try SweepShard($0) } ?? .whole
                 return try sweep.run(shard, keeping: try known(to: sweep, shard), control: control)
             }

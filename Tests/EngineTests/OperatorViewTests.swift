@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Chain
 import Engine
+import Foundation
 import Kernel
 import Scheduler
 import Testing
@@ -149,10 +150,25 @@ struct OperatorViewTests {
             at: Instant(seconds: 3), event: .started, sector: sector, task: id, place: "w1",
             reason: PlacementReason("local", score: 1.23456))
         #expect(
-            DecisionView.text([DecisionView(started)]) == """
+            RecordedDecision.table([RecordedDecision(started)]) == """
                 Time  Event    Sector  Task            Place  Rule   Figure
                 3s    started  4       f01000-4/PC1/1  w1     local  1.235
                 """)
+    }
+
+    @Test("a decision says in JSON who else was asked, or nothing of it where nobody knows any more")
+    func decisionDocument() throws {
+        let id = TaskID(sector: sector, type: .preCommit1, attempt: 1)
+        let record = PlacementRecord(
+            at: Instant(seconds: 3), event: .started, sector: sector, task: id, place: "w1",
+            reason: PlacementReason("local", score: 2))
+        func keys(_ decision: RecordedDecision) throws -> Set<String> {
+            let object = try JSONSerialization.jsonObject(with: JSONEncoder().encode(decision))
+            return Set(try #require(object as? [String: Any]).keys)
+        }
+        let kept: Set = ["seconds", "event", "sector", "task", "place", "rule", "figure", "reason"]
+        #expect(try keys(RecordedDecision(record)) == kept)
+        #expect(try keys(RecordedDecision(record, others: [])) == kept.union(["others"]))
     }
 
     @Test("reading needs the least, and what changes something needs an administrator")

@@ -35,6 +35,19 @@ struct ChainCostTests {
             #expect(many.messageCount < 25 && many.itemCount == 40, "\(many)")
             #expect(many.burnt < one.burnt)
         }
+        // What a sector adds to a batch nobody published, nor what a window proof takes.
+        func marks(_ report: SimulationReport) -> [String: (Scenario.Provenance?, String)] {
+            let gas = report.costLines.filter { $0.name.hasPrefix("gas of ") && $0.area == "chain" }
+            return Dictionary(uniqueKeysWithValues: gas.map { ($0.name, ($0.provenance, $0.source)) })
+        }
+        let (own, shared) = (marks(alone), marks(batched))
+        for name in ["gas of pre-commitments", "gas of prove-commitments"] {
+            #expect(own[name]?.0 == .published && shared[name]?.0 == .assumed, "\(own) \(shared)")
+            #expect(own[name]?.1.contains("gasguess") == true && own[name]?.1.contains("assumed") == false)
+            #expect(shared[name]?.1.contains("what batches save is assumed") == true)
+        }
+        #expect(own["gas of window PoSt"]?.0 == .assumed)
+        #expect(own["gas of window PoSt"]?.1.hasPrefix("gas assumed") == true)
         // By hand: a pre-commitment uses 22.9 M of gas, its limit is a quarter above, and of what was not
         // used (1.25 − 1.1) × 5.725 M is burnt too; base fee 0.1 nanoFIL, tip 100,000 attoFIL on the limit.
         let one = try sent(alone, .preCommit)

@@ -34,7 +34,7 @@ struct ReportBrowser {
     }
 
     let folder: URL
-    private let path: String
+    let path: String
 
     init(_ folder: URL) throws {
         self.folder = folder

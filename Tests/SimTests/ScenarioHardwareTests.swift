@@ -112,14 +112,6 @@ struct ScenarioHardwareTests {
 
     @Test("each mistake is named with its line", arguments: mistakes)
     func mistake(_ mistake: Mistake) throws {
-        let range = try #require(Self.sound.firstRange(of: mistake.before))
-        let text = String(Self.sound[..<range.lowerBound]) + mistake.after + Self.sound[range.upperBound...]
-        let error = try #require(throws: ScenarioError.self) {
-            try Scenario.parse(text: text, fileName: "shared.yaml")
-        }
-        let all = error.diagnostics.map(\.description)
-        #expect(
-            all.contains { $0.contains("shared.yaml:\(mistake.place)") && $0.contains(mistake.fragment) },
-            "\(all)")
+        try mistake.expectNamed(in: Self.sound, fileName: "shared.yaml")
     }
 }

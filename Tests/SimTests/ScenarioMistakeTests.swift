@@ -18,6 +18,19 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     }
 
     var testDescription: String { "\(after) at \(place)" }
+
+    /// Makes the mistake in a sound text, and expects its place, or the beginning of it, and the fragment in
+    /// one of the errors.
+    func expectNamed(in sound: String, fileName: String) throws {
+        #expect(sound.contains(before))
+        let text = sound.replacingFirst(before, by: after)
+        let error = try #require(throws: ScenarioError.self) {
+            try Scenario.parse(text: text, fileName: fileName)
+        }
+        let all = error.diagnostics.map(\.description)
+        #expect(
+            all.contains { $0.contains("\(fileName):\(place)") && $0.contains(fragment) }, "\(all)")
+    }
 }
 
 @Suite("Mistakes in scenario files")

@@ -41,6 +41,11 @@ struct ScenarioPriceTests {
                 costs.hosts.map(\.provenance) + marks.map(\.provenance) + [costs.chain.provenance]
             for (mark, source) in zip(provenances, sources) {
                 #expect((mark == .assumed) == source.contains("authors of this file"), "\(source)")
+                // What is called published, or a maker's list price, names the page, or that it has none.
+                let isSaid = mark == .published || source.contains("list price")
+                let isShown = source.contains("https://") || source.contains("from memory")
+                #expect(!isSaid || isShown, "\(name): \(source)")
+                #expect(mark != .published || source.contains("https://"), "\(name): \(source)")
             }
         }
     }

@@ -92,14 +92,6 @@ struct ScenarioProcessorTests {
 
     @Test("each mistake is named with its place", arguments: mistakes)
     func mistake(_ mistake: Mistake) throws {
-        let range = try #require(Self.sound.firstRange(of: mistake.before))
-        let text = String(Self.sound[..<range.lowerBound]) + mistake.after + Self.sound[range.upperBound...]
-        let error = try #require(throws: ScenarioError.self) {
-            try Scenario.parse(text: text, fileName: "pinned.yaml")
-        }
-        let all = error.diagnostics.map(\.description)
-        #expect(
-            all.contains { $0.contains("pinned.yaml:\(mistake.place)") && $0.contains(mistake.fragment) },
-            "\(all)")
+        try mistake.expectNamed(in: Self.sound, fileName: "pinned.yaml")
     }
 }

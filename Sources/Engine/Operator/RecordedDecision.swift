@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Chain
 internal import Kernel
-internal import Scheduler
+package import Scheduler
 
-/// A line of what a recorded scheduler decided, or of why something waited.
+/// What a scheduler decided, or why something waited: of one that runs, or as a journal has it.
 package struct RecordedDecision: Sendable, Encodable {
     /// What a worker that was not chosen said.
     package struct Other: Sendable, Encodable {
@@ -22,12 +22,16 @@ package struct RecordedDecision: Sendable, Encodable {
     /// The worker or the store; `nil` where something waits.
     package var place: String?
     package var rule: String?
+    /// `nil` where nothing can outweigh it.
     package var figure: Double?
+    package var refusal: String?
     /// Why there, why not, or why it waits.
     package var reason: String
-    package var others: [Other]
+    /// `nil` where nobody was asked: a scheduler that runs does not keep it.
+    package var others: [Other]?
 
-    init(_ record: PlacementRecord, others: [SchedulerDiagnosis.WorkerRefusal]) {
+    /// Takes what a scheduler keeps of a decision, and what others said of it.
+    package init(_ record: PlacementRecord, others: [SchedulerDiagnosis.WorkerRefusal]? = nil) {
         seconds = record.at.seconds
         event = record.event.rawValue
         sector = record.sector.number
@@ -35,8 +39,9 @@ package struct RecordedDecision: Sendable, Encodable {
         place = record.place
         rule = record.reason.rule
         figure = record.reason.finiteScore
-        reason = record.refusal?.description ?? record.reason.words
-        self.others = others.map {
+        refusal = record.refusal?.description
+        reason = refusal ?? record.reason.words
+        self.others = others?.map {
             Other(worker: $0.worker, code: $0.refusal.code.rawValue, reason: $0.refusal.description)
         }
     }
@@ -61,8 +66,22 @@ package struct RecordedDecision: Sendable, Encodable {
         default: head = "\(what) \(event) on \(place ?? ""): \(reason)"
         }
         let time = OperatorText.duration(.nanoseconds(Int64(seconds * 1e9)))
-        return (["\(time)  \(head)"] + others.map { "    not \($0.worker): \($0.reason)" })
+        return (["\(time)  \(head)"] + (others ?? []).map { "    not \($0.worker): \($0.reason)" })
             .joined(separator: "\n")
+    }
+
+    /// A table of decisions.
+    package static func table(_ decisions: [RecordedDecision]) -> String {
+        var table = TextTable("Time", "Event", "Sector", "Task", "Place", "Rule", "Figure", "Refusal")
+        for item in decisions {
+            table.add([
+                OperatorText.duration(.nanoseconds(Int64(item.seconds * 1e9))), item.event, "\(item.sector)",
+                item.task ?? "", item.place ?? "", item.rule ?? "",
+                item.figure.map { "\(($0 * 1000).rounded() / 1000)" } ?? "inf",
+                item.refusal ?? "",
+            ])
+        }
+        return table.text
     }
 }
 

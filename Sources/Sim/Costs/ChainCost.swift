@@ -167,8 +167,8 @@ extension ChainEconomics {
 extension GasFees {
     /// Gas that a message about `count` sectors or partitions takes.
     ///
-    /// Pre-commitments and proofs of sectors are published averages, shared out as
-    /// ``gasPerSector(preCommitBatch:commitBatch:)`` says; declarations are published too. Window proofs
+    /// Pre-commitments and proofs of one sector are published averages, and so are declarations; what each
+    /// further sector adds is assumed, as ``gasPerSector(preCommitBatch:commitBatch:)`` says. Window proofs
     /// (30 to 60 M after optimistic acceptance), endings and updates are assumed.
     package static func gas(_ kind: ChainLedger.Kind, count: Int) -> Int {
         switch kind {

@@ -46,9 +46,12 @@ package enum GasFees {
 
     /// Gas that sealing one sector takes when its messages carry `batch` sectors each.
     ///
-    /// A message has a part that is paid once and a part for each sector. Published are averages: 22.9 M
-    /// alone against 16.4 M in a batch for a pre-commit, 142 M against 49.3 M for a prove-commit. That the
-    /// latter is the part of each sector, and the difference what is paid once, is assumed.
+    /// A message has a part that is paid once and a part for each sector. Published are two figures for a
+    /// message of one sector: what Lotus's message pool reckons with (`chain/messagepool/gasguess`: 22.9 M
+    /// for a pre-commit, 142 M for a prove-commit), and what the built-in actors took it to be for the fee
+    /// of aggregates (`ESTIMATED_SINGLE_PRE_COMMIT_GAS_USAGE`, 16.4 M, and 49.3 M for a prove-commit, until
+    /// FIP-0100). That the latter is the part of each sector, and the difference what is paid once, is
+    /// assumed: nobody published what a sector adds to a batch of today.
     package static func gasPerSector(preCommitBatch: Int, commitBatch: Int) -> Int {
         func share(_ alone: Int, _ inBatch: Int, _ count: Int) -> Int {
             inBatch + (alone - inBatch) / max(1, count)

@@ -150,10 +150,9 @@ extension ChainCost {
                     + "\(figure(Double(sent.gasUsed) / 1e9)) G gas",
                 sent.burnt + sent.tips,
                 .weakest([
-                    sent.kind.isPublished ? .published : .assumed,
-                    isUsualFee ? .published : prices.provenance,
+                    sent.provenance, isUsualFee ? .published : prices.provenance,
                 ]),
-                "averages of the chain, \(fee)")
+                "\(sent.source), \(fee)")
         }
         if messages.isEmpty { lines.append(line("gas", "no message landed", 0, .published, fee)) }
         lines.append(
@@ -224,12 +223,25 @@ extension ChainLedger.Kind {
         }
     }
 
-    /// Whether its gas is a published average.
-    var isPublished: Bool {
+    /// Whether the gas of a message about one of its kind is a published average.
+    fileprivate var isPublished: Bool {
         switch self {
         case .preCommit, .proveCommit, .faults, .recoveries: true
         case .windowPoSt, .terminate, .replicaUpdate: false
         }
+    }
+}
+
+extension ChainCost.Messages {
+    /// Nobody published what a sector adds to a batch.
+    fileprivate var provenance: Scenario.Provenance {
+        kind.isPublished && itemCount == messageCount ? .published : .assumed
+    }
+
+    fileprivate var source: String {
+        guard kind.isPublished else { return "gas assumed" }
+        let averages = "averages of Lotus's chain/messagepool/gasguess"
+        return itemCount == messageCount ? averages : "\(averages), what batches save is assumed"
     }
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Kernel
-private import Scheduler
 
 /// The files of a run besides its page: tables and a trace. All are made from the report and what was
 /// recorded.
@@ -90,68 +89,12 @@ package struct ReportFiles {
             + "\""
     }
 
-    /// The tasks of the recorded window in the JSON trace-event format that Perfetto and browsers open: a
-    /// process for each host, a thread for each lane of a worker. Times are whole microseconds.
-    package var perfetto: String {
-        var hosts: [String] = []
-        var lanes: [Lane] = []
-        var events: [String] = []
-        let ordered = recorder.spans.sorted {
-            ($0.begin.nanoseconds, $0.worker, $0.sector, $0.stage)
-                < ($1.begin.nanoseconds, $1.worker, $1.sector, $1.stage)
-        }
-        var hostNumbers: [String: Int] = [:]
-        var lanesOf: [String: [Int]] = [:]
-        for span in ordered {
-            let host = Self.host(span.worker)
-            if hostNumbers[host] == nil {
-                hosts.append(host)
-                hostNumbers[host] = hosts.count
-            }
-            let pid = hostNumbers[host] ?? 0
-            let index: Int
-            if let free = lanesOf[span.worker, default: []].first(where: { lanes[$0].until <= span.begin }) {
-                lanes[free].until = span.end
-                index = free
-            } else {
-                lanes.append(Lane(worker: span.worker, pid: pid, until: span.end))
-                index = lanes.count - 1
-                lanesOf[span.worker, default: []].append(index)
-            }
-            let name = TaskType.allCases[span.stage].title
-            let state = span.isDone ? "done" : "failed"
-            events.append(
-                "{\"name\":\"\(name) \(span.sector)\",\"cat\":\"\(name)\",\"ph\":\"X\","
-                    + "\"ts\":\(span.begin.nanoseconds / 1000),"
-                    + "\"dur\":\((span.end - span.begin).nanoseconds / 1000),\"pid\":\(pid),"
-                    + "\"tid\":\(index + 1),"
-                    + "\"args\":{\"sector\":\(span.sector),\"try\":\(span.attempt),\"result\":\"\(state)\"}}")
-        }
-        let names =
-            hosts.enumerated().map { Self.meta("process_name", $0.offset + 1, 0, $0.element) }
-            + lanes.enumerated().map {
-                Self.meta("thread_name", $0.element.pid, $0.offset + 1, $0.element.worker)
-            }
-        return "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"
-            + (names + events).joined(separator: ",\n") + "\n]}\n"
-    }
-
-    private struct Lane {
-        var worker: String
-        var pid: Int
-        var until: Instant
-    }
-
-    private static func meta(_ kind: String, _ pid: Int, _ tid: Int, _ name: String) -> String {
-        "{\"name\":\"\(kind)\",\"ph\":\"M\",\"pid\":\(pid),\"tid\":\(tid),\"args\":{\"name\":\"\(name)\"}}"
-    }
-
     /// `group/host` of `group/host/workers/instance`; names hold nothing that JSON would have to escape.
     static func host(_ worker: String) -> String {
         worker.split(separator: "/").prefix(2).joined(separator: "/")
     }
 
-    private static func cell(_ value: Double?) -> String {
+    static func cell(_ value: Double?) -> String {
         guard let value, value.isFinite else { return "" }
         return ScenarioDocument.decimalText((value * 1e6).rounded() / 1e6)
     }

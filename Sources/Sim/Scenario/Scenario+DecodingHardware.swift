@@ -244,8 +244,8 @@ extension Scenario.Store {
             }
             return fields.required(key, what)?.bandwidth()
         }
-        let read = rate("read", "what all readers share")
-        let write = rate("write", "what all writers share")
+        let read = rate("read", "what all readers share" + rateHint(kind))
+        let write = rate("write", "what all writers share" + rateHint(kind))
         guard let name, known != nil, let capacity, let read, let write else { return nil }
         var store = Scenario.Store(
             name: name, kind: kind, capacity: capacity, read: read, write: write,

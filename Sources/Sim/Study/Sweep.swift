@@ -77,13 +77,15 @@ package struct Sweep: Sendable {
     package let seed: UInt64
     /// The scenario as read, the axes and all that decides the results, as one number.
     package let digest: String
+    private let given: SweepHeader.Given
 
     /// Reads every point of the grid before the first run: a sweep does not fail half way.
     ///
+    /// - Parameter version: the program's, which the files name, so that only those of one are merged.
     /// - Throws: ``StudyError``, ``ScenarioError``.
     package init(
         _ source: ScenarioSource, axes: [SweepAxis], replications: Int = 1, seed: UInt64 = 1,
-        policy: String? = nil, until: Duration? = nil
+        policy: String? = nil, until: Duration? = nil, version: String = ""
     ) throws {
         try Replications.check(replications)
         var count = replications
@@ -125,6 +127,10 @@ package struct Sweep: Sendable {
         let rest = "\(parts) \(replications) \(seed) \(policy ?? "") \(until?.description ?? "")"
         hash = mixed(hash ^ stableHash(rest))
         digest = String(hash, radix: 16)
+        given = SweepHeader.Given(
+            version: version, scenario: points.first?.study.scenario.name ?? "",
+            vary: axes.map { "\($0.path)=\($0.values.joined(separator: ","))" },
+            replications: replications, seed: String(seed), until: until?.scenarioText)
     }
 
     package var runCount: Int { points.count * replications }
@@ -167,7 +173,7 @@ package struct Sweep: Sendable {
         for (job, line) in zip(jobs, lines) { done[job] = line }
         let ordered = all.compactMap { done[$0] }
         return Part(
-            text: ([header(shard)] + ordered).map { $0 + "\n" }.joined(), doneCount: ordered.count,
+            text: ([header(shard).line] + ordered).map { $0 + "\n" }.joined(), doneCount: ordered.count,
             runCount: all.count)
     }
 
@@ -178,11 +184,15 @@ package struct Sweep: Sendable {
         of text: String, _ name: String, _ shard: SweepShard
     ) throws(StudyError) -> [Int: String] {
         let rows = text.split(separator: "\n")
-        guard let row = rows.first, String(row) == header(shard) else {
+        guard let row = rows.first, let its = Self.decoded(SweepHeader.self, row) else {
+            throw StudyError(.invalid, "\(name): the first line is no header of a sweep; name another file")
+        }
+        let own = header(shard)
+        let shards = its.shard == own.shard ? nil : "its shard is \(its.shard), not \(own.shard)"
+        if let difference = its.difference(from: own) ?? shards {
             throw StudyError(
                 .invalid,
-                "\(name) is of another sweep, seed or shard, or of other values: give the same as before, or "
-                    + "another file")
+                "\(name) is of another sweep: \(difference); give the same as before, or another file")
         }
         var known: [Int: String] = [:]
         for row in rows.dropFirst() {
@@ -193,8 +203,8 @@ package struct Sweep: Sendable {
         return known
     }
 
-    private func header(_ shard: SweepShard) -> String {
-        SweepHeader(sweep: digest, runs: runCount, shard: shard.index, of: shard.count).line
+    private func header(_ shard: SweepShard) -> SweepHeader {
+        SweepHeader(sweep: digest, given: given, runs: runCount, shard: shard.index, of: shard.count)
     }
 
     private static func line(
@@ -213,21 +223,6 @@ package struct Sweep: Sendable {
         // It stays with the line, so that neither --resume nor a merge loses it.
         if let distrusted { entries.append(.init(key: distrustedKey, value: distrusted.document)) }
         return ScenarioDocument.object(entries).jsonLine
-    }
-}
-
-/// The first line of a sweep's file.
-struct SweepHeader: Codable, Hashable {
-    var sweep: String
-    var runs: Int
-    var shard: Int
-    var of: Int
-
-    var line: String {
-        ScenarioDocument.object([
-            .init(key: "sweep", value: .text(sweep)), .init(key: "runs", value: .integer(runs)),
-            .init(key: "shard", value: .integer(shard)), .init(key: "of", value: .integer(of)),
-        ]).jsonLine
     }
 }
 
@@ -258,9 +253,11 @@ extension Sweep {
             }
             let known = first ?? header
             first = known
-            guard header.sweep == known.sweep, header.runs == known.runs, header.of == known.of else {
+            if let difference = header.difference(from: known) {
                 throw StudyError(
-                    .invalid, "\(file.name) is of another sweep, or cut otherwise, than \(files[0].name)")
+                    .invalid,
+                    "\(file.name) is of another sweep than \(files[0].name), or cut otherwise: \(difference)"
+                        + "; name the files of one sweep, or run one of these shards again as the other was")
             }
             guard (1...SweepShard.countMax).contains(header.of), (0...runCountMax).contains(header.runs),
                 (0..<header.of).contains(header.shard)
@@ -291,7 +288,7 @@ extension Sweep {
                 "\(gone.count) of \(first.runs) runs are missing, such as \(named.joined(separator: ", ")); "
                     + "run these shards again with --resume")
         }
-        let header = SweepHeader(sweep: first.sweep, runs: first.runs, shard: 0, of: 1)
+        let header = SweepHeader(sweep: first.sweep, given: first.given, runs: first.runs, shard: 0, of: 1)
         return Part(
             text: ([header.line] + ordered.map(String.init)).map { $0 + "\n" }.joined(),
             doneCount: ordered.count, runCount: first.runs)

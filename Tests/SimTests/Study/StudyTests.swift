@@ -171,7 +171,61 @@ struct StudyTests {
         }
         #expect("the seed is another") {
             _ = try sweep(seed: 6).lines(of: part, "part.jsonl", .whole)
-        } throws: { "\($0)".contains("part.jsonl is of another sweep") }
+        } throws: { "\($0)".contains("part.jsonl is of another sweep: its seed is 5, not 6; give the same") }
+        #expect("the shard is another") {
+            _ = try sweep().lines(of: part, "part.jsonl", SweepShard("1/2"))
+        } throws: { "\($0)".contains("its number of shards is 1, not 2") }
+    }
+
+    /// Everything by which a file may be of another sweep, and the words for it.
+    private static let strangers: [(version: String, change: Change, words: String)] = [
+        ("2.0", .none, "its version is 2.0, not 1.0"),
+        ("1.0", .name, "its scenario is other, not devnet"),
+        ("1.0", .file, "something in the scenario, in what it includes"),
+        ("1.0", .seed, "its seed is 6, not 5"),
+        ("1.0", .until, "its --until is 2h, not 1h"),
+        ("1.0", .axis, "its --vary is hosts.worker.count=3,5, not hosts.worker.count=3,4"),
+        ("1.0", .shards, "its number of shards is 3, not 2"),
+        ("2.0", .seed, "its version is 2.0, not 1.0, its seed is 6, not 5"),
+    ]
+
+    enum Change: Sendable { case none, name, file, seed, until, axis, shards }
+
+    @Test("a file of another version or sweep is not merged: it is named, with what differs and what to do")
+    func strangers() throws {
+        func sweep(_ version: String, _ change: Change = .none) throws -> Sweep {
+            var text = try Self.devnetText()
+            if change == .name { text.replace("name: devnet\n", with: "name: other\n") }
+            if change == .file { text.replace("packingMax: 4", with: "packingMax: 3") }
+            return try Sweep(
+                .text(text, fileName: "devnet"),
+                axes: [SweepAxis("hosts.worker.count=3," + (change == .axis ? "5" : "4"))],
+                seed: change == .seed ? 6 : 5, until: .seconds(change == .until ? 7200 : 3600),
+                version: version)
+        }
+        // What tells them apart is in their first lines; nothing needs to run.
+        func file(_ sweep: Sweep, _ shard: String) throws -> (name: String, text: String) {
+            (shard, try sweep.run(SweepShard(shard), control: .init(shouldStop: { true })).text)
+        }
+        let first = try file(sweep("1.0"), "0/2")
+        for stranger in Self.strangers {
+            let shard = stranger.change == .shards ? "1/3" : "1/2"
+            let other = try file(sweep(stranger.version, stranger.change), shard)
+            #expect("\(stranger.words)") {
+                try Sweep.merge([first, other])
+            } throws: {
+                let text = "\($0)"
+                return text.contains("\(shard) is of another sweep than 0/2") && text.contains(stranger.words)
+                    && text.contains("name the files of one sweep, or run one of these shards again")
+            }
+        }
+        // Files from before versions were named go together, and with none that names one.
+        let old = first.text.replacing(#/"given":\{.*?\},/#, with: "")
+        #expect(old != first.text)
+        #expect { try Sweep.merge([first, ("old", old)]) } throws: {
+            "\($0)".contains("old is of another sweep than 0/2") && "\($0)".contains("early version")
+        }
+        #expect { try Sweep.merge([("old", old)]) } throws: { "\($0)".contains("these are missing: 1") }
     }
 
     @Test("what a sweep cannot read is refused before its first run, by name")
