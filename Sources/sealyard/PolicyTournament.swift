@@ -83,7 +83,7 @@ struct PolicyTournament: ParsableCommand {
                 throw ExitCode(1)
             }
         } catch let error as ScenarioError {
-            throw CommandError.failure(error.message)
+            throw CommandError.failures(error.lines)
         } catch let error as SimulationError {
             throw CommandError.failure(error.message)
         } catch let error as ExternalPolicyError {

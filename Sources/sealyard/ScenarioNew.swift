@@ -38,7 +38,7 @@ extension ScenarioCommand {
                 let scenario = try Scenario.parse(text: template.yaml, fileName: file)
                 _ = try SimulatedCluster(scenario)
             } catch let error as ScenarioError {
-                throw CommandError.failure("these answers make no sound scenario: \(error.message)")
+                throw CommandError.failures(["these answers make no sound scenario"] + error.lines)
             } catch let error as SimulationError {
                 throw CommandError.failure("these answers make no sound scenario: \(error.message)")
             }

@@ -76,7 +76,7 @@ struct Simulate: ParsableCommand {
             options.bug = seededBug
             cluster = try SimulatedCluster(scenario, options: options)
         } catch let error as ScenarioError {
-            throw CommandError.failure(error.message)
+            throw CommandError.failures(error.lines)
         } catch let error as SimulationError {
             throw CommandError.failure("\(self.scenario): \(error.message)")
         }

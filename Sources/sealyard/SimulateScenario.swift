@@ -21,7 +21,11 @@ struct ScenarioCommand: ParsableCommand {
                 "Set a value over the files', such as hosts.p1.count=30.", valueName: "path=value"))
         var set: [String] = []
 
-        @Flag(help: "Print the whole scenario with all defaults, as JSON; for one file.")
+        @Flag(
+            help: """
+                Print the whole scenario with all defaults as JSON, or what is wrong with it: file, line, \
+                column, message and what is allowed; for one file.
+                """)
         var json = false
 
         func validate() throws {
@@ -40,10 +44,15 @@ struct ScenarioCommand: ParsableCommand {
                         json ? scenario.normalized.json : "\(file): sound: \(Self.summary(of: scenario))")
                 } catch let error as ScenarioError {
                     wrongCount += 1
-                    Console.note(error.message)
+                    if json { Console.write(error.document.json) }
+                    for line in error.lines where !json { Console.note(line) }
                 } catch let error as SimulationError {
                     wrongCount += 1
-                    Console.note("\(file): \(error.message)")
+                    if json {
+                        Console.write(ScenarioError.document(file: file, error.message).json)
+                    } else {
+                        Console.note("\(file): \(error.message)")
+                    }
                 }
             }
             if wrongCount > 0 { throw ExitCode(1) }

@@ -50,7 +50,7 @@ struct StudyOptions: ParsableArguments {
             throw error.code == .invalid || error.code == .tooLarge
                 ? CommandError.usage(error.message) : CommandError.failure(error.message)
         } catch let error as ScenarioError {
-            throw CommandError.failure(error.message)
+            throw CommandError.failures(error.lines)
         } catch let error as SimulationError {
             throw CommandError.failure(error.message)
         }

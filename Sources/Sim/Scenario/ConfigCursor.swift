@@ -13,14 +13,15 @@ final class ConfigSink {
         self.limits = limits
     }
 
-    func report(at mark: ConfigMark, path: String, _ message: String) {
+    func report(at mark: ConfigMark, path: String, _ message: String, allowed: [String] = []) {
         diagnostics.append(
             ScenarioDiagnostic(
                 file: mark.file ?? fileName,
                 line: mark.line,
                 column: mark.column,
                 path: path,
-                message: message
+                message: message,
+                allowed: allowed
             )
         )
     }
@@ -56,8 +57,8 @@ struct ConfigCursor {
         sink.remember(path, node.mark)
     }
 
-    func report(_ message: String) {
-        sink.report(at: node.mark, path: path, message)
+    func report(_ message: String, allowed: [String] = []) {
+        sink.report(at: node.mark, path: path, message, allowed: allowed)
     }
 
     /// The scalar's text, or a complaint that `expected` should stand here.
@@ -99,17 +100,13 @@ struct ConfigCursor {
 
     func integer(in range: ClosedRange<Int>) -> Int? {
         guard let text = scalar("a whole number") else { return nil }
+        let allowed = "\(range.lowerBound) to \(range.upperBound)"
         guard let value = Int(text) else {
-            report(
-                "\(node.kindName) is not a whole number; "
-                    + "write one from \(range.lowerBound) to \(range.upperBound)"
-            )
+            report("\(node.kindName) is not a whole number; write one from \(allowed)", allowed: [allowed])
             return nil
         }
         guard range.contains(value) else {
-            report(
-                "\(value) is out of range; allowed are \(range.lowerBound) to \(range.upperBound)"
-            )
+            report("\(value) is out of range; allowed are \(allowed)", allowed: [allowed])
             return nil
         }
         return value
@@ -121,7 +118,7 @@ struct ConfigCursor {
         case "true": return true
         case "false": return false
         default:
-            report("\(node.kindName) is neither true nor false")
+            report("\(node.kindName) is neither true nor false", allowed: ["true", "false"])
             return nil
         }
     }
@@ -143,10 +140,8 @@ struct ConfigCursor {
             return nil
         }
         guard value >= low, value <= high else {
-            report(
-                "\(node.kindName) is out of range; allowed are \(low.scenarioText) to "
-                    + "\(high.scenarioText)"
-            )
+            let allowed = "\(low.scenarioText) to \(high.scenarioText)"
+            report("\(node.kindName) is out of range; allowed are \(allowed)", allowed: [allowed])
             return nil
         }
         return value
@@ -159,10 +154,9 @@ struct ConfigCursor {
     func number(atLeast low: Double, atMost high: Double) -> Double? {
         guard let value = quantity("a number such as 0.35", Quantity.number) else { return nil }
         guard value >= low, value <= high else {
-            report(
-                "\(node.kindName) is out of range; allowed are \(ScenarioDocument.decimalText(low)) to "
-                    + ScenarioDocument.decimalText(high)
-            )
+            let allowed =
+                "\(ScenarioDocument.decimalText(low)) to \(ScenarioDocument.decimalText(high))"
+            report("\(node.kindName) is out of range; allowed are \(allowed)", allowed: [allowed])
             return nil
         }
         return value
@@ -173,7 +167,8 @@ struct ConfigCursor {
         guard let text = scalar(noun) else { return nil }
         if let choice = choices.first(where: { $0.name == text }) { return choice.value }
         let names = choices.map(\.name)
-        report("unknown \(noun) \(node.kindName)\(Suggestion.hint(for: text, among: names))")
+        report(
+            "unknown \(noun) \(node.kindName)\(Suggestion.hint(for: text, among: names))", allowed: names)
         return nil
     }
 
@@ -206,7 +201,8 @@ struct ConfigCursor {
                 at: entry.keyMark,
                 path: path,
                 "unknown key \"\(Quantity.shown(entry.key))\""
-                    + Suggestion.hint(for: entry.key, among: known)
+                    + Suggestion.hint(for: entry.key, among: known),
+                allowed: known
             )
         }
         return ConfigFields(entries: entries, cursor: self)

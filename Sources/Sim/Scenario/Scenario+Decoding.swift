@@ -53,7 +53,8 @@ extension Scenario {
             guard sizes.contains(size) else {
                 cursor.report(
                     "\(size) is not a sector size; allowed are "
-                        + sizes.map(\.description).joined(separator: ", ")
+                        + sizes.map(\.description).joined(separator: ", "),
+                    allowed: sizes.map(\.description)
                 )
                 return nil
             }

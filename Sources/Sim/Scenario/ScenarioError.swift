@@ -12,6 +12,8 @@ package struct ScenarioDiagnostic: Error, Sendable, Hashable, CustomStringConver
     package var path: String
     /// What is wrong and what would be right.
     package var message: String
+    /// The words or keys of which one would be right, or a range; empty where there is no such list.
+    package var allowed: [String] = []
 
     package var description: String {
         let place = line > 0 ? "\(file):\(line):\(column): " : ""
@@ -51,14 +53,44 @@ package struct ScenarioError: Error, Sendable, Hashable, CustomStringConvertible
         omittedCount = inOrder.count - self.diagnostics.count
     }
 
-    /// All findings, one a line.
-    package var message: String {
-        var lines = diagnostics.map(\.description)
-        if omittedCount > 0 { lines.append("and \(omittedCount) more") }
-        return lines.joined(separator: "\n")
+    /// All findings.
+    package var lines: [String] {
+        let lines = diagnostics.map(\.description)
+        return omittedCount > 0 ? lines + ["and \(omittedCount) more"] : lines
     }
 
+    /// All findings, one a line.
+    package var message: String { lines.joined(separator: "\n") }
+
     package var description: String { message }
+
+    /// All findings for programs: file, line, column, section, message and what is allowed.
+    package var document: ScenarioDocument {
+        .object([
+            .init(key: "sound", value: .flag(false)),
+            .init(key: "code", value: .text(code.name)),
+            .init(key: "errors", value: .list(diagnostics.map(\.document))),
+            .init(key: "omitted", value: .integer(omittedCount)),
+        ])
+    }
+
+    /// A finding of a cluster that cannot be built, in the same form.
+    package static func document(file: String, _ message: String) -> ScenarioDocument {
+        let finding = ScenarioDiagnostic(file: file, line: 0, column: 0, path: "", message: message)
+        return ScenarioError(code: .impossible, diagnostics: [finding]).document
+    }
+}
+
+extension ScenarioDiagnostic {
+    fileprivate var document: ScenarioDocument {
+        .object([
+            .init(key: "file", value: .text(file)),
+            .init(key: "line", value: line > 0 ? .integer(line) : .null),
+            .init(key: "column", value: column > 0 ? .integer(column) : .null),
+            .init(key: "path", value: .text(path)), .init(key: "message", value: .text(message)),
+            .init(key: "allowed", value: .list(allowed.map { .text($0) })),
+        ])
+    }
 }
 
 /// What a scenario file may ask of its reader.

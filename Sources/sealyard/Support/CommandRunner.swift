@@ -28,7 +28,7 @@ enum CommandRunner {
     /// Prints what an error has to say, on the stream where it belongs.
     private static func report(_ error: any Error, of root: any AsyncParsableCommand.Type) -> Int32 {
         if let error = error as? CommandError {
-            Console.complain(error.message)
+            for line in error.lines { Console.complain(line) }
             return error.status.rawValue
         }
         if let error = error as? SealingError {

@@ -13,7 +13,7 @@ enum Console {
         put(line + "\n", to: STDERR_FILENO)
     }
 
-    /// Writes the one line that says why the command failed.
+    /// Writes a line that says why the command failed.
     static func complain(_ text: String) { note("sealyard: \(text)") }
 
     /// Writes one JSON document, its keys in alphabetical order.
