@@ -64,7 +64,7 @@ extension Scenario {
         limits: ScenarioLimits
     ) throws(ScenarioError) -> Scenario {
         var root = base
-        for override in overrides { try override.apply(to: &root, limits: limits) }
+        try ScenarioOverride.apply(overrides, to: &root, limits: limits)
         let sink = ConfigSink(fileName: fileName, limits: limits)
         let decoded = decode(ConfigCursor(node: root, path: "", sink: sink))
         guard var scenario = decoded, sink.diagnostics.isEmpty else {

@@ -5,8 +5,9 @@ private import Foundation
 ///
 /// `include:` names files, by paths from the including file's folder. They are read first, in order, and what
 /// comes later is laid over what came before: mappings key by key, lists of named things (hosts, workers,
-/// disks, stores) name by name, everything else as a whole. A key without a value (`faults:`) takes the
-/// earlier value away. Each node remembers the file that it came from, so that an error points there.
+/// disks, stores) name by name, everything else as a whole, a task's duration too. A key without a value
+/// (`faults:`) takes the earlier value away. The origin of a value that is replaced goes with it. Each node
+/// remembers the file that it came from, so that an error points there.
 struct ScenarioIncludes {
     let limits: ScenarioLimits
     private var fileCount = 0
@@ -85,10 +86,15 @@ struct ScenarioIncludes {
         }
     }
 
-    /// Lays `top` over `base`.
-    static func merge(_ base: ConfigNode, _ top: ConfigNode) -> ConfigNode {
+    /// Lays `top` over `base`, both at a path of keys.
+    ///
+    /// What `base` says of the origin of a value goes with the value.
+    static func merge(_ base: ConfigNode, _ top: ConfigNode, at place: [String] = []) -> ConfigNode {
+        let author = top.mark.file ?? "an overlay"
         switch (base.content, top.content) {
         case (.mapping(let below), .mapping(let above)):
+            // A distribution is one value: parameters of two families would be none.
+            if place.count == 3, place[0] == "tasks", place[2] == "duration" { return top }
             var entries = below
             for entry in above {
                 guard let index = entries.firstIndex(where: { $0.key == entry.key }) else {
@@ -96,21 +102,26 @@ struct ScenarioIncludes {
                     continue
                 }
                 entries[index].keyMark = entry.keyMark
-                entries[index].value = merge(entries[index].value, entry.value)
+                entries[index].value = merge(entries[index].value, entry.value, at: place + [entry.key])
             }
+            ConfigOrigins.settle(&entries, before: below, given: above, at: place, by: author)
             return ConfigNode(content: .mapping(entries), mark: top.mark)
         case (.sequence(let below), .sequence(let above)):
-            guard !above.isEmpty, (below + above).allSatisfy({ $0.nameValue != nil }) else { return top }
+            guard !above.isEmpty, (below + above).allSatisfy({ $0.nameValue != nil }) else {
+                return ConfigOrigins.told(top, at: place, by: author)
+            }
             var items = below
             for item in above {
+                let inner = place + ["*"]
                 if let index = items.firstIndex(where: { $0.nameValue == item.nameValue }) {
-                    items[index] = merge(items[index], item)
+                    items[index] = merge(items[index], item, at: inner)
                 } else {
-                    items.append(item)
+                    // A disk that is new would else have the origin that the earlier file gives its host.
+                    items.append(inner.count == 4 ? ConfigOrigins.told(item, at: inner, by: author) : item)
                 }
             }
             return ConfigNode(content: .sequence(items), mark: top.mark)
-        default: return top
+        default: return ConfigOrigins.told(top, at: place, by: author)
         }
     }
 

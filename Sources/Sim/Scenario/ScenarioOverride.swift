@@ -56,7 +56,20 @@ package struct ScenarioOverride: Sendable, Hashable {
                 })
         }
         node.moveFirstLine(by: column - 1)
-        try set(node, at: steps[...], in: &root, path: "")
+        try set(node, at: steps[...], in: &root, path: "", place: [])
+    }
+
+    /// Applies all in order, what they say of origins last: a value takes that of the earlier one away.
+    static func apply(
+        _ all: [ScenarioOverride], to root: inout ConfigNode, limits: ScenarioLimits
+    ) throws(ScenarioError) {
+        for override in all where !override.tellsOrigin { try override.apply(to: &root, limits: limits) }
+        for override in all where override.tellsOrigin { try override.apply(to: &root, limits: limits) }
+    }
+
+    private var tellsOrigin: Bool {
+        let names = text.prefix { $0 != "=" }.split(separator: ".")
+        return names.contains("sources") || names.last == "provenance" || names.last == "source"
     }
 
     private func mark(_ column: Int) -> ConfigMark { ConfigMark(line: 1, column: column, file: fileName) }
@@ -66,23 +79,27 @@ package struct ScenarioOverride: Sendable, Hashable {
     }
 
     private func set(
-        _ value: ConfigNode, at steps: ArraySlice<Step>, in node: inout ConfigNode, path: String
+        _ value: ConfigNode, at steps: ArraySlice<Step>, in node: inout ConfigNode, path: String,
+        place: [String]
     ) throws(ScenarioError) {
         guard let step = steps.first else {
-            node = value
+            node = ConfigOrigins.told(value, at: place, by: "--set")
             return
         }
         let inner = path.isEmpty ? step.name : "\(path).\(step.name)"
         switch node.content {
         case .mapping(var entries):
+            let (before, next) = (entries, place + [step.name])
             if let index = entries.firstIndex(where: { $0.key == step.name }) {
-                try set(value, at: steps.dropFirst(), in: &entries[index].value, path: inner)
+                try set(value, at: steps.dropFirst(), in: &entries[index].value, path: inner, place: next)
             } else {
                 // A key that no scenario has is the decoder's to name, with the nearest that there is.
                 var fresh = ConfigNode(content: .null, mark: step.mark)
-                try set(value, at: steps.dropFirst(), in: &fresh, path: inner)
+                try set(value, at: steps.dropFirst(), in: &fresh, path: inner, place: next)
                 entries.append(.init(key: step.name, keyMark: step.mark, value: fresh))
             }
+            let given = ConfigNode.Entry(key: step.name, keyMark: step.mark, value: value)
+            ConfigOrigins.settle(&entries, before: before, given: [given], at: place, by: "--set")
             node.content = .mapping(entries)
         case .sequence(var items):
             let names = items.compactMap(\.nameValue)
@@ -99,12 +116,12 @@ package struct ScenarioOverride: Sendable, Hashable {
                     step.mark.column, path: path,
                     "nothing in the list is called \"\(Quantity.shown(step.name))\"\(known)")
             }
-            try set(value, at: steps.dropFirst(), in: &items[index], path: inner)
+            try set(value, at: steps.dropFirst(), in: &items[index], path: inner, place: place + ["*"])
             node.content = .sequence(items)
         case .null:
             node.content = .mapping([])
             node.mark = step.mark
-            try set(value, at: steps, in: &node, path: path)
+            try set(value, at: steps, in: &node, path: path, place: place)
         case .scalar:
             throw refusal(
                 step.mark.column, path: path,
