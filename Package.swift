@@ -105,7 +105,7 @@ var targets: [Target] = [
         name: "SchedulerTests", dependencies: ["Scheduler", "Chain", "Sealing", "Kernel"],
         swiftSettings: strict),
     .testTarget(
-        name: "SimTests", dependencies: ["Sim", "Scheduler", "Chain", "Sealing", "Kernel"],
+        name: "SimTests", dependencies: ["Sim", "Scheduler", "Chain", "Sealing", "Kernel", "Yams"],
         swiftSettings: strict),
     .testTarget(
         name: "SimulationTests", dependencies: ["Sim", "Scheduler", "Chain", "Sealing", "Kernel"],

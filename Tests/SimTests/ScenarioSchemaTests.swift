@@ -3,11 +3,21 @@
 import Foundation
 import Sim
 import Testing
+import Yams
 
 /// Checks a value against the part of JSON Schema that the scenario's schema uses.
 private struct SchemaChecker {
     /// What is wrong, or nil.
     func problem(_ value: Any, _ schema: [String: Any], _ path: String) -> String? {
+        if let condition = schema["if"] as? [String: Any] {
+            let isMet = (condition["required"] as? [String] ?? []).allSatisfy {
+                (value as? [String: Any])?[$0] != nil
+            }
+            guard let branch = schema[isMet ? "then" : "else"] as? [String: Any] else {
+                return "\(path): the schema has no branch"
+            }
+            return problem(value, branch, path)
+        }
         if let choices = schema["anyOf"] as? [[String: Any]] {
             let problems = choices.map { problem(value, $0, path) }
             guard !problems.contains(where: { $0 == nil }) else { return nil }
@@ -31,6 +41,7 @@ private struct SchemaChecker {
             guard let pattern = schema["pattern"] as? String else { return nil }
             let range = text.range(of: pattern, options: .regularExpression)
             return range == nil ? "\(path): \(text) does not match \(pattern)" : nil
+        case "null": return value is NSNull ? nil : "\(path): not nothing"
         case "boolean": return value is Bool ? nil : "\(path): not a flag"
         case "integer", "number":
             guard let number = value as? NSNumber, let low = schema["minimum"] as? NSNumber,
@@ -79,6 +90,51 @@ struct ScenarioSchemaTests {
     func shipped(_ name: String) throws {
         let found = try problem(in: try ShippedScenarios.load(name).normalized.json)
         #expect(found == nil)
+    }
+
+    /// A file as it stands, what it includes left out.
+    private func plain(_ text: String) throws -> Any {
+        let value = try #require(try Yams.load(yaml: text))
+        let data = try JSONSerialization.data(withJSONObject: value)
+        return try JSONSerialization.jsonObject(with: data)
+    }
+
+    private func problem(inText text: String) throws -> String? {
+        SchemaChecker().problem(try plain(text), try parsed(Scenario.schema.json), "")
+    }
+
+    @Test("every shipped file keeps to the schema as it stands, those that are laid over others too")
+    func files() throws {
+        var overlayCount = 0
+        for name in ScenarioShippedTests.names {
+            let url = ShippedScenarios.folder.appendingPathComponent(name + ".yaml")
+            let text = try String(contentsOf: url, encoding: .utf8)
+            if text.contains("\ninclude:") { overlayCount += 1 }
+            let found = try problem(inText: text)
+            #expect(found == nil, "\(name)")
+        }
+        #expect(overlayCount >= 4)
+    }
+
+    @Test("a file that includes another requires nothing else; its keys, units and distributions are checked")
+    func overlays() throws {
+        let over = "include: base.yaml\n"
+        for sound in [
+            "name: more", "faults:", "hosts: [{name: p1, count: 3}]",
+            "tasks: {PreCommit1: {failureRate: 1%}}",
+            "tasks: {PreCommit2: {duration: {normal: {mean: 9m, deviation: 1m}}}}",
+            "hosts: [{name: p1, disks: [{name: nvme, iops: 5}], nic: }]", "costs: {hosts: {p1: {power: 3}}}",
+        ] {
+            let found = try problem(inText: over + sound)
+            #expect(found == nil, "\(sound)")
+            #expect(try problem(inText: sound) != nil, "\(sound)")
+        }
+        for wrong in [
+            "nmae: more", "sectorSize: 3 lots", "hosts: [{name: p1, cuont: 3}]", "tasks: {PreCommit1: soon}",
+            "tasks: {PreCommit2: {duration: {normal: {mean: 9m}}}}", "faults: [{at: 1h}]",
+        ] {
+            #expect(try problem(inText: over + wrong) != nil, "\(wrong)")
+        }
     }
 
     @Test("a custom network, costs and links keep to the schema")

@@ -52,7 +52,9 @@ enum ImportRules {
             modules: ["Kernel", "Sealing", "CSealing", "COpenCL", "CGoRandom"] + tests),
         Row(folder: "Tests/ChainTests", modules: ["Kernel", "Sealing", "Chain"] + tests),
         Row(folder: "Tests/SchedulerTests", modules: ["Kernel", "Sealing", "Chain", "Scheduler"] + tests),
-        Row(folder: "Tests/SimTests", modules: ["Kernel", "Sealing", "Chain", "Scheduler", "Sim"] + tests),
+        Row(
+            folder: "Tests/SimTests",
+            modules: ["Kernel", "Sealing", "Chain", "Scheduler", "Sim", "Yams"] + tests),
         Row(
             folder: "Tests/SimulationTests",
             modules: ["Kernel", "Sealing", "Chain", "Scheduler", "Sim"] + tests),

@@ -5,9 +5,22 @@ extension Scenario {
     ///
     /// It is built from the tables that the reader itself uses: the keys, the units and the words of each
     /// enum. What it cannot say (whether a cluster could seal at all) only the reader checks.
+    ///
+    /// A file that includes others requires nothing else: what it leaves out they may hold.
     package static var schema: ScenarioDocument {
+        .object([
+            .init(key: "$schema", value: .text("https://json-schema.org/draft/2020-12/schema")),
+            .init(key: "title", value: .text("Sealyard scenario")),
+            .init(key: "type", value: .text("object")),
+            .init(key: "if", value: .object([.init(key: "required", value: .list([.text("include")]))])),
+            .init(key: "then", value: wholeSchema.overlay),
+            .init(key: "else", value: wholeSchema),
+        ])
+    }
+
+    private static var wholeSchema: ScenarioDocument {
         let sizes = Network.allSectorSizes.map(\.description)
-        var schema = Schema.object(
+        return Schema.object(
             Keys.scenario,
             required: ["name", "sectorSize", "hosts", "stores", "tasks", "workload"],
             [
@@ -35,18 +48,6 @@ extension Scenario {
                 ),
             ]
         )
-        if case .object(let entries) = schema {
-            schema = .object(
-                [
-                    .init(
-                        key: "$schema",
-                        value: .text("https://json-schema.org/draft/2020-12/schema")
-                    ),
-                    .init(key: "title", value: .text("Sealyard scenario")),
-                ] + entries
-            )
-        }
-        return schema
     }
 
     private static var networkSchema: ScenarioDocument {

@@ -100,6 +100,37 @@ enum Schema {
 }
 
 extension ScenarioDocument {
+    /// The schema of what is laid over a file that keeps to this one: any key may be missing, or have no
+    /// value and so take the earlier one away. Distributions and lists of things without names are replaced
+    /// whole and stay as they are.
+    var overlay: ScenarioDocument {
+        switch self {
+        case .list(let items): .list(items.map(\.overlay))
+        case .object(let entries):
+            .object(
+                entries.compactMap { entry in
+                    guard entry.key != "required" else { return nil }
+                    guard entry.key == "properties", case .object(let properties) = entry.value else {
+                        return Entry(key: entry.key, value: entry.value.overlay)
+                    }
+                    return Entry(
+                        key: entry.key, value: .object(properties.map { Entry(key: $0.key, value: $0.laid) }))
+                })
+        default: self
+        }
+    }
+}
+
+extension ScenarioDocument.Entry {
+    /// What may stand under a key of a file that is laid over another.
+    fileprivate var laid: ScenarioDocument {
+        let whole = ["duration", "every", "startAfter", "faults", "deals", "exceptions"]
+        let value = whole.contains(key) ? value : value.overlay
+        return Schema.any([value, .object([.init(key: "type", value: .text("null"))])])
+    }
+}
+
+extension ScenarioDocument {
     /// The schema with a sentence for readers.
     func described(_ sentence: String) -> ScenarioDocument {
         guard case .object(let entries) = self else { return self }
