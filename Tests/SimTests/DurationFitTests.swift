@@ -62,6 +62,46 @@ struct DurationFitTests {
         #expect(samples[.preCommit1] == [10_800.5] && samples[.commit2] == [600] && samples.count == 2)
     }
 
+    // Goal: the history of a real cluster is read, whose errors are texts of many lines. Method: one such row
+    // between others, quotes within quotes, both line ends, and kinds that no scenario has.
+    @Test("a quoted error may have line breaks; rows of other kinds are counted and told")
+    func quoted() throws {
+        let text =
+            "id,name,work_start,work_end,result,err\r\n"
+            + "1,SDR,2024-01-01 00:00:00+00,2024-01-01 00:00:01+00,f,\"disk \"\"a\"\" full,\n"
+            + "2,SDR,no,room\r\nat all\"\r\n" + "3,SDR,2024-01-01 00:00:00+00,2024-01-01 01:00:00+00,t,\n"
+            + "4,TreeD,2024-01-01 00:00:00+00,2024-01-01 00:10:00+00,t,\n"
+            + "5,TreeD,2024-01-01 00:00:00+00,2024-01-01 00:10:00+00,t,\n6,SendMessage,,,t,"
+        var samples = DurationSamples()
+        try samples.read(text, file: "h.csv")
+        #expect(samples[.preCommit1] == [3600] && samples.count == 1)
+        #expect(samples.skippedCounts == ["TreeD": 2, "SendMessage": 1])
+        let first = try #require(samples.tasksYAML.split(separator: "\n").first)
+        #expect(first.hasPrefix("# rows left out") && first.hasSuffix("TreeD 2, SendMessage 1"), "\(first)")
+        // A row after a quoted cell of three lines is on the line that an editor shows.
+        let wrong = text + "\n7,SDR,now,then,t,"
+        var others = DurationSamples()
+        let error = try #require(throws: DurationFileError.self) { try others.read(wrong, file: "h.csv") }
+        #expect(error.line == 9, "\(error)")
+    }
+
+    @Test("benches of two sector sizes do not mix, in one call or in several")
+    func sizes() throws {
+        func bench(_ size: Int, _ seconds: Int) -> String {
+            "{\"SectorSize\": \(size), \"SealingResults\": [{\"PreCommit1\": \(seconds)000000000}]}"
+        }
+        var samples = DurationSamples()
+        try samples.read(bench(32 << 30, 9), file: "a.json")
+        try samples.read(bench(32 << 30, 10), file: "b.json")
+        let error = try #require(throws: DurationFileError.self) {
+            try samples.read(bench(64 << 30, 20), file: "c.json")
+        }
+        for words in ["c.json:1:", "64GiB", "a.json", "32GiB", "do not mix"] {
+            #expect(error.description.contains(words), "\(error)")
+        }
+        #expect(samples[.preCommit1] == [9, 10])
+    }
+
     @Test("proofs of a bench stand beside its sectors: the first of a process, and a later one")
     func proofs() throws {
         let text = """
@@ -103,6 +143,9 @@ struct DurationFitTests {
         ("name,work_start\n", 1, "the column work_end is missing"),
         ("name,work_start,work_end\nSDR,2024-01-01 00:00:00\n", 2, "fewer than the header"),
         ("name,work_start,work_end\nSDR,now,then\n", 2, "no time such as"),
+        ("name,work_start,work_end\n\nSDR,\"now,then\n", 3, "never ends"),
+        ("{\"SectorSize\": \"large\", \"SealingResults\": [{}]}", 1, "not a number of bytes"),
+        ("{\"SectorSize\": 9000000000000000000, \"SealingResults\": [{}]}", 1, "not a number of bytes"),
         ("name,work_start,work_end\nSDR,2024-01-01 00:00:01,2024-01-01 00:00:00\n", 2, "would take -1"),
     ]
 

@@ -121,7 +121,14 @@ extension DurationSamples {
     /// A `tasks:` section of a scenario: what was measured with the quality of its fit, and for the sealing
     /// tasks without samples a line that says so.
     package var tasksYAML: String {
-        var lines = ["tasks:"]
+        var lines: [String] = []
+        if !skippedCounts.isEmpty {
+            let counts = skippedCounts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+                .map { "\($0.key) \($0.value)" }
+            lines.append(
+                "# rows left out, of tasks that a scenario has not: \(counts.joined(separator: ", "))")
+        }
+        lines.append("tasks:")
         for kind in Scenario.TaskKind.allCases {
             guard let fit = DurationFit.best(self[kind]) else {
                 if Scenario.TaskKind.sealing.contains(kind) {

@@ -33,10 +33,34 @@ extension DurationSamples {
                 file: file, line: root.mark.line, column: root.mark.column,
                 message: "\"SealingResults\" is missing or empty: the bench's steps by sector")
         }
+        try checkSize(root.value("SectorSize"), file)
         for item in items { try addSteps(item, Self.benchKeys, file) }
         try addSteps(root, Self.proofKeys, file)
         let own = root.value("sealyard") != nil ? "sealyard bench" : "lotus-bench"
         name(source: "\(own) \(file)")
+    }
+
+    /// Durations of two sizes would make one distribution that no sector has.
+    private mutating func checkSize(_ node: ConfigNode?, _ file: String) throws(DurationFileError) {
+        guard let node else { return }
+        guard case .scalar(let digits) = node.content, let bytes = Int(digits),
+            (1...ByteCount.bytesMax).contains(bytes)
+        else {
+            throw DurationFileError(
+                file: file, line: node.mark.line, column: node.mark.column,
+                message: "SectorSize is \(node.kindName), not a number of bytes")
+        }
+        guard let known = benchSize else {
+            benchSize = (bytes, file)
+            return
+        }
+        guard known.bytes == bytes else {
+            throw DurationFileError(
+                file: file, line: node.mark.line, column: node.mark.column,
+                message: "a bench of \(ByteCount(bytes: bytes)) sectors, where that of \(known.file) is of "
+                    + "\(ByteCount(bytes: known.bytes)): durations of two sizes do not mix; fit them one "
+                    + "size at a time")
+        }
     }
 
     private mutating func addSteps(
@@ -88,18 +112,24 @@ extension DurationSamples {
         name(source: "sector log \(file), waits for a slot included")
     }
 
-    /// A task history as CSV with the columns `name`, `work_start`, `work_end`, `result`.
+    /// A task history as CSV (RFC 4180) with the columns `name`, `work_start`, `work_end`, `result`.
+    ///
+    /// Rows of tasks that a scenario does not know are counted, so that nobody takes them for read.
     mutating func readTaskHistory(_ text: String, file: String) throws(DurationFileError) {
         let kinds: [String: Scenario.TaskKind] = [
             "SDR": .preCommit1, "TreeRC": .preCommit2, "SDRTrees": .preCommit2, "PoRep": .commit2,
             "Finalize": .finalize, "WdPost": .windowPoSt, "WinPost": .winningPoSt, "UnsealSDR": .unseal,
         ]
         var columns: [String: Int] = [:]
-        var number = 0
-        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
-            number += 1
-            if line.allSatisfy(\.isWhitespace) { continue }
-            let cells = Self.cells(line)
+        var records = DelimitedRecords(text)
+        while let record = records.next() {
+            let (cells, number) = (record.cells, record.line)
+            guard record.isWhole else {
+                throw DurationFileError(
+                    file: file, line: number, column: 1,
+                    message: "a quoted cell that begins in this row never ends")
+            }
+            if cells.count == 1, cells[0].allSatisfy(\.isWhitespace) { continue }
             if columns.isEmpty {
                 for (index, cell) in cells.enumerated() { columns[cell] = index }
                 for wanted in ["name", "work_start", "work_end"] where columns[wanted] == nil {
@@ -113,10 +143,14 @@ extension DurationSamples {
             }
             guard let task = cell("name"), let begin = cell("work_start"), let end = cell("work_end") else {
                 throw DurationFileError(
-                    file: file, line: number, column: line.count + 1,
-                    message: "the line has \(cells.count) cells, fewer than the header")
+                    file: file, line: number, column: 1,
+                    message: "the row has \(cells.count) cells, fewer than the header")
             }
-            guard let kind = kinds[task], !["f", "false"].contains(cell("result") ?? "t") else { continue }
+            guard let kind = kinds[task] else {
+                skip(task)
+                continue
+            }
+            guard !["f", "false"].contains(cell("result") ?? "t") else { continue }
             guard let from = Self.time(begin[...]), let to = Self.time(end[...]) else {
                 throw DurationFileError(
                     file: file, line: number, column: 1,
@@ -125,22 +159,6 @@ extension DurationSamples {
             try add(to - from, kind, file, line: number)
         }
         name(source: "task history \(file)")
-    }
-
-    /// Cells of a line; quotes hold commas, and two of them are one.
-    private static func cells(_ line: Substring) -> [String] {
-        var cells = [""]
-        var isQuoted = false
-        for character in line {
-            if character == "\"" {
-                isQuoted.toggle()
-            } else if character == ",", !isQuoted {
-                cells.append("")
-            } else {
-                cells[cells.count - 1].append(character)
-            }
-        }
-        return cells
     }
 
     /// Seconds since 1970 of `2024-01-02 03:04:05.5 +0100 …` or `2024-01-02T03:04:05Z`; `nil` for

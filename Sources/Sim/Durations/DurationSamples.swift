@@ -28,6 +28,10 @@ package struct DurationSamples: Sendable {
     private var sourcesOfKinds: [[String]] = Scenario.TaskKind.allCases.map { _ in [] }
     /// Samples of each kind whose source was named.
     private var namedCounts: [Int] = Scenario.TaskKind.allCases.map { _ in 0 }
+    /// The sector size of the benches read so far, and the file that said it first.
+    var benchSize: (bytes: Int, file: String)?
+    /// Rows of tasks that no scenario knows, by their names.
+    package private(set) var skippedCounts: [String: Int] = [:]
     /// Samples in all.
     package private(set) var count = 0
 
@@ -51,6 +55,14 @@ package struct DurationSamples: Sendable {
         }
         count += 1
         seconds[kind.index].append(value)
+    }
+
+    /// Counts a row of a task that no scenario knows.
+    mutating func skip(_ task: String) {
+        let name = Quantity.shown(task.filter { !$0.isNewline })
+        // Names are few; where they are not, the file is something else.
+        guard skippedCounts[name] != nil || skippedCounts.count < 100 else { return }
+        skippedCounts[name, default: 0] += 1
     }
 
     /// Where the samples of a kind are from, in words, in order.
