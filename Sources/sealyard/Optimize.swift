@@ -12,7 +12,12 @@ struct Optimize: ParsableCommand {
             simulated. Latency and missed deadlines are told by runs alone: where none of the cheapest keeps \
             them, clusters with more to spare are tried. Then follow the resources of which more would help, \
             and the cluster that is regretted least should tasks take longer or shorter than the file says. \
-            Where nothing keeps all bounds, the message says which one stands in the way.
+            Where nothing keeps all bounds, the message says which one stands in the way, nothing is \
+            recommended, and the status is 1.
+
+            Without --range every group may have one host to \(Optimizer.usualFactor) times as many as in \
+            the file, or as many as the target needs by formula where that is more; the output names these \
+            ranges. Groups that --range does not name keep their count.
 
             Prices, power and heights are those of the scenario's costs. OpEx is what runs month by month: \
             electricity, rack units and the TiB that are stored when a run ends. What has no price is named.
@@ -24,7 +29,10 @@ struct Optimize: ParsableCommand {
     @Option(help: "The throughput to reach, such as 5TiB/day.")
     var target: String
 
-    @Option(help: "How many hosts a group may have, such as p1=4..40; may stand several times.")
+    @Option(
+        help:
+            "How many hosts a group may have, such as p1=4..40; may stand several times."
+    )
     var range: [String] = []
 
     @Option(
@@ -108,5 +116,8 @@ struct Optimize: ParsableCommand {
             ).run(control: control)
         }
         try StudyOptions.show(result, json ? result.document.json : result.text)
+        guard result.answers.isEmpty else { return }
+        throw CommandError.failure(
+            result.refusal ?? "no run tells a throughput: all end within the warm-up; raise --until")
     }
 }

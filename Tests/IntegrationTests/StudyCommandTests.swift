@@ -67,6 +67,21 @@ struct StudyCommandTests {
         #expect(result.standardError.contains("interrupted; this is what was done so far"), "\(result)")
         #expect(result.standardOutput.contains(" of 1000000 candidates by formula"), "\(result)")
         #expect(result.standardOutput.contains("not simulated"))
+        #expect(result.standardOutput.contains(", 0 simulated, 0 confirmed"), "\(result)")
+    }
+
+    @Test("optimize ends with status 1 where no run confirms a cluster, recommends none and says what fails")
+    func nothingConfirmed() throws {
+        let handbook = devnet.replacingOccurrences(of: "devnet", with: "handbook-f0494733")
+        let outcome = try program.run(
+            "optimize", handbook, "--target", "3TiB/day", "--range", "p1=1..1", "--range", "c2=1..1",
+            "--max-latency", "1h", "--replications", "1", "--simulated", "1", "--until", "3d",
+            "--no-progress")
+        #expect(outcome.status == 1)
+        #expect(outcome.complaint.contains("p95 from pledge to proving is "), "\(outcome.complaint)")
+        #expect(
+            outcome.complaint.contains("at best (p1=1 c2=1 miner=1), 60 min allowed"), "\(outcome.complaint)")
+        #expect(outcome.output.contains("none is confirmed: ") && !outcome.output.contains("least regret"))
     }
 
     @Test(

@@ -5,21 +5,14 @@ extension Optimizer.Result {
         var lines = [
             "target \(StudyText.figure(target)) TiB/day: \(screenedCount) \(ofAll)candidates by formula, "
                 + "\(feasibleCount) reach it\(sums.isEmpty ? "" : " within the bounds"), "
-                + "\(simulated.count) simulated, \(answers.count) confirmed"
+                + "\(simulatedCount) simulated, \(answers.count) confirmed",
+            rangeLine,
         ]
         lines += StudyText.table([heads] + simulated.map(cells))
         if tellsOperating, !operatingWithout.isEmpty {
             lines.append("OpEx has no price for  " + operatingWithout.joined(separator: ", "))
         }
-        if answers.isEmpty,
-            let best = simulated.filter({ $0.measured != nil })
-                .min(by: { isNearer($0, $1) })
-        {
-            lines.append(
-                "none is confirmed; the nearest falls short by: "
-                    + shortcomings(best).joined(separator: ", ")
-                    + "; widen --range, simulate more, or allow more")
-        }
+        if let refusal { lines.append(refusal + "; widen --range, simulate more, or allow more") }
         if let leastRegret, let regret = leastRegret.regret {
             let counts = zip(groupNames, leastRegret.counts).map { "\($0)=\($1)" }.joined(separator: " ")
             lines.append(
@@ -38,12 +31,6 @@ extension Optimizer.Result {
 
     /// Says how many there were where not all were looked at.
     private var ofAll: String { screenedCount < candidateCount ? "of \(candidateCount) " : "" }
-
-    private func isNearer(_ left: Optimizer.Candidate, _ right: Optimizer.Candidate) -> Bool {
-        let (first, second) = (shortcomings(left).count, shortcomings(right).count)
-        if first != second { return first < second }
-        return (left.latency?.mean ?? .infinity) < (right.latency?.mean ?? .infinity)
-    }
 
     /// Something of what runs month by month has a price.
     private var tellsOperating: Bool { simulated.contains { $0.operating?.total != nil } }
@@ -82,6 +69,17 @@ extension Optimizer.Result {
             .init(key: "screened", value: .integer(screenedCount)),
             .init(key: "candidateCount", value: .integer(candidateCount)),
             .init(key: "feasible", value: .integer(feasibleCount)),
+            .init(key: "simulated", value: .integer(simulatedCount)),
+            .init(key: "confirmed", value: .integer(answers.count)),
+            .init(key: "refusal", value: refusal.map { .text($0) } ?? .null),
+            .init(
+                key: "ranges",
+                value: .object(
+                    zip(groupNames, ranges).map { name, range in
+                        .init(
+                            key: name, value: .list([.integer(range.lowerBound), .integer(range.upperBound)]))
+                    })),
+            .init(key: "rangesByDefault", value: .flag(areRangesUsual)),
             .init(
                 key: "bounds",
                 value: .list(

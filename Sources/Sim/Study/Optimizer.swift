@@ -73,6 +73,10 @@ package struct Optimizer: Sendable {
 
     package struct Result: StudyResult, Sendable {
         package var groupNames: [String]
+        /// How many hosts of each group were searched.
+        package var ranges: [ClosedRange<Int>]
+        /// Whether nobody said so, and they are ``Optimizer/usualRanges``.
+        package var areRangesUsual: Bool
         package var target: Double
         package var bounds: ClusterBounds
         package var sums: [HostBound]
@@ -88,7 +92,8 @@ package struct Optimizer: Sendable {
         package var feasibleCount: Int
         /// Simulated candidates, cheapest first.
         package var simulated: [Candidate]
-        /// The one with the least regret of all that reach the target within the bounds, by formula.
+        /// The one with the least regret by formula of all that reach the target within the bounds, where a
+        /// run confirms it; else of those that runs confirm. `nil` where they confirm none.
         package var leastRegret: Candidate?
         /// Of the first that reaches the target, else of the first.
         package var tornado: [Sensitivity]
@@ -105,7 +110,7 @@ package struct Optimizer: Sendable {
     package let scenario: Scenario
     package let options: Options
     private let screen: ClusterScreen
-    private let space: CandidateSpace
+    let space: CandidateSpace
     private let sums: [HostBound]
     /// What is on long-term stores at the end of a run that reaches the target, at least.
     private let storedTebibytes: Double
@@ -128,7 +133,7 @@ package struct Optimizer: Sendable {
             throw StudyError(.invalid, "--range: no host group '\(range.group)'; there are \(names)")
         }
         // A host without a price would be free, and the search would buy as many as it may.
-        if let costs = scenario.costs {
+        if let costs = scenario.costs, !options.ranges.isEmpty {
             let unpriced = scenario.hosts.filter { group in
                 options.ranges.contains { $0.group == group.name && $0.counts.count > 1 }
                     && !costs.hosts.contains { $0.group == group.name }
@@ -150,10 +155,13 @@ package struct Optimizer: Sendable {
         self.scenario = scenario
         self.options = options
         screen = try ClusterScreen(scenario)
-        space = try CandidateSpace(
-            ranges: scenario.hosts.map { group in
+        let ranges =
+            options.ranges.isEmpty
+            ? try Self.usualRanges(scenario, screen, options)
+            : scenario.hosts.map { group in
                 options.ranges.last { $0.group == group.name }?.counts ?? group.count...group.count
-            }, costs: Self.costs(scenario))
+            }
+        space = try CandidateSpace(ranges: ranges, costs: Self.costs(scenario))
     }
 
     /// What a host of each group costs a day with its electricity and space, or 1 where nothing is said.
@@ -183,14 +191,12 @@ package struct Optimizer: Sendable {
             var tried = next
             distrusted += try simulate(&tried, control)
             chosen += tried
-            let isConfirmed = tried.contains {
-                Self.shortcomings($0, target: options.target, bounds: options.bounds).isEmpty
-            }
+            let isDone = tried.contains(where: isConfirmed)
             // How much is stored a run tells as well.
             let isDear = options.bounds.monthly.map { limit in
                 tried.contains { ($0.monthly?.mean ?? 0) > limit }
             }
-            guard !isConfirmed, options.bounds.needsSpare || isDear == true, !control.shouldStop()
+            guard !isDone, options.bounds.needsSpare || isDear == true, !control.shouldStop()
             else { break }
         }
         guard !chosen.isEmpty else {
@@ -207,24 +213,37 @@ package struct Optimizer: Sendable {
         if options.spread > 0, !control.shouldStop() {
             let regret = CandidateRegret(screen, space, options, sums, control)
             for index in chosen.indices { chosen[index].regret = regret.of(chosen[index]) }
-            least = regret.least(control).map { found in
-                var least = found
-                least.operating = scenario.operatingCost(
-                    counts: found.counts, storedTebibytes: storedTebibytes)
-                return least
+            if chosen.contains(where: isConfirmed) {
+                var found = regret.least(control).map { [$0] } ?? []
+                if let place = chosen.firstIndex(where: { $0.counts == found.first?.counts }) {
+                    found = [chosen[place]]
+                } else {
+                    // A formula alone recommends nothing.
+                    distrusted += try simulate(&found, control)
+                }
+                let known = chosen.filter(isConfirmed).min { ($0.regret ?? 0) < ($1.regret ?? 0) }
+                least = (found.first(where: isConfirmed) ?? known).map { found in
+                    var least = found
+                    least.operating = scenario.operatingCost(
+                        counts: found.counts, storedTebibytes: storedTebibytes)
+                    return least
+                }
             }
         }
-        let told =
-            chosen.first { Self.shortcomings($0, target: options.target, bounds: options.bounds).isEmpty }
-            ?? chosen[0]
+        let told = chosen.first(where: isConfirmed) ?? chosen[0]
         return Result(
-            groupNames: screen.groupNames, target: options.target, bounds: options.bounds, sums: sums,
+            groupNames: screen.groupNames, ranges: space.ranges, areRangesUsual: options.ranges.isEmpty,
+            target: options.target, bounds: options.bounds, sums: sums,
             costUnit: scenario.costs.map { "\($0.currency)/day" } ?? "hosts",
             currency: scenario.costs?.currency,
             operatingWithout: scenario.costs == nil ? [] : scenario.missingOperatingPrices,
             screenedCount: screenedCount, candidateCount: space.count,
             feasibleCount: feasibleCount, simulated: chosen, leastRegret: least,
             tornado: screen.tornado(counts: told.counts), distrusted: distrusted)
+    }
+
+    private func isConfirmed(_ candidate: Candidate) -> Bool {
+        Self.shortcomings(candidate, target: options.target, bounds: options.bounds).isEmpty
     }
 
     /// The cheapest candidates within the bounds whose formula gives so many TiB/day, how many were looked

@@ -150,12 +150,19 @@ struct OptimizerBoundTests {
         ).run()
         #expect(result.simulated.count > 1 && result.simulated.count <= Optimizer.roundCountMax)
         #expect(result.answers.isEmpty && result.text.contains("none is confirmed"))
+        #expect(result.leastRegret == nil && !result.text.contains("least regret"))
+        let refusal = try #require(result.refusal)
+        #expect(refusal.contains("p95 from pledge to proving is ") && refusal.contains(" at best (p1="))
+        #expect(refusal.contains("60 min allowed") && !refusal.contains("throughput"), "\(refusal)")
+        #expect(result.simulatedCount == result.simulated.count)
         let first = result.shortcomings(result.simulated[0])
         #expect(first.count == 1 && first[0].hasPrefix("p95 "))
         let easy = try Optimizer(
             Self.scenario(), Self.options(7, p1: "p1=2..4") { $0.latency = .seconds(10 * 86_400) }
         ).run()
-        #expect(easy.simulated.count == 1 && easy.answers.count == 1)
+        #expect(easy.simulated.count == 1 && easy.answers.count == 1 && easy.refusal == nil)
+        // What is recommended was simulated and keeps the bound, whatever the formula says.
+        #expect(try easy.reaches(#require(easy.leastRegret)))
     }
 
     @Test("a cluster that misses deadlines is no answer where none may be missed")
@@ -191,6 +198,8 @@ struct OptimizerBoundTests {
         #expect { _ = try Optimizer(free, Self.options { $0.watts = 5_000 }) } throws: {
             "\($0)".contains("'miner'")
         }
+        // What nobody gave a range for is not bought without a price.
+        #expect(try Optimizer(free, .init(target: 7, ranges: [])).ranges.map(\.upperBound) == [96, 12, 1])
         // What is not bought needs no price; what is would be taken for free.
         #expect(throws: Never.self) { try Optimizer(free, Self.options()) }
         free.costs?.hosts.removeAll { $0.group == "p1" }

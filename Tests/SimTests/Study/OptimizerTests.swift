@@ -99,6 +99,8 @@ struct OptimizerTests {
         #expect(result.simulated.allSatisfy { $0.measured == nil } && result.answers.isEmpty)
         #expect(result.text.contains("4096 of 1000000 candidates by formula"), "\(result.text)")
         #expect(result.text.contains("not simulated"))
+        #expect(result.simulatedCount == 0 && result.text.contains(" 0 simulated, 0 confirmed"))
+        #expect(result.leastRegret == nil && result.refusal == nil)
         // One host of 3.65 TiB a day, with up to 41 of each other kind, is all that was seen.
         #expect {
             _ = try Optimizer(scenario, .init(target: 30, ranges: ranges)).run(control: control)
@@ -108,10 +110,39 @@ struct OptimizerTests {
         }
     }
 
+    @Test(
+        "where nobody says how many hosts there may be, each group is searched, and the output says how far")
+    func usualRanges() throws {
+        var scenario = try Self.handbook()
+        var options = Optimizer.Options(target: 7, ranges: [])
+        (options.simulatedCount, options.replications, options.until) = (1, 1, .seconds(5 * 86_400))
+        let result = try Optimizer(scenario, options).run()
+        // The file has 24 hosts; the cheapest for 7 TiB a day has two.
+        #expect(result.areRangesUsual && result.ranges[0] == 1...96)
+        #expect(result.simulated.map(\.counts) == [[2, 1, 1]] && result.answers.count == 1)
+        #expect(result.text.contains("hosts  p1=1..96 ") && result.text.contains("(by default; --range"))
+        #expect(result.document.json.contains("\"rangesByDefault\": true"))
+        // Four times as many would not do: 700 and 2 % more are 196 hosts of 3.65.
+        let large = try Optimizer(scenario, .init(target: 700, ranges: []))
+        #expect(large.ranges[0].upperBound >= 196 && large.ranges[0].upperBound < 2_000)
+        let given = try Optimizer(scenario, .init(target: 7, ranges: [HostRange("c2=1..3")]))
+        #expect(given.ranges == [24...24, 1...3, 1...1])
+        // A host without a price would be free.
+        scenario.costs = nil
+        scenario.hosts[0].count = 100_000
+        scenario.hosts[1].count = 1_000
+        #expect {
+            _ = try Optimizer(scenario, options)
+        } throws: { error in
+            let error = error as? StudyError
+            return error?.code == .tooLarge && error?.message.contains("p1=1..100000 c2=1..4000") == true
+        }
+    }
+
     @Test("what cannot be reached says how far one gets, and what limits it")
     func unreachable() throws {
         let scenario = try Self.handbook()
-        let options = Optimizer.Options(target: 1000, ranges: [])
+        let options = try Optimizer.Options(target: 1000, ranges: [HostRange("p1=1..24")])
         #expect {
             _ = try Optimizer(scenario, options).run()
         } throws: { error in
