@@ -16,6 +16,9 @@ struct Regret: ParsableCommand {
             sealyard regret S.yaml --choose hosts.p1.count=20,24,28 --choose hosts.c2.count=2,3 \\
                 --uncertain tasks.PreCommit1.duration=-10%@1,0%@2,+20%@1 --target 80TiB/day
 
+            With --target a choice that misses it in a world stands there behind all that reach it, and what \
+            is recommended all the same says so.
+
             A file may have a weight, such as dear.yaml@0.5, and so may a value. Ctrl-C prints what is \
             known by then.
             """)
@@ -49,7 +52,7 @@ struct Regret: ParsableCommand {
                 + "where the scenarios have costs, else the throughput.", valueName: "figure"))
     var by: String?
 
-    @Option(help: "The throughput beyond which more is worth nothing, such as 5TiB/day.")
+    @Option(help: "The throughput to reach, beyond which more is worth nothing, such as 5TiB/day.")
     var target: String?
 
     @Option(help: "Replications of each.")

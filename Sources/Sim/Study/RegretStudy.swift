@@ -45,6 +45,10 @@ package struct UncertainAxis: Sendable, Hashable {
 /// Each candidate is simulated in each world. Its regret there is what the best candidate of that world would
 /// have done better (L. J. Savage, "The theory of statistical decision", JASA 46, 1951). The largest regret
 /// over all worlds, and the mean by the worlds' weights, each has a candidate with the least of it.
+///
+/// With a target, a candidate that misses it in a world stands there behind all that reach it: its TiB costs
+/// as much as the dearest of theirs at least, and more by the share that is missing. Over all worlds those
+/// come first that miss the target least often.
 package struct RegretStudy: Sendable {
     package static let pointCountMax = 10_000
     package static let runCountMax = 100_000
@@ -52,7 +56,7 @@ package struct RegretStudy: Sendable {
     package struct Options: Sendable {
         /// A figure of ``RunFigures`` by which candidates are judged: one of ``RegretStudy/figures``.
         package var figure: String?
-        /// TiB/day beyond which throughput is worth nothing; with costs alone.
+        /// TiB/day to be reached, beyond which throughput is worth nothing; with costs alone.
         package var target: Double?
         package var replications = 3
         package var seed: UInt64 = 1
@@ -212,16 +216,19 @@ package struct RegretStudy: Sendable {
             replications = [0]
             judged = judged.filter { isWhole(0, $0) }
         }
-        let values = judged.map { candidate in
-            worlds.indices.map { world in
-                replications.map { replication in
-                    runs[replication * width + candidate * worldCount + world].map(value) ?? .infinity
+        func all(_ value: (RunFigures) -> Double, else none: Double) -> [[[Double]]] {
+            judged.map { candidate in
+                worlds.indices.map { world in
+                    replications.map { replication in
+                        runs[replication * width + candidate * worldCount + world].map(value) ?? none
+                    }
                 }
             }
         }
         return Result(
             study: self, replications: judged.isEmpty ? 0 : replications.count, judged: judged,
-            losses: values, distrusted: distrusted)
+            losses: all(value, else: .infinity),
+            rates: all({ $0.value(RunFigures.throughput) ?? 0 }, else: 0), distrusted: distrusted)
     }
 
     /// What a run is worth, turned so that less is better; infinite where there was nothing to judge.
