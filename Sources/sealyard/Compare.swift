@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Kernel
+import Scheduler
 import Sim
 
 /// `sealyard compare`: scenarios under common seeds.
@@ -10,10 +11,27 @@ struct Compare: ParsableCommand {
         discussion: """
             Every task takes the same time in all scenarios of a seed, so that small differences show. A \
             star marks a difference whose 95 % interval leaves zero out.
+
+            --set and --policy are for all of them, or for one by its letter: 'b:' is the second. A file may \
+            be named twice:
+
+            sealyard compare S.yaml S.yaml --set b:hosts.p1.count=30 --policy b:oldest-local
             """)
 
     @Argument(help: "Two scenario files or more.", completion: .file(extensions: ["yaml", "yml", "json"]))
     var scenarios: [String]
+
+    @Option(
+        help: ArgumentHelp(
+            "Set a value over the files', such as b:hosts.p1.count=30; may stand several times.",
+            valueName: "[letter:]path=value"))
+    var set: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "The policy in place of a scenario's own: \(PolicyCatalog.names.joined(separator: ", ")).",
+            valueName: "[letter:]policy"))
+    var policy: [String] = []
 
     @Option(help: "Replications of each.")
     var replications = 10
@@ -38,8 +56,12 @@ struct Compare: ParsableCommand {
     func run() throws {
         let until = try until.map(StudyOptions.duration)
         let result = try study.run { control in
-            let cases = try scenarios.map { path in
-                StudyCase(name: path, try Scenario.load(path: path), until: until)
+            let sides = try ComparisonSide.all(files: scenarios, settings: set, policies: policy)
+            let cases = try sides.map { side in
+                let overrides = side.settings.map { ScenarioOverride($0) }
+                return StudyCase(
+                    name: side.name, try Scenario.load(path: side.file, overrides: overrides),
+                    policy: side.policy, until: until)
             }
             return try Comparison.run(cases, count: replications, seed: study.seed, control: control)
         }

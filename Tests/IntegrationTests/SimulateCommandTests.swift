@@ -75,6 +75,19 @@ struct SimulateCommandTests {
             "--no-progress")
         #expect(comparison.status == 0, "\(comparison.complaint)")
         #expect(comparison.output.contains("\"differences\""))
+        let set = try program.run(
+            "compare", Shipped.devnet, Shipped.devnet, "--replications", "2", "--until", "2h", "--set",
+            "report.warmUp=30m", "--set", "faults=[]", "--set", "b:hosts.worker.count=1", "--policy",
+            "b:oldest-local", "--json",
+            "--no-progress")
+        #expect(set.status == 0, "\(set.complaint)")
+        let names = try #require(try set.document()["scenarios"] as? [String])
+        #expect(names[1] == "\(Shipped.devnet) hosts.worker.count=1 policy=oldest-local")
+        let rows = try #require(try set.document()["differences"] as? [[String: Any]])
+        let rate = try #require(rows.first { $0["figure"] as? String == "sectorsPerHour" })
+        let (base, mean) = (try #require(rate["base"] as? Double), try #require(rate["mean"] as? Double))
+        // One host of three.
+        #expect(mean < base * 0.7, "\(rate)")
         let lone = try program.run("compare", Shipped.devnet)
         #expect(lone.status == 2, "\(lone.status)")
         #expect(lone.complaint.contains("two scenario files"))
@@ -241,6 +254,17 @@ struct ScenarioCommandTests {
         #expect(again.status == 1 && again.complaint.contains("exists"))
         let sound = try program.run("scenario", "validate", file)
         #expect(sound.status == 0 && sound.output.contains("6 PreCommit1 slots"), "\(sound.output)")
+        let two = ["--set", "hosts.p1.cuont=3", "--set", "tasks.PreCommit1=soon"]
+        for command in [["simulate"], ["scenario", "validate"]] {
+            let both = try program.run(list: command + [file] + two)
+            let lines = both.complaint.split(separator: "\n")
+            #expect(both.status == 1 && lines.count == 2, "\(both.complaint)")
+            #expect(lines.contains { $0.contains("cuont") && !$0.contains("soon") }, "\(lines)")
+        }
+        let json = try program.run(list: ["scenario", "validate", file, "--json"] + two)
+        let errors = try #require(try json.document()["errors"] as? [[String: Any]])
+        #expect(json.status == 1 && json.complaint.isEmpty && errors.count == 2, "\(json.output)")
+        #expect(errors.contains { ($0["allowed"] as? [String])?.contains("count") == true })
         let wrong = try program.run("scenario", "validate", file, "--set", "hosts.p1.cuont=3")
         #expect(wrong.status == 1 && wrong.complaint.contains("did you mean"), "\(wrong.complaint)")
     }
@@ -249,7 +273,8 @@ struct ScenarioCommandTests {
     func schema() throws {
         let outcome = try program.run("scenario", "schema")
         #expect(outcome.status == 0)
-        let properties = try #require(try outcome.document()["properties"] as? [String: Any])
+        let whole = try #require(try outcome.document()["else"] as? [String: Any])
+        let properties = try #require(whole["properties"] as? [String: Any])
         #expect(properties["hosts"] != nil && properties["faults"] != nil)
     }
 
