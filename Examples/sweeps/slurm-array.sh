@@ -6,10 +6,13 @@
 #   sbatch --array=0-31 slurm-array.sh
 #   sbatch --dependency=afterok:JOBID --wrap "sealyard sweep merge shards/*.jsonl --out sweep.jsonl"
 #
-# A shard's file appears when the shard is complete, so a task that was killed is simply run again.
+# A task whose time is over gets a SIGTERM two minutes before, writes the runs that are done to its file and ends
+# with status 75. Run again, it goes on with them (--resume); one that was killed at once begins anew. The merge
+# names what is missing.
 #SBATCH --job-name=sealyard-sweep
 #SBATCH --cpus-per-task=8
 #SBATCH --time=04:00:00
+#SBATCH --signal=B:TERM@120
 set -euo pipefail
 
 : "${SLURM_ARRAY_TASK_ID:?submit with sbatch --array=0-31}"
@@ -23,4 +26,5 @@ exec sealyard sweep run "${SCENARIO:-Scenarios/handbook-f0494733.yaml}" \
     --threads "${SLURM_CPUS_PER_TASK:-1}" \
     --shard "${SLURM_ARRAY_TASK_ID}/${SLURM_ARRAY_TASK_COUNT}" \
     --out "shards/${SLURM_ARRAY_TASK_ID}.jsonl" \
+    --resume \
     --no-progress

@@ -30,6 +30,18 @@ struct SweepExampleTests {
         #expect(sweep.runCount == 160)
     }
 
+    @Test(
+        "both make the folder that they write to, and go on with what an interrupted task has done",
+        arguments: ["slurm-array.sh", "kubernetes-job.yaml"])
+    func resumes(name: String) throws {
+        let text = try text(name)
+        let folder = try #require(text.firstRange(of: "mkdir -p"))
+        let run = try #require(text.firstRange(of: "exec sealyard sweep run"))
+        #expect(folder.lowerBound < run.lowerBound)
+        #expect(text[run.lowerBound...].contains("--resume"))
+        #expect(!text.contains("appears when the shard is complete"))
+    }
+
     @Test("the Slurm script is sound to the shell")
     func slurm() throws {
         let shell = Process()
