@@ -77,16 +77,16 @@ struct SimulateCommandTests {
         #expect(comparison.output.contains("\"differences\""))
         let set = try program.run(
             "compare", Shipped.devnet, Shipped.devnet, "--replications", "2", "--until", "2h", "--set",
-            "report.warmUp=30m", "--set", "faults=[]", "--set", "b:hosts.worker.count=1", "--policy",
+            "report.warmUp=30m", "--set", "faults=[]", "--set", "b:workload.pledge.packingMax=1", "--policy",
             "b:oldest-local", "--json",
             "--no-progress")
         #expect(set.status == 0, "\(set.complaint)")
         let names = try #require(try set.document()["scenarios"] as? [String])
-        #expect(names[1] == "\(Shipped.devnet) hosts.worker.count=1 policy=oldest-local")
+        #expect(names[1] == "\(Shipped.devnet) workload.pledge.packingMax=1 policy=oldest-local")
         let rows = try #require(try set.document()["differences"] as? [[String: Any]])
         let rate = try #require(rows.first { $0["figure"] as? String == "sectorsPerHour" })
         let (base, mean) = (try #require(rate["base"] as? Double), try #require(rate["mean"] as? Double))
-        // One host of three.
+        // A quarter of the sectors is pledged.
         #expect(mean < base * 0.7, "\(rate)")
         let lone = try program.run("compare", Shipped.devnet)
         #expect(lone.status == 2, "\(lone.status)")
