@@ -30,8 +30,10 @@ package struct FaultDraw: Sendable {
     }
 
     private func fault(until end: Duration, _ random: inout RandomStream) -> Scenario.Fault {
-        let kind = kinds[random.index(below: kinds.count)]
-        let target = target(kind.place, &random)
+        let drawn = kinds[random.index(below: kinds.count)]
+        let target = target(drawn.place, &random)
+        // What a host does not have cannot be lost; its processes can.
+        let kind = hosts.first { $0.name == target.group }?.lack(for: drawn) == nil ? drawn : .workerKilled
         let whole = Double(end.nanoseconds) / 1e6
         let begin = random.uniform() * 0.8 * whole
         // Short ones are as many as long ones: from a second to what is left.

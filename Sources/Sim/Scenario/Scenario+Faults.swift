@@ -93,7 +93,7 @@ extension Scenario.Fault {
 
 extension Scenario.Fault.Target {
     /// The host group that it is or that it is of.
-    fileprivate var group: String? {
+    var group: String? {
         switch self {
         case .group(let name), .host(let name, _), .worker(let name, _, _, _): name
         case .store, .chain, .miner: nil
@@ -130,7 +130,7 @@ extension Scenario.Fault.Target {
 extension Scenario {
     func checkFaults(_ findings: inout [Finding]) {
         for (index, fault) in faults.enumerated() {
-            if let message = problem(of: fault.target) ?? mismatch(of: fault) {
+            if let message = problem(of: fault.target) ?? mismatch(of: fault) ?? lack(for: fault) {
                 findings.append(Finding(path: "faults[\(index)].target", message: message))
             } else if let card = fault.gpu,
                 let message = hosts.first(where: { $0.name == fault.target.group })?
@@ -138,6 +138,12 @@ extension Scenario {
             {
                 findings.append(Finding(path: "faults[\(index)].gpu", message: message))
             }
+        }
+    }
+
+    private func lack(for fault: Fault) -> String? {
+        hosts.first { $0.name == fault.target.group }.flatMap { host in
+            host.lack(for: fault.kind).map { "\(host.name) has no \($0) for \(fault.kind.rawValue) to hit" }
         }
     }
 
@@ -190,6 +196,20 @@ extension Scenario {
         case (.store, _): return "\(kind) needs a store as its target"
         case (.chain, _): return "\(kind) needs the target chain"
         case (.miner, _): return "\(kind) needs the target miner"
+        }
+    }
+}
+
+extension Scenario.HostGroup {
+    /// What a fault of the kind would hit and these hosts do not have; `nil` where they have it.
+    func lack(for kind: Scenario.Fault.Kind) -> String? {
+        switch kind {
+        case .gpuLost where gpusPerHost == 0: "gpus"
+        case .diskLost where !disks.contains(where: \.sealing),
+            .diskFull where !disks.contains(where: \.sealing),
+            .diskSlow where !disks.contains(where: \.sealing):
+            "sealing disks"
+        default: nil
         }
     }
 }
