@@ -81,6 +81,12 @@ struct Simulate: ParsableCommand {
             throw CommandError.failure("\(self.scenario): \(error.message)")
         }
         let end = Instant.zero + (try until.map(Self.duration) ?? scenario.report.until)
+        let warmUp = SimulatedCluster.warmUp(of: scenario)
+        if end <= .zero + warmUp {
+            Console.note(
+                "warning: this run ends within the warm-up of \(warmUp.scenarioText): it measures no "
+                    + "throughput and finds no bottleneck; simulate longer, or set report.warmUp lower")
+        }
         let recorder = cluster.record(until: end)
         Interrupts.listen()
         var progress = SimulationProgress(end: end, isShown: !noProgress)
@@ -128,7 +134,7 @@ struct Simulate: ParsableCommand {
             ("report.html", page.html), ("report.json", report.document.json + "\n"),
             ("scenario.json", page.resolved),
             ("stages.csv", files.stagesCSV), ("levels.csv", files.levelsCSV), ("limits.csv", files.limitsCSV),
-            ("costs.csv", files.costsCSV), ("trace.json", files.perfetto),
+            ("faults.csv", files.faultsCSV), ("costs.csv", files.costsCSV), ("trace.json", files.perfetto),
         ] {
             try FileText.write(Array(text.utf8), to: folder + "/" + name)
         }

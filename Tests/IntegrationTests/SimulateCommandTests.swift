@@ -31,7 +31,7 @@ struct SimulateCommandTests {
         #expect(outcome.status == 0, "\(outcome.complaint)")
         for name in [
             "report.html", "report.json", "scenario.json", "stages.csv", "levels.csv", "limits.csv",
-            "costs.csv", "trace.json",
+            "costs.csv", "faults.csv", "trace.json",
         ] {
             #expect(try scratch.bytes("run/\(name)").count > 50, "\(name)")
         }
@@ -51,6 +51,17 @@ struct SimulateCommandTests {
         let other = try program.run(
             "simulate", Shipped.devnet, "--seed", "5", "--until", "3h", "--json", "--no-progress")
         #expect(try other.text("traceHash") != outcome.text("traceHash"))
+    }
+
+    @Test("a run that ends within its warm-up is warned of, and one that does not is not")
+    func withinWarmUp() throws {
+        for (until, isShort) in [("59m", true), ("1h", true), ("61m", false)] {
+            let outcome = try program.run(
+                "simulate", Shipped.devnet, "--set", "report.warmUp=1h", "--until", until, "--no-progress")
+            #expect(outcome.status == 0, "\(outcome.complaint)")
+            #expect(outcome.complaint.contains("ends within the warm-up of 1h") == isShort, "\(until)")
+            #expect(outcome.output.contains("warm-up       the run of") == isShort)
+        }
     }
 
     @Test("the text names what each figure is: measured, published or assumed")

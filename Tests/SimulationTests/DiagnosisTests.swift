@@ -44,7 +44,7 @@ struct DiagnosisTests {
             bottleneck: "AddPiece"),
         Case(
             sets: ["workload.tickets.PreCommit1={rate: 1/30m, per: host}"],
-            words: ["while sectors wait for them: tickets or the policy"], bottleneck: "PreCommit1 tickets"),
+            words: ["sectors wait for them: tickets hold them back"], bottleneck: "PreCommit1 tickets"),
         Case(
             sets: ["hosts.sealer.disks.nvme.maxSealing=8"],
             words: ["wait in Packing: the sealing disks have no room"], bottleneck: "room on sealing stores"),

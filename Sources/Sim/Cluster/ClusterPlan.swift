@@ -104,8 +104,11 @@ package struct ClusterPlan: Sendable {
     }
 
     /// Sectors for which there is room on all sealing stores together.
-    package func roomCount(sealingBytes: UInt64) -> Int {
+    package func roomCount(
+        sealingBytes: UInt64, on isMeant: (SealingHost) -> Bool = { _ in true }
+    ) -> Int {
         hosts.reduce(0) { sum, host in
+            guard isMeant(host) else { return sum }
             let byBytes = Int(clamping: host.store.capacityBytes / max(1, sealingBytes))
             let count = host.store.sealingCountMax
             return sum + (count > 0 ? min(count, byBytes) : byBytes)

@@ -23,6 +23,8 @@ final class ModelStores: @unchecked Sendable {
         var upAt: Instant?
         var isMounted = true
         var isFull = false
+        /// When something found no room here first, and nowhere else either.
+        var lackedRoomAt: Instant?
         /// Bytes that are on their way here.
         var comingBytes = 0
         /// Whom to tell of each transfer on its way here, in order of their beginning.
@@ -153,7 +155,10 @@ final class ModelStores: @unchecked Sendable {
             else { continue }
             if best.map({ seconds < $0.seconds }) ?? true { best = (index, seconds) }
         }
-        guard let index = best?.index else { return nil }
+        guard let index = best?.index else {
+            noteLack(of: bytes)
+            return nil
+        }
         stores[index].usedBytes += bytes
         stores[index].comingBytes += bytes
         let name = stores[index].name
@@ -170,6 +175,13 @@ final class ModelStores: @unchecked Sendable {
                 id: id, hosts: [host], roundTripSeconds: roundTrip(from: host, to: stores[index]),
                 connections: stores[index].connections, limit: limit))
         return Transfer(id: id, bytes: bytes, store: name)
+    }
+
+    /// Stores that lack these bytes, for the report; those that are troubled otherwise are a fault's matter.
+    private func noteLack(of bytes: Int) {
+        for index in stores.indices where bytes > stores[index].capacityBytes - stores[index].usedBytes {
+            stores[index].lackedRoomAt = stores[index].lackedRoomAt ?? clock.now
+        }
     }
 
     /// Moves a sector's files between sealing hosts.

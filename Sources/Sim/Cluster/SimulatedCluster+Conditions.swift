@@ -11,23 +11,26 @@ extension SimulatedCluster {
         to end: Instant?
     ) {
         let holder = faultBook.newHolder()
+        let kind = faultKind
         world.at(begin) { [unowned self] in
             for name in names {
                 faultBook.hold(condition, of: name, value, by: holder)
-                enact(condition, name, until: end)
+                enact(condition, name, until: end, for: kind)
             }
         }
         guard let end else { return }
         world.at(end) { [unowned self] in
             for name in names {
                 faultBook.release(condition, of: name, by: holder)
-                enact(condition, name, until: nil)
+                enact(condition, name, until: nil, for: kind)
             }
         }
     }
 
-    private func enact(_ condition: FaultBook.Condition, _ name: String, until end: Instant?) {
-        noteAway(name)
+    private func enact(
+        _ condition: FaultBook.Condition, _ name: String, until end: Instant?, for kind: Scenario.Fault.Kind?
+    ) {
+        noteAway(name, for: kind)
         let value = faultBook.value(condition, of: name)
         let holds = value != nil
         switch condition {
@@ -73,12 +76,19 @@ extension SimulatedCluster {
     }
 
     /// Counts the slots of a process that cannot work, for the report.
-    private func noteAway(_ name: String) {
+    private func noteAway(_ name: String, for kind: Scenario.Fault.Kind?) {
         guard let process = plan.processes.first(where: { $0.node == name }) else { return }
         let isAway = [FaultBook.Condition.down, .paused, .cutOff].contains { faultBook.holds($0, of: name) }
         guard isAway != awayNodes.contains(name) else { return }
-        if isAway { awayNodes.insert(name) } else { awayNodes.remove(name) }
-        metrics.away(process.slots.map { ($0.type.stage, $0.count) }, isAway: isAway, at: world.now)
+        let slots = process.slots.map { (stage: $0.type.stage, count: $0.count) }
+        if isAway {
+            awayNodes.insert(name)
+            faultLog.left(name, slots, for: kind, at: world.now)
+        } else {
+            awayNodes.remove(name)
+            faultLog.cameBack(name, at: world.now)
+        }
+        metrics.away(slots, isAway: isAway, at: world.now)
     }
 
     private func setDown(_ name: String, _ isDown: Bool) {

@@ -73,6 +73,9 @@ extension SimulatedCluster {
         let end = span.map { begin + $0 }
         let processes = targets(fault.target)
         let hosts = hosts(of: processes)
+        faultKind = fault.kind
+        defer { faultKind = nil }
+        note(fault, from: begin, to: end, turns: processes.count)
         func hold(_ condition: FaultBook.Condition, _ names: [String], _ value: Double = 1) {
             self.hold(condition, names, value, from: begin, to: end)
         }
@@ -133,6 +136,14 @@ extension SimulatedCluster {
             }
         case .clockSkew: hold(.skewed, nodes, fault.by.inSeconds)
         }
+    }
+
+    private func note(_ fault: Scenario.Fault, from begin: Instant, to end: Instant?, turns: Int) {
+        var last = fault.kind.isMomentary ? begin : end
+        // One process after another.
+        if fault.kind == .rollingUpgrade, let end { last = begin + (end - begin) * max(1, turns) }
+        faultLog.add(
+            .init(kind: fault.kind, target: fault.target.description, begin: begin, end: last), at: world.now)
     }
 
     private func occur(
@@ -200,6 +211,8 @@ extension SimulatedCluster {
             } else {
                 victim = live[faultRandom.index(below: live.count)]
             }
+            faultKind = kind
+            defer { faultKind = nil }
             hold(.down, [victim], 1, from: begin, to: span.map { begin + $0 })
         }
     }
@@ -207,6 +220,9 @@ extension SimulatedCluster {
     private func flap(
         _ nodes: [String], _ hosts: [String], turn: Duration, from begin: Instant, to end: Instant?
     ) {
+        let known = faultKind
+        faultKind = .nicFlapping
+        defer { faultKind = known }
         let half = begin + turn / 2
         let up = end.map { min($0, half) } ?? half
         hold(.cutOff, nodes, 1, from: begin, to: up)

@@ -78,6 +78,10 @@ package final class SimulatedCluster {
     let ledger: ChainLedger
     var faultBook = FaultBook()
     var faultRandom: RandomStream
+    /// What came of the faults, for the report.
+    var faultLog = FaultLog()
+    /// The kind whose conditions are being set.
+    var faultKind: Scenario.Fault.Kind?
     /// Processes that cannot work at this moment, for a fault.
     var awayNodes: Set<String> = []
     let metrics: ClusterMetrics

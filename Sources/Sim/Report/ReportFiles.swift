@@ -69,6 +69,24 @@ package struct ReportFiles {
         return lines.joined(separator: "\n") + "\n"
     }
 
+    /// What broke, a line for each kind; a column for the slot hours that each stage lost.
+    package var faultsCSV: String {
+        let stages = report.stages.map(\.name)
+        let lost = stages.map { "\($0)_slot_hours_lost" }
+        var lines = [
+            (["fault", "targets", "count", "first_seconds", "seconds"] + lost).joined(separator: ",")
+        ]
+        for fault in report.faults {
+            let cells =
+                [
+                    fault.kind.rawValue, fault.targets.joined(separator: " "), String(fault.count),
+                    Self.cell(fault.firstSeconds), Self.cell(fault.seconds),
+                ] + stages.map { Self.cell(fault.hours(of: $0)) }
+            lines.append(cells.map(Self.quoted).joined(separator: ","))
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
     /// What the run cost, line by line; the amount is empty where no price was given.
     package var costsCSV: String {
         var lines = ["area,what,amount,unit,atto_fil,made_of,provenance,source"]

@@ -18,9 +18,10 @@ extension ReportPage {
         let from = recorder.window.from.seconds
         let length = max(1, min(recorder.window.to.seconds, now.seconds) - from)
         let box = (x: 150.0, y: 10.0, width: 728.0, height: Double(lanes.count) * 13)
-        var body = Picture.axes(
-            box, days: (from / 86_400)...((from + length) / 86_400), high: 0, unit: ""
-        ).replacingFirstTick
+        var body =
+            Picture.axes(
+                box, days: (from / 86_400)...((from + length) / 86_400), high: 0, unit: ""
+            ).replacingFirstTick + shades(box, from: from, to: from + length)
         for (index, lane) in lanes.enumerated() {
             let y = box.y + Double(index) * 13
             body += Picture.text(box.x - 6, y + 9, lane.worker, anchor: "end")
@@ -141,7 +142,7 @@ extension ReportPage {
             svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--fg)}
             .gantt svg text{font-size:10px}.grid{stroke:var(--edge);stroke-width:1;fill:none}
             .line{fill:none;stroke-width:1.8}.bar{fill:var(--c1);opacity:.55}
-            .mid{stroke:var(--fg);stroke-width:2}\(stages)
+            .mid{stroke:var(--fg);stroke-width:2}.fault{fill:var(--c9);opacity:.18}\(stages)
             .legend{list-style:none;display:flex;flex-wrap:wrap;gap:4px 16px;padding:0;margin:8px \
             0;font-size:14px}
             .k{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px}

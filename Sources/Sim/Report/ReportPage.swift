@@ -58,6 +58,7 @@ package struct ReportPage {
             \(headline)
             \(limitsSection)
             \(stagesSection)
+            \(faultsSection)
             \(timeSection)
             \(latencySection)
             \(ganttSection)
@@ -81,7 +82,10 @@ package struct ReportPage {
                 report.precision?.text ?? "after the warm-up"
             ),
             ("Limited by", report.bottleneck?.name ?? "not known", "see the evidence below"),
-            ("From pledge to proving", span(report.sojournMeanSeconds), "in the mean"),
+            (
+                "From pledge to proving", span(report.sojournMeanSeconds),
+                "in the mean; median \(span(report.sojournP50Seconds)), p95 \(span(report.sojournP95Seconds))"
+            ),
             ("Sectors proving", String(report.sectorsProving), "\(report.sectorsFailed) given up"),
         ]
         if let cost = report.cost?.sealingPerTebibyte {
@@ -94,15 +98,15 @@ package struct ReportPage {
         }
         var words: [String] = []
         if let bottleneck = report.bottleneck { words.append(bottleneck.evidence + ".") }
-        if let first = report.whatIfs.first, first.gain.isFinite, let next = first.next {
+        if let gain = report.bottleneckGain {
             words.append(
-                "Without this limit the cluster could seal \(figure(first.gain)) TiB/day more, until \(next) "
-                    + "holds it back.")
+                "Without this limit the cluster could seal \(figure(gain.tebibytesPerDay)) TiB/day more, "
+                    + "until \(gain.next) holds it back.")
         }
         words += report.growthWords.map { "Mind that \($0)." }
         if let why = report.preCommit1Diagnosis { words.append("Why PreCommit1 is no faster: \(why).") }
         let paragraphs = words.map { "<p>\(Picture.escaped($0))</p>" }.joined()
-        var check = ""
+        var check = report.warmUpText.map { "<p class=\"bad\">\(Picture.escaped($0)).</p>" } ?? ""
         if let cross = report.crossCheck {
             let mark =
                 cross.holds ? "Check by formula holds" : "CHECK BY FORMULA FAILS: do not trust this run"
@@ -192,7 +196,8 @@ package struct ReportPage {
             return "<figure><figcaption>\(title)</figcaption>"
                 + Picture.svg(
                     id, 900, 204, title: title, about: about,
-                    Picture.axes(box, days: days, high: high, unit: unit) + drawn.joined()) + "</figure>"
+                    Picture.axes(box, days: days, high: high, unit: unit)
+                        + shades(box, from: 0, to: recorder.end.seconds) + drawn.joined()) + "</figure>"
         }
         let most =
             waiting.max { ($0.1.max() ?? 0) < ($1.1.max() ?? 0) }.map { report.stages[$0.0].name } ?? ""

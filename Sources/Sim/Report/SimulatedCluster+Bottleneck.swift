@@ -42,6 +42,7 @@ extension SimulatedCluster {
                     rate * 3600 / Double(bytes)))
         }
         if let moves = moveLimit() { limits.append(moves) }
+        if let room = roomLimit(report) { limits.append(room) }
         limits += hardware.map { limit($0.name, $0.formula, $0.perHour) }
         return limits.enumerated()
             .sorted { ($0.element.sectorsPerHour, $0.offset) < ($1.element.sectorsPerHour, $1.offset) }
@@ -49,7 +50,7 @@ extension SimulatedCluster {
     }
 
     /// What the cards carry where every sector has to be moved: no host that labels makes trees.
-    private func moveLimit() -> SimulationReport.Limit? {
+    func moveLimit() -> SimulationReport.Limit? {
         let makesTrees = { (group: Scenario.HostGroup) in group.slotsPerHost(of: .preCommit2) > 0 }
         let sources = scenario.hosts.filter { $0.slotsPerHost(of: .preCommit1) > 0 }
         guard !sources.isEmpty, !sources.contains(where: makesTrees) else { return nil }
@@ -89,23 +90,64 @@ extension SimulatedCluster {
         {
             return named(
                 limit, report,
-                "\(utilizationText(busiest)); \(throughput(of: measured, limit))" + (next ?? ""))
+                "\(utilizationText(busiest)); \(throughput(of: measured, limit))" + (next ?? "")
+                    + away(report))
         }
-        let room = plan.roomCount(sealingBytes: UInt64(scenario.sealingFootprint.bytes))
-        let packing = report.stateMeans.first { $0.state == SectorState.packing.rawValue }?.mean ?? 0
-        if let level = report.sealingMean, let sojourn = report.sojournMeanSeconds, sojourn > 0, packing >= 1,
-            level - packing >= 0.95 * Double(room), reached < 0.95
-        {
-            let held = limit(
-                "room on sealing stores", "\(room) sectors × \(Self.span(sojourn))",
-                Double(room) * 3600 / sojourn)
-            return named(
-                held, report,
-                "\(Self.figure(packing)) sectors wait for room in the mean while no stage is saturated"
-                    + (busiest.map { " (\(utilizationText($0)))" } ?? ""))
-        }
+        if reached < Self.saturation, let other = hindrance(report, measured, lowest) { return other }
         let how = busiest.map { "; the busiest stage is \($0.name): \(utilizationText($0))" } ?? ""
-        return named(lowest, report, throughput(of: measured, lowest) + how)
+        return named(lowest, report, throughput(of: measured, lowest) + how + waiting(report, for: lowest))
+    }
+
+    /// What holds a cluster back that reaches none of its limits.
+    private func hindrance(
+        _ report: SimulationReport, _ measured: Double, _ lowest: SimulationReport.Limit
+    ) -> SimulationReport.Bottleneck? {
+        let failing = report.stateMeans.contains { $0.state.hasSuffix("Failed") && $0.mean >= 1 }
+        if failing, let full = report.fullStores.first {
+            let fitting = full.capacityBytes / max(1, draws.transferBytes(.finalize))
+            let none = limit(
+                "room on long-term stores", "\(full.name) takes \(fitting) sectors", measured)
+            return named(
+                none, report, full.text + "; " + throughput(of: measured, lowest, "of \(lowest.name)"))
+        }
+        let hit = report.stages.max { $0.awayShare < $1.awayShare }
+        if let hit, hit.awayShare >= SimulationReport.notableAway, hit.awayShare < 1,
+            let worst = report.faults.max(by: { $0.hours(of: hit.name) < $1.hours(of: hit.name) }),
+            worst.hours(of: hit.name) > 0
+        {
+            let left = lowest.sectorsPerHour * (1 - hit.awayShare)
+            // What was away explains most of what is missing; where more was sealed it was not needed.
+            if measured >= 0.7 * left, measured <= 1.05 * left {
+                let share = Self.figure((1 - hit.awayShare) * 100)
+                return named(
+                    limit(
+                        worst.kind.rawValue,
+                        "\(Self.figure(lowest.sectorsPerHour)) sectors/h by \(lowest.name) × \(share) % of "
+                            + "the \(hit.name) slots", left),
+                    report,
+                    report.awayWords(hit) + "; " + throughput(of: measured, lowest, "of \(lowest.name)"))
+            }
+        }
+        guard let room = report.room, room.isFull, room.waiting >= 1,
+            let held = report.limits.first(where: { $0.name == Self.roomLimit })
+        else { return nil }
+        return named(
+            held, report, throughput(of: measured, held) + waiting(report, for: held) + away(report))
+    }
+
+    /// Who waits for room, where that is the limit.
+    private func waiting(_ report: SimulationReport, for limit: SimulationReport.Limit) -> String {
+        guard limit.name == Self.roomLimit, let room = report.room else { return "" }
+        return "; \(Self.figure(room.waiting)) sectors wait for room in the mean, "
+            + "\(Self.figure(room.taken)) have it"
+    }
+
+    /// What was down of the stage that lost most; empty where that was little.
+    private func away(_ report: SimulationReport) -> String {
+        guard let hit = report.stages.max(by: { $0.awayShare < $1.awayShare }),
+            hit.awayShare >= SimulationReport.notableAway
+        else { return "" }
+        return "; " + report.awayWords(hit)
     }
 
     private func named(
@@ -116,12 +158,14 @@ extension SimulatedCluster {
             evidence: "\(limit.name): \(limit.formula) → \(Self.figure(limit.sectorsPerHour)) sectors/h "
                 + "(\(Self.figure(limit.tebibytesPerDay)) TiB/day); \(why)",
             sectorsPerHour: limit.sectorsPerHour, tebibytesPerDay: limit.tebibytesPerDay,
-            reached: (report.sectorsPerHour ?? 0) / limit.sectorsPerHour)
+            reached: limit.sectorsPerHour > 0 ? (report.sectorsPerHour ?? 0) / limit.sectorsPerHour : 1)
     }
 
-    private func throughput(of measured: Double, _ limit: SimulationReport.Limit) -> String {
+    private func throughput(
+        of measured: Double, _ limit: SimulationReport.Limit, _ what: String = "of it"
+    ) -> String {
         "measured \(Self.figure(measured)) sectors/h (\(Self.figure(tebibytesPerDay(measured))) TiB/day), "
-            + "\(Self.figure(measured / limit.sectorsPerHour * 100)) % of it"
+            + "\(Self.figure(measured / limit.sectorsPerHour * 100)) % \(what)"
     }
 
     private func utilizationText(_ stage: SimulationReport.Stage) -> String {
@@ -129,7 +173,7 @@ extension SimulatedCluster {
             + "queue \(Self.figure(stage.queueMean ?? 0)) in the mean, \(stage.queueMax) at most"
     }
 
-    private func limit(_ name: String, _ formula: String, _ perHour: Double) -> SimulationReport.Limit {
+    func limit(_ name: String, _ formula: String, _ perHour: Double) -> SimulationReport.Limit {
         SimulationReport.Limit(
             name: name, formula: formula, sectorsPerHour: perHour, tebibytesPerDay: tebibytesPerDay(perHour))
     }

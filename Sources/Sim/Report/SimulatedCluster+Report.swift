@@ -44,6 +44,14 @@ extension SimulatedCluster {
         }
         report.origins = scenario.origins
         report.hardwareUses = hardwareUses()
+        report.room = room(report)
+        report.fullStores = stores.stores.compactMap { store in
+            store.lackedRoomAt.map {
+                .init(name: store.name, capacityBytes: store.capacityBytes, sinceSeconds: $0.seconds)
+            }
+        }
+        report.faults = faultLog.tallies(until: now)
+        report.faultMarks = faultLog.marks(until: now)
         report.limits = limits(report)
         report.bottleneck = bottleneck(report)
         report.windowPoSt = metrics.windowPoSt
@@ -135,7 +143,7 @@ extension SimulatedCluster {
                     what: "contention",
                     reason: "tasks of one host share no memory bandwidth; durations are those of the file"))
         }
-        list += oversubscriptions()
+        list += oversubscriptions() + absentFaults
         for kind in [Scenario.TaskKind.winningPoSt, .unseal] where scenario.task(kind) != nil {
             list.append(
                 .init(
@@ -151,6 +159,25 @@ extension SimulatedCluster {
                         + "nothing"))
         }
         return list
+    }
+
+    /// Faults of the scenario that did not come, since the run ended before or none was drawn.
+    private var absentFaults: [SimulationReport.Omission] {
+        let now = world.now
+        guard options.appliesFaults, now > .zero else { return [] }
+        let came = Set(faultLog.tallies(until: now).map(\.kind))
+        var words = scenario.faults.filter { $0.rhythm == nil && .zero + $0.at > now }.map {
+            "\($0.kind.rawValue) of \($0.target) at \($0.at.scenarioText) comes after the run's end"
+        }
+        words += scenario.faults.compactMap { fault in
+            guard let rhythm = fault.rhythm, !came.contains(fault.kind) else { return nil }
+            return
+                "\(fault.kind.rawValue) of \(fault.target), every \(rhythm.between.scenarioText) in the "
+                + "mean, did not come up"
+        }
+        guard !words.isEmpty else { return [] }
+        let more = words.count > 5 ? "; and \(words.count - 5) more" : ""
+        return [.init(what: "faults", reason: words.prefix(5).joined(separator: "; ") + more)]
     }
 
     private func deals(_ now: Instant) -> SimulationReport.Deals? {

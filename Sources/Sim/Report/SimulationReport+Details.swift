@@ -19,10 +19,13 @@ extension SimulationReport {
             return "\(state.rawValue) \(span(median))"
         }
         if !dwells.isEmpty { lines.append("in states     " + dwells.joined(separator: ", ")) }
-        for whatIf in whatIfs.prefix(3) where whatIf.gain.isFinite {
+        for (index, whatIf) in whatIfs.prefix(3).enumerated() where whatIf.gain.isFinite {
+            let gain = "\(figure(whatIf.gain)) TiB/day more"
             lines.append(
-                "if infinite   \(whatIf.name): \(figure(whatIf.gain)) TiB/day more, then \(whatIf.next ?? "")"
-            )
+                index == 0
+                    ? "if infinite   \(whatIf.name): \(gain), then \(whatIf.next ?? "")"
+                    : "and then      \(whatIf.name) as well, once those above are: \(gain) on top, "
+                        + "then \(whatIf.next ?? "")")
         }
         if let why = preCommit1Diagnosis { lines.append("PreCommit1    \(why)") }
         if let cost, !cost.missing.isEmpty {

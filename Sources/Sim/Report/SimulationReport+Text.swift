@@ -5,13 +5,13 @@ extension SimulationReport {
     package var text: String {
         var lines: [String] = []
         let figure = SimulatedCluster.figure
-        let span = SimulatedCluster.span
         lines.append("\(scenario), policy \(policy), seed \(seed)")
         var head = "simulated     \(Self.days(simulatedSeconds)), \(messages) messages"
         if let wallSeconds, let messagesPerSecond {
             head += " in \(figure(wallSeconds)) s (\(figure(messagesPerSecond / 1e6)) M/s)"
         }
         lines.append(head)
+        if let warmUpText { lines.append("warm-up       \(warmUpText)") }
         var sectors =
             "sectors       \(sectorsPledged) pledged, \(sectorsProving) proving, \(sectorsSealing) sealing"
         sectors += ", \(sectorsFailed) given up"
@@ -26,7 +26,7 @@ extension SimulationReport {
         if let sealingMean, let sojournMeanSeconds {
             lines.append(
                 "pipeline      \(figure(sealingMean)) sectors in the mean, "
-                    + "\(span(sojournMeanSeconds)) from pledge to proving")
+                    + latencyWords(sojournMeanSeconds))
             lines.append(
                 "              "
                     + stateMeans.map { "\($0.state) \(figure($0.mean))" }.joined(separator: ", "))
@@ -44,6 +44,7 @@ extension SimulationReport {
                 "limit         \(limit.name): \(limit.formula) → \(figure(limit.sectorsPerHour)) sectors/h "
                     + "(\(figure(limit.tebibytesPerDay)) TiB/day)")
         }
+        lines += faults.map { "faults        \($0.text)" }
         if !hardwareUses.isEmpty {
             lines.append(
                 "in use        "
@@ -79,6 +80,14 @@ extension SimulationReport {
         for omission in notModelled { lines.append("not modelled  \(omission.what): \(omission.reason)") }
         lines.append("trace         \(traceHash)")
         return lines.joined(separator: "\n")
+    }
+
+    private func latencyWords(_ mean: Double) -> String {
+        let span = SimulatedCluster.span
+        let spread = sojournP50Seconds.flatMap { median in
+            sojournP95Seconds.map { " (median \(span(median)), p95 \(span($0)))" }
+        }
+        return "\(span(mean)) from pledge to proving in the mean" + (spread ?? "")
     }
 
     private var table: [String] {
@@ -126,7 +135,7 @@ extension SimulationReport {
         return value > 0 && text != "0" ? "+\(text)" : text
     }
 
-    private static func days(_ seconds: Double) -> String {
+    static func days(_ seconds: Double) -> String {
         seconds >= 86_400 ? "\(SimulatedCluster.figure(seconds / 86_400)) d" : SimulatedCluster.span(seconds)
     }
 }

@@ -26,6 +26,16 @@ extension SimulationReport {
         }
     }
 
+    /// What the cluster would gain by formula without what holds it back now, and what would hold it then;
+    /// `nil` where another limit allows no more than it.
+    package var bottleneckGain: (tebibytesPerDay: Double, next: String)? {
+        guard let bottleneck, let next = limits.first(where: { $0.name != bottleneck.name }) else {
+            return nil
+        }
+        let gain = next.tebibytesPerDay - bottleneck.tebibytesPerDay
+        return gain > 0 ? (gain, next.name) : nil
+    }
+
     /// The measured throughput beside the formula that it cannot exceed.
     package struct CrossCheck: Sendable, Hashable {
         package var stage: String
@@ -73,62 +83,5 @@ extension SimulationReport {
         return CrossCheck(
             stage: lowest.name, measured: measured, formula: formula,
             tolerance: 0.03 + 1 / count.squareRoot() + early, isSaturated: isSaturated && count >= 50)
-    }
-
-    /// Why sectors go slowly through PreCommit1, in words; `nil` where the cluster seals nothing.
-    package var preCommit1Diagnosis: String? {
-        let figure = SimulatedCluster.figure
-        guard let stage = stages.first(where: { $0.name == "PreCommit1" }), stage.slots > 0,
-            let busy = stage.utilization
-        else { return nil }
-        let taken = "\(figure(busy * 100)) % of the PreCommit1 slots are taken"
-        if busy >= 0.95 {
-            if let name = bottleneck?.name, SimulatedCluster.sharedLimits.contains(name) {
-                return "\(taken), and they slow each other: more slots seal nothing more, \(name) does"
-            }
-            return "\(taken): nothing blocks them, there are too few or they are slow"
-        }
-        let away = min(1, (stage.awaySlots ?? 0) / Double(stage.slots))
-        // What was there was full: the share of slots that are gone is what is missing.
-        if away > 0, away < 1, busy / (1 - away) >= 0.95 {
-            return
-                "\(taken); \(figure(away * 100)) % were on hosts or processes that were down, stood still or "
-                + "were cut off, and what was there was full"
-        }
-        let later = stages.drop { $0.name != "PreCommit1" }.dropFirst()
-        if let blocker = later.filter({ ($0.utilization ?? 0) >= 0.95 }).max(by: {
-            ($0.queueMean ?? 0) < ($1.queueMean ?? 0)
-        }) {
-            return
-                "\(taken), because \(blocker.name) does not keep "
-                + "up (\(figure((blocker.utilization ?? 0) * 100))"
-                + " % busy, \(figure(blocker.queueMean ?? 0)) sectors wait for "
-                + "it) and what waits keeps its room "
-                + "on the sealing disks"
-        }
-        if let first = stages.first, let load = first.utilization, load >= 0.95 {
-            return
-                "\(taken), because \(first.name) does not keep up (\(figure(load * 100)) % busy, "
-                + "\(figure(first.queueMean ?? 0)) sectors wait for it)"
-        }
-        let packing = stateMeans.first { $0.state == "Packing" }?.mean ?? 0
-        if packing >= 1, let stage = stages.first, (stage.utilization ?? 0) < 0.95 {
-            if (stages.first { $0.name == "PreCommit1" }?.queueMean ?? 0) >= 1 {
-                return "\(taken), while sectors wait for them: tickets or the policy hold them back"
-            }
-            return
-                "\(taken), while \(figure(packing)) sectors wait in Packing: the sealing disks have no "
-                + "room, or "
-                + "AddPiece has too few slots"
-        }
-        if let name = bottleneck?.name, name.hasPrefix("pledge") {
-            return "\(taken): too little is pledged"
-        }
-        if away >= 0.05 {
-            return
-                "\(taken), and \(figure(away * 100)) % were on hosts or processes that were down, stood "
-                + "still or were cut off"
-        }
-        return "\(taken): no work was held back by them"
     }
 }

@@ -176,6 +176,14 @@ package struct SimulationReport: Sendable, Hashable {
     package var bottleneck: Bottleneck?
     /// Empty where tasks share no memory and no disks.
     package var hardwareUses: [HardwareUse] = []
+    /// `nil` without time after the warm-up.
+    package var room: Room?
+    /// Long-term stores that had no room for a sector.
+    package var fullStores: [FullStore] = []
+    /// What broke, by kinds, in the order of their first times.
+    package var faults: [FaultTally] = []
+    /// The first of them, for pictures.
+    package var faultMarks: [FaultMark] = []
     package var windowPoSt = WindowPoSt()
     /// `nil` where the scenario has no deals.
     package var deals: Deals?
