@@ -285,6 +285,8 @@ struct ProvingTests {
         #expect(left.live == [2] && left.ended == [1] && left.expired == [] && left.faulty == [])
         #expect(state.charges.terminations.isEmpty && state.charges.faultyEnds.isEmpty)
         #expect(state.charges.keptToTheEnd == 1)
+        let outcome = try #require(state.charges.outcomes[place.deadline])
+        #expect(state.charges.outcomes.count == 1 && outcome.due > 100 && outcome.missed == 0)
         #expect(state.checkInvariants(head: end) == [])
         // It is not ended a second time, nor charged for it.
         #expect(state.considerTerminations([keys[0]], head: end + 5) == .known(epoch: end))
@@ -328,6 +330,8 @@ struct ProvingTests {
         #expect(left.live == [2] && left.faulty == [2] && left.ended == [1] && left.expired == [])
         #expect(state.state(of: key, head: end) == .ended(epoch: end))
         #expect(state.charges.terminations.isEmpty && !state.charges.faultyEnds.isEmpty)
+        // Missed once: what is faulty as a whole is not due any more.
+        #expect(state.charges.outcomes[place.deadline]?.missed == 1)
         #expect(state.checkInvariants(head: end) == [])
     }
 

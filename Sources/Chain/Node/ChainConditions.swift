@@ -39,7 +39,7 @@ package final class ChainConditions: Sendable {
     }
 
     /// The highest epoch that was told: other nodes of the chain know it when this one starts anew.
-    var highest: Int64 {
+    package internal(set) var highest: Int64 {
         get { state.withLock { $0.highest } }
         set { state.withLock { $0.highest = newValue } }
     }

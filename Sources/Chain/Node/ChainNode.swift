@@ -89,15 +89,7 @@ package actor ChainNode: Component {
         self.conditions = conditions
         self.ledger = ledger
         self.bug = bug
-        var state = try ChainState(parameters: parameters, beacon: beacon, limits: limits)
-        if let adopted {
-            do throws(ChainRefusal) {
-                try state.adopt(
-                    adopted.numbers, of: adopted.miner, size: adopted.size, at: adopted.epoch)
-            } catch {
-                throw ChainError(.invalidParameters, error.reason)
-            }
-        }
+        var state = try ChainNode.beginning(parameters, beacon, limits, adopted)
         origin = state
         if let store {
             let identity = ChainIdentity(
@@ -105,6 +97,21 @@ package actor ChainNode: Component {
             try ChainNode.load(&state, from: store, identity, bug)
         }
         self.state = state
+    }
+
+    /// A chain before its first entry.
+    static func beginning(
+        _ parameters: NetworkParameters, _ beacon: DevnetBeacon, _ limits: ChainState.Limits,
+        _ adopted: AdoptedSectors?
+    ) throws(ChainError) -> ChainState {
+        var state = try ChainState(parameters: parameters, beacon: beacon, limits: limits)
+        guard let adopted else { return state }
+        do throws(ChainRefusal) {
+            try state.adopt(adopted.numbers, of: adopted.miner, size: adopted.size, at: adopted.epoch)
+        } catch {
+            throw ChainError(.invalidParameters, error.reason)
+        }
+        return state
     }
 
     /// Handles one message.
@@ -421,7 +428,7 @@ package actor ChainNode: Component {
 
     // MARK: Store
 
-    private static func load(
+    static func load(
         _ state: inout ChainState, from store: any ChainStore, _ identity: ChainIdentity, _ bug: SeededBug?
     ) throws(ChainError) {
         let stored: [[UInt8]]

@@ -126,6 +126,7 @@ extension ChainState {
             partition.provenOpen = times.open
             partition.provenEpoch = record.epoch
             table.deadlines[item.deadline][item.partition] = partition
+            charges.skipped(item.sectors.count)
         }
         miners[record.miner]?.proving = table
     }

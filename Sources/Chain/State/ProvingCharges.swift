@@ -17,6 +17,21 @@ package struct ProvingCharges: Sendable, Hashable {
     package private(set) var terminations: [Int64: Int] = [:]
     /// Sectors whose time was over; they cost nothing.
     package private(set) var keptToTheEnd = 0
+    /// How the proofs of each deadline of the day ended, over all periods, by its index.
+    package private(set) var outcomes: [Int: Outcome] = [:]
+    /// Sectors that were left out of proofs that landed, summed over all of these.
+    package private(set) var skippedCount = 0
+
+    /// How proofs ended, in partitions.
+    package struct Outcome: Sendable, Hashable {
+        /// There was something to prove.
+        package var due = 0
+        /// Their proofs landed in time.
+        package var proven = 0
+
+        /// Their proofs did not land.
+        package var missed: Int { due - proven }
+    }
 
     package init() {}
 
@@ -26,6 +41,16 @@ package struct ProvingCharges: Sendable, Hashable {
         if live > 0 { liveEnds[live, default: 0] += 1 }
         provenEnds += proven
     }
+
+    /// The partitions of a deadline were proven or not.
+    mutating func closed(_ index: Int, due: Int, proven: Int) {
+        guard due > 0 else { return }
+        outcomes[index, default: Outcome()].due += due
+        outcomes[index, default: Outcome()].proven += proven
+    }
+
+    /// Proofs landed that left sectors out.
+    mutating func skipped(_ count: Int) { skippedCount += count }
 
     /// A sector ends early.
     ///
@@ -44,5 +69,7 @@ package struct ProvingCharges: Sendable, Hashable {
         provenEnds += other.provenEnds
         keptToTheEnd += other.keptToTheEnd
         terminations.merge(other.terminations, uniquingKeysWith: +)
+        skippedCount += other.skippedCount
+        for (index, outcome) in other.outcomes { closed(index, due: outcome.due, proven: outcome.proven) }
     }
 }

@@ -255,11 +255,17 @@ struct ProvingTable: Sendable {
     private mutating func close(_ times: DeadlineTimes) -> Departure? {
         var gone = Departure(epoch: times.last, expired: [], ended: [])
         var (faulty, live, proven) = (0, 0, 0)
+        var (dueCount, landedCount) = (0, 0)
         for index in deadlines[times.index].indices {
             // What missed its proof just now is charged from the next end on.
             faulty += deadlines[times.index][index].faulty.count
             live += deadlines[times.index][index].liveCount
-            if deadlines[times.index][index].provenOpen != times.open {
+            if deadlines[times.index][index].provenOpen == times.open {
+                dueCount += 1
+                landedCount += 1
+            } else {
+                // What is faulty as a whole, and not declared recovered, is not due.
+                if !deadlines[times.index][index].toProve.isEmpty { dueCount += 1 }
                 let live = deadlines[times.index][index].live
                 deadlines[times.index][index].fault(live, expiry: faultExpiry(times))
             }
@@ -270,6 +276,7 @@ struct ProvingTable: Sendable {
             gone.expired = gone.expired.union(deadlines[times.index][index].expire(at: times.last))
         }
         charges.ended(faulty: faulty, live: live, proven: proven)
+        charges.closed(times.index, due: dueCount, proven: landedCount)
         liveCounts[times.index] -= gone.ended.count + gone.expired.count
         return gone.ended.isEmpty && gone.expired.isEmpty ? nil : gone
     }
