@@ -166,21 +166,26 @@ extension SimulatedCluster {
         ofCardOf host: String, _ named: Int?, _ processes: [ClusterPlan.Process]
     ) -> [String] {
         let own = processes.filter { $0.host == host }
-        if let group = scenario.hosts.first(where: { $0.name == own.first?.group }),
-            named != nil || group.bindsCards
-        {
-            let users = group.cards(of: own)
-            let card = named ?? faultRandom.index(below: max(1, group.gpusPerHost))
-            return own.filter { users[$0.node]?.contains(card) == true }.map(\.node)
+        guard let group = scenario.hosts.first(where: { $0.name == own.first?.group }), group.gpusPerHost > 0
+        else {
+            // A host whose cards the file leaves out has one, for those who cannot seal without.
+            return own.filter { $0.runs(.preCommit2) || $0.runs(.commit2) }.map(\.node)
         }
-        let users = processes.filter { $0.host == host && ($0.runs(.preCommit2) || $0.runs(.commit2)) }
-        guard let first = users.first else { return [] }
-        let group = scenario.hosts.first { $0.name == first.group }
-        let cards = group?.gpus.reduce(0) { $0 + $1.count } ?? 0
-        guard cards > 1 else { return users.map(\.node) }
-        let card = faultRandom.index(below: cards)
-        guard cards <= users.count else { return [users[card % users.count].node] }
-        return users.indices.filter { $0 % cards == card }.map { users[$0].node }
+        let users = group.cards(of: own)
+        let count = group.gpusPerHost
+        let card = named ?? (count > 1 ? faultRandom.index(below: count) : 0)
+        return own.filter { users[$0.node]?.contains(card) == true }.map(\.node)
+    }
+
+    /// Some fault takes a card from a process that proves deadlines.
+    var losesProvingCards: Bool {
+        scenario.faults.contains { fault in
+            fault.kind == .gpuLost
+                && targets(fault.target).contains { process in
+                    process.runs(.windowPoSt)
+                        && scenario.hosts.contains { $0.name == process.group && $0.gpusPerHost > 0 }
+                }
+        }
     }
 
     /// After the reboot those come first that others need: AddPiece, then PreCommit2, then the rest.
