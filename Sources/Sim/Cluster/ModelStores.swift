@@ -35,6 +35,8 @@ final class ModelStores: @unchecked Sendable {
         /// What the requests of one transfer carry at most.
         let transferBytesPerSecond: Double
 
+        /// What lies there is within reach.
+        var canBeRead: Bool { !isDown && isMounted }
         /// What it takes of all together.
         var bytesPerSecond: Double { min(writeBytesPerSecond, requestBytesPerSecond) }
     }
@@ -70,7 +72,7 @@ final class ModelStores: @unchecked Sendable {
     private(set) var stores: [Store]
     private(set) var hosts: [String: Host]
     let transfers: FairTransfers
-    private let clock: ModelClock
+    let clock: ModelClock
     let linkBytesPerSecond: Double
     /// Proofs read what they prove; else nobody reads from long-term stores.
     private let readsProofs: Bool
@@ -83,10 +85,12 @@ final class ModelStores: @unchecked Sendable {
     var losses: [String: Double] = [:]
     /// Transfers under way, in order of their beginning.
     var ways: [Way] = []
+    var places: SectorPlaces
     private let roundTripSeconds: Double
 
     init(scenario: Scenario, plan: ClusterPlan, clock: ModelClock, countsFrom: Instant) {
         self.clock = clock
+        places = SectorPlaces(scenario)
         readsProofs = scenario.diskBytes(.reads, of: .windowPoSt) > 0
         transfers = FairTransfers(clock: clock, countsFrom: countsFrom)
         switches = scenario.links.switches.reduce(into: [:]) { known, item in
@@ -361,7 +365,7 @@ final class ModelStores: @unchecked Sendable {
             store.isDown ? 0 : store.bytesPerSecond / max(1e-3, store.slowness))
         guard readsProofs else { return }
         let read = min(store.readBytesPerSecond, store.requestBytesPerSecond) / max(1e-3, store.slowness)
-        transfers.setCapacity("store-read \(store.name)", store.isDown || !store.isMounted ? 0 : read)
+        transfers.setCapacity("store-read \(store.name)", store.canBeRead ? read : 0)
     }
 
     private func setRates(ofHost name: String) {

@@ -89,6 +89,8 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     /// Of those in ``works`` that share something.
     private var sharings: [CallID: Sharing] = [:]
     private var transfers: [CallID: ModelStores.Transfer] = [:]
+    /// Sectors that proofs under way leave out, and why.
+    private var unread: [CallID: (sectors: [UInt64], stores: [String])] = [:]
     private var isRetired = false
     private var memory: ModelMemory?
 
@@ -198,7 +200,32 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
 
     // MARK: Computing
 
+    /// Begins a proof when its stores can be read, or have been waited for long enough; what cannot be read
+    /// then is left out.
+    ///
+    /// Assumed: a proof reads as it begins, and has what it needs from then on.
+    private func prove(
+        _ call: CallID, _ request: TaskRequest, _ sectors: [UInt64], since begin: Instant,
+        _ reportTo: Ref<WorkerMessage>
+    ) {
+        guard running.contains(call), !isRetired else { return }
+        let gone = stores.outOfReach(sectors)
+        if let next = stores.nextLook(gone.stores, since: begin) {
+            clock.at(next) { [self] in prove(call, request, sectors, since: begin, reportTo) }
+            return
+        }
+        if !gone.sectors.isEmpty { unread[call] = gone }
+        work(call, request, reportTo)
+    }
+
     private func compute(_ call: CallID, _ request: TaskRequest, _ reportTo: Ref<WorkerMessage>) {
+        if case .windowPoSt(let challenge) = request.work, stores.isSomeOutOfReach {
+            return prove(call, request, challenge.sectors, since: clock.now, reportTo)
+        }
+        work(call, request, reportTo)
+    }
+
+    private func work(_ call: CallID, _ request: TaskRequest, _ reportTo: Ref<WorkerMessage>) {
         let id = request.id
         var duration = draws.duration(of: id)
         var parts = shared.parts(id.type, host: host, node: node, numaNode: numaNode)
@@ -244,6 +271,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     /// Forgets what a call computes, and stops what it shares.
     private func drop(_ call: CallID) {
         works[call] = nil
+        unread[call] = nil
         _ = memory?.end(call, isDone: false)
         guard !sharings.isEmpty, let sharing = sharings.removeValue(forKey: call) else { return }
         for (flow, transfers, _) in sharing.flows { transfers.cancel(flow) }
@@ -369,6 +397,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     private func end(
         _ call: CallID, _ request: TaskRequest, _ store: String?, _ reportTo: Ref<WorkerMessage>
     ) {
+        let gone = unread.removeValue(forKey: call)
         guard running.remove(call) != nil, !isRetired else { return }
         let key = request.id.sector
         let isDone = !draws.fails(request.id, more: hosts.failureShare(on: host))
@@ -384,10 +413,17 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         switch request.work {
         case .addPiece, .addPieces: hosts.written(key, on: host)
         case .preCommit1(let ticket): hosts.sealed(key, ticket: ticket)
-        case .finalize: hosts.finalized(key, at: store ?? "")
+        case .finalize:
+            hosts.finalized(key, at: store ?? "")
+            stores.keeps(key.number, store ?? "")
         default: break
         }
-        let outcome = Self.outcome(of: request, store: store, ticketWord: hosts.ticketWord(key))
+        var outcome = Self.outcome(of: request, store: store, ticketWord: hosts.ticketWord(key))
+        if let gone, case .windowPoSt(let proof, _, _) = outcome {
+            outcome = .windowPoSt(
+                proof: proof, skipped: gone.sectors,
+                reasons: gone.stores.map { "the store \($0) cannot be read" })
+        }
         reportTo.tell(.finished(call, .done(outcome)))
     }
 

@@ -85,8 +85,10 @@ final class SharedHardware: @unchecked Sendable {
         guard isModelled else { return [] }
         let place = Place(
             host: host, node: processors[host] == nil ? nil : node, numaNode: numaNode, stage: type.stage)
-        // What is read while packets are lost is of that time alone.
-        guard stores.losses[host] == nil else { return find(type, place) }
+        // What is read while packets are lost or a store is gone is of that time alone.
+        guard stores.losses[host] == nil, !type.isPoSt || !stores.isSomeOutOfReach else {
+            return find(type, place)
+        }
         if let found = known[place] { return found }
         let found = find(type, place)
         known[place] = found

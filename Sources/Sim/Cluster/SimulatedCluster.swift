@@ -201,21 +201,12 @@ package final class SimulatedCluster {
 
     private func bootChain() throws {
         let parameters = plan.network
-        let beacon = DevnetBeacon(network: parameters.name, seed: options.seed)
+        let (beacon, adopted) = (beacon, adoptedSectors)
         let (store, conditions, bug) = (chainStore, chainConditions, options.bug)
         let (ledger, baseFee) = (ledger, BaseFeeModel.constant(prices.baseFeeOfNode))
         // The chain is older than the run, so that tickets have their full lookback from the start.
         let age = parameters.epochDuration.inSeconds * Double(parameters.sealLookback + 1)
         let genesis = Instant(seconds: -age)
-        let atStart = UInt64(scenario.workload.provingAtStart)
-        let size = SectorSize(rawValue: UInt64(scenario.sectorSize.bytes)) ?? .gib32
-        // Above all numbers that the run gives.
-        let first: UInt64 = 1 << 40
-        let adopted =
-            atStart > 0
-            ? ChainNode.AdoptedSectors(
-                miner: plan.miner, size: size, numbers: first..<first + atStart,
-                epoch: parameters.sealLookback + 1) : nil
         try world.addNode(Self.chainNode) { node in
             try node.spawn(MinerAssembly.chainName, options: .init(mailboxCountMax: 1_000_000)) { home in
                 try ChainNode(
@@ -224,6 +215,17 @@ package final class SimulatedCluster {
                     conditions: conditions, ledger: ledger, bug: bug)
             }
         }
+    }
+
+    var beacon: DevnetBeacon { DevnetBeacon(network: plan.network.name, seed: options.seed) }
+
+    /// Those that are proving when the run begins.
+    var adoptedSectors: ChainNode.AdoptedSectors? {
+        guard scenario.workload.provingAtStart > 0 else { return nil }
+        let size = SectorSize(rawValue: UInt64(scenario.sectorSize.bytes)) ?? .gib32
+        return ChainNode.AdoptedSectors(
+            miner: plan.miner, size: size, numbers: SectorPlaces.numbersAtStart(scenario),
+            epoch: plan.network.sealLookback + 1)
     }
 
     private func bootMiner() throws {
@@ -267,7 +269,7 @@ package final class SimulatedCluster {
                 store: store, limits: sectorLimits, sealingBytes: sealingBytes,
                 lifetimeEpochs: 540 * 2880,
                 askAgainAfter: epoch * 40, observer: metrics, batching: batching,
-                // Modelled sectors always read: only those that missed a deadline are looked at again.
+                // A proof leaves out what cannot be read: only what is faulty is looked at ahead of it.
                 proving: PoStOptions(miner: plan.miner, proof: plan.proof, checksAll: false),
                 provingObserver: metrics)
             _ = try assembly.boot(on: node)
