@@ -62,8 +62,9 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     /// Tickets that ran out before their pre-commitment landed.
     private(set) var expiredTicketCount = 0
     private(set) var latestFailure: String?
-    /// How deadlines ended so far, in partitions.
-    private(set) var windowPoSt = SimulationReport.WindowPoSt()
+    /// What the prover said of deadlines so far: partitions that were missed, and why. It tells nothing of
+    /// those that close while it hears nothing of the chain.
+    private(set) var windowPoSt: (missed: Int, latestMiss: String?) = (0, nil)
     /// What became of deals.
     var deals = DealTally()
     /// What became of sectors whose process was lost.
@@ -272,9 +273,6 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     // MARK: Deadlines
 
     func deadlineClosed(_ report: DeadlineReport, at now: Instant) {
-        recorder?.deadlineClosed(report)
-        windowPoSt.due += report.dueCount
-        windowPoSt.submitted += report.provenCount
         windowPoSt.missed += report.missed.count
         if let explanation = report.explanation { windowPoSt.latestMiss = explanation }
     }

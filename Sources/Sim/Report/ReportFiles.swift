@@ -22,12 +22,13 @@ package struct ReportFiles {
             "stage,slots,started,finished,failed,abandoned,p50_seconds,p95_seconds,wait_p50_seconds,"
                 + "wait_p95_seconds,utilization,queue_mean,queue_max,queue_per_day,capacity_sectors_per_hour"
         ]
-        for (index, stage) in report.stages.enumerated() {
-            let wait = recorder.waits[index]
+        // What provers pass is no sectors.
+        var provers = report.provers
+        provers?.capacityPerHour = nil
+        for stage in report.stages + [provers].compactMap(\.self) {
             let figures: [Double?] = [
-                stage.p50Seconds, stage.p95Seconds, wait.quantile(0.5), wait.quantile(0.95),
-                stage.utilization,
-                stage.queueMean,
+                stage.p50Seconds, stage.p95Seconds, stage.waitP50Seconds, stage.waitP95Seconds,
+                stage.utilization, stage.queueMean,
             ]
             let counts = [stage.slots, stage.started, stage.finished, stage.failed, stage.abandoned]
             lines.append(

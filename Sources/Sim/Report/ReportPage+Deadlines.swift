@@ -34,6 +34,9 @@ extension ReportPage {
             let slots = scenario.slotCount(of: .windowPoSt)
             words += ", and its proof takes \(task.duration.words) on one of \(slots) slots"
         }
+        if report.windowPoSt.skippedSectors > 0 {
+            words += ". Proofs left out \(report.windowPoSt.skippedSectors) sectors in all"
+        }
         let chain = report.chainCost
         if chain.faultySectorDays > 0 {
             words +=
@@ -45,7 +48,7 @@ extension ReportPage {
     }
 
     private var deadlinePicture: String {
-        let rows = recorder.deadlines.sorted { $0.index < $1.index }
+        let rows = report.windowPoSt.deadlines
         guard let most = rows.map(\.due).max(), most > 0 else { return "" }
         let count = max(scenario.network.deadlines, (rows.last?.index ?? 0) + 1)
         let box = (x: 56.0, y: 10.0, width: 830.0, height: 110.0)

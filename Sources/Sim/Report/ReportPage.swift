@@ -157,11 +157,11 @@ package struct ReportPage {
     }
 
     private var stagesSection: String {
-        let rows = report.stages.enumerated().map { index, stage in
+        let rows = (report.stages + [report.provers].compactMap(\.self)).map { stage in
             [
                 stage.name, String(stage.slots), String(stage.finished), String(stage.failed),
-                span(stage.p50Seconds), span(stage.p95Seconds), span(recorder.waits[index].quantile(0.5)),
-                span(recorder.waits[index].quantile(0.95)), figure(stage.utilization.map { $0 * 100 }),
+                span(stage.p50Seconds), span(stage.p95Seconds), span(stage.waitP50Seconds),
+                span(stage.waitP95Seconds), figure(stage.utilization.map { $0 * 100 }),
                 figure(stage.queueMean), String(stage.queueMax),
                 stage.queueTrend.map { SimulationReport.signed($0.perDay) } ?? "–",
             ]

@@ -18,18 +18,6 @@ package final class RunRecorder {
         package var isDone: Bool
     }
 
-    /// One of the deadlines of a proving period, over all periods, in partitions.
-    package struct Deadline: Sendable, Hashable {
-        package var index: Int
-        /// When it is open, in epochs.
-        package var epochs: Int
-        package var due = 0
-        package var proven = 0
-        package var missed = 0
-        /// Sectors that were left out of proofs.
-        package var skipped = 0
-    }
-
     /// A level summed up in equal pieces of time.
     package struct Series: Sendable {
         private var level = 0.0
@@ -89,8 +77,6 @@ package final class RunRecorder {
     package private(set) var waits: [DurationHistogram]
     /// Time in each state of ``SectorState/allCases``, after the warm-up.
     package private(set) var dwells: [DurationHistogram]
-    /// Those that had anything to prove, in the order in which they came first.
-    package private(set) var deadlines: [Deadline] = []
     private let warmUp: Instant
 
     init(warmUp: Instant, end: Instant) {
@@ -135,18 +121,6 @@ package final class RunRecorder {
 
     func left(_ state: SectorState, enteredAt since: Instant, at now: Instant) {
         if now >= warmUp { dwells[state.position].add(nanoseconds: (now - since).nanoseconds) }
-    }
-
-    func deadlineClosed(_ report: DeadlineReport) {
-        let times = report.times
-        let place = deadlines.firstIndex { $0.index == times.index } ?? deadlines.count
-        if place == deadlines.count {
-            deadlines.append(Deadline(index: times.index, epochs: Int(times.close - times.open)))
-        }
-        deadlines[place].due += report.dueCount
-        deadlines[place].proven += report.provenCount
-        deadlines[place].missed += report.missed.count
-        deadlines[place].skipped += report.skipped.count
     }
 
     func restarted(at now: Instant) {

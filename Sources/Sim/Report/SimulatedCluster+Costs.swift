@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-private import Chain
+internal import Chain
 private import Kernel
 
 /// What the cluster costs, and what the chain takes and gives.
@@ -7,13 +7,50 @@ extension SimulatedCluster {
     /// The network's state by which money is reckoned.
     var prices: Scenario.ChainPrices { scenario.costs?.chain ?? Scenario.Defaults.chain }
 
-    func chainCost() -> ChainCost {
+    func chainCost(_ snapshot: ChainLedger.Snapshot) -> ChainCost {
+        ChainCost(
+            snapshot, prices, sectorBytes: scenario.sectorSize.bytes,
+            countAtStart: scenario.workload.provingAtStart)
+    }
+
+    /// What landed and what it is charged for, as the network has it.
+    func chainSnapshot() -> ChainLedger.Snapshot {
         // The chain began so many epochs before the run.
         let began = plan.network.sealLookback + 1
         let head = began + world.now.nanoseconds / Int64(plan.network.epochDuration.nanosecondsValue)
-        return ChainCost(
-            ledger.snapshot(at: head), prices, sectorBytes: scenario.sectorSize.bytes,
-            countAtStart: scenario.workload.provingAtStart)
+        var snapshot = ledger.snapshot(at: head)
+        // In a run without trouble somebody asks the node in every deadline.
+        guard head - chainConditions.highest > plan.network.proving.deadlineEpochs else { return snapshot }
+        do throws(ChainError) {
+            snapshot.charges = try ChainOutlook.charges(
+                at: head, parameters: plan.network, beacon: beacon, form: .modelled, store: chainStore,
+                adopted: adoptedSectors)
+        } catch {
+            // The node could not start from such a store either: what it said last is all that is known.
+        }
+        return snapshot
+    }
+
+    /// How deadlines ended by the chain's own record, whatever the prover heard of them.
+    func windowPoSt(_ charges: ProvingCharges) -> SimulationReport.WindowPoSt {
+        let told = metrics.windowPoSt
+        var found = SimulationReport.WindowPoSt()
+        found.skippedSectors = charges.skippedCount
+        found.deadlines = charges.outcomes.sorted { $0.key < $1.key }.map { index, outcome in
+            .init(index: index, due: outcome.due, proven: outcome.proven)
+        }
+        for deadline in found.deadlines {
+            found.due += deadline.due
+            found.submitted += deadline.proven
+            found.missed += deadline.missed
+        }
+        found.latestMiss = told.latestMiss
+        guard found.missed > told.missed else { return found }
+        let untold =
+            "\(found.missed - told.missed) partitions were missed of which the prover has told nothing: its "
+            + "node or itself was down or out of step with the network when their deadlines closed"
+        found.latestMiss = told.latestMiss.map { "\($0)\n\(untold)" } ?? untold
+        return found
     }
 
     func cost(_ report: SimulationReport) -> SimulationReport.Cost? {

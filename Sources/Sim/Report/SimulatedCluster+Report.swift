@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Chain
 internal import Kernel
 internal import Scheduler
 
@@ -10,6 +11,7 @@ extension SimulatedCluster {
         let now = world.now
         let warmUp = metrics.warmUp
         let seconds = now > warmUp ? (now - warmUp).inSeconds : nil
+        let chain = chainSnapshot()
         let perHour = seconds.map { Double(metrics.sojourns.count) * 3600 / $0 }
         var report = SimulationReport(
             scenario: scenario.name, policy: policy, seed: options.seed, simulatedSeconds: now.seconds,
@@ -26,7 +28,7 @@ extension SimulatedCluster {
             movedBytesPerSector: metrics.provingCount > 0
                 ? Double(stores.movedBytes) / Double(metrics.provingCount) : nil, stages: [], limits: [],
             bottleneck: nil,
-            cost: nil, chainCost: chainCost(), prices: prices, notModelled: omissions(seconds),
+            cost: nil, chainCost: chainCost(chain), prices: prices, notModelled: omissions(seconds),
             traceHash: traceHash)
         if let seconds {
             for state in SectorState.allCases where state.isSealing {
@@ -54,7 +56,10 @@ extension SimulatedCluster {
         report.faultMarks = faultLog.marks(until: now)
         report.limits = limits(report)
         report.bottleneck = bottleneck(report)
-        report.windowPoSt = metrics.windowPoSt
+        report.windowPoSt = windowPoSt(chain.charges)
+        if plan.provesDeadlines {
+            report.provers = stage(.windowPoSt, tallies[TaskType.windowPoSt.stage], seconds, now)
+        }
         report.deals = deals(now)
         report.cost = cost(report)
         return report
@@ -155,8 +160,16 @@ extension SimulatedCluster {
                 .init(
                     what: "storeReads",
                     reason:
-                        "tasks.WindowPoSt says no reads: proofs read nothing, and the stores' read changes "
-                        + "nothing"))
+                        "tasks.WindowPoSt says no reads: proofs take no bandwidth of the stores, and the "
+                        + "stores' read changes nothing; what lies on a store that is gone is left out of "
+                        + "proofs all the same"))
+        }
+        if losesProvingCards {
+            list.append(
+                .init(
+                    what: "proofsWithoutCard",
+                    reason: "a process that proves deadlines stands still while a card that it uses is gone; "
+                        + "proving on processors alone, as Lotus falls back to, has no figure here"))
         }
         return list
     }

@@ -48,6 +48,7 @@ extension SimulationReport {
                     })),
             entry("traceHash", .text(traceHash)),
             entry("windowPoSt", windowPoSt.document),
+            entry("provers", provers?.proverDocument ?? .null),
             entry(
                 "deals",
                 deals.map {
@@ -185,12 +186,26 @@ extension SimulationReport.Origin {
     }
 }
 
+extension SimulationReport.Stage {
+    /// The slots that prove deadlines: what they take and pass are partitions.
+    fileprivate var proverDocument: ScenarioDocument {
+        .object([
+            entry("slots", .integer(slots)),
+            entry("finished", .integer(finished)), entry("failed", .integer(failed)),
+            entry("utilization", .rounded(utilization, digits: 6)),
+            entry("queueMean", .rounded(queueMean)), entry("queueMax", .integer(queueMax)),
+            entry("partitionsPerHour", .rounded(capacityPerHour)),
+        ])
+    }
+}
+
 extension SimulationReport.WindowPoSt {
     fileprivate var document: ScenarioDocument {
         .object([
             entry("due", .integer(due)),
             entry("submitted", .integer(submitted)),
             entry("missed", .integer(missed)),
+            entry("skippedSectors", .integer(skippedSectors)),
             entry("latestMiss", latestMiss.map { .text($0) } ?? .null),
         ])
     }

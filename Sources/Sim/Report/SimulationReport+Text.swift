@@ -54,10 +54,20 @@ extension SimulationReport {
         lines.append(
             "window PoSt   \(windowPoSt.due) partitions due, \(windowPoSt.submitted) proven in time, "
                 + "\(windowPoSt.missed) missed"
+                + (windowPoSt.skippedSectors > 0
+                    ? "; \(windowPoSt.skippedSectors) sectors left out of proofs" : "")
                 + (chainCost.faultySectorDays > 0
                     // A partition that is faulty as a whole is not due any more.
                     ? "; \(chainCost.faultySectorDays) sector days without proof, partitions not due included"
                     : ""))
+        if let provers, let busy = provers.utilization, let queue = provers.queueMean {
+            let passed = provers.capacityPerHour.map { ", \(figure($0)) partitions/h by formula" } ?? ""
+            lines.append(
+                "              \(provers.slots) slot\(provers.slots == 1 ? "" : "s"), "
+                    + "\(figure(busy * 100)) % busy, \(figure(queue)) tasks waiting "
+                    + "in the mean and \(provers.queueMax) at most"
+                    + passed)
+        }
         if let miss = windowPoSt.latestMiss {
             // The steps follow in the JSON.
             for line in miss.split(separator: "\n").prefix(2) { lines.append("              \(line)") }

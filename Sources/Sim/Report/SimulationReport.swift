@@ -106,12 +106,25 @@ package struct SimulationReport: Sendable, Hashable {
         package var costs: Scenario.Costs
     }
 
-    /// How the deadlines ended that closed within the run, in partitions.
+    /// How the deadlines ended that closed within the run, in partitions, by the chain's own record.
     package struct WindowPoSt: Sendable, Hashable {
+        /// One of the deadlines of a proving period, over all periods, in partitions.
+        package struct Deadline: Sendable, Hashable {
+            package var index: Int
+            package var due: Int
+            package var proven: Int
+
+            package var missed: Int { due - proven }
+        }
+
         package var due = 0
         /// Proven in time.
         package var submitted = 0
         package var missed = 0
+        /// Sectors that were left out of proofs, summed over all of these.
+        package var skippedSectors = 0
+        /// Those that had anything to prove, by index.
+        package var deadlines: [Deadline] = []
         /// Why the latest deadline with a missed partition was missed.
         package var latestMiss: String?
     }
@@ -185,6 +198,8 @@ package struct SimulationReport: Sendable, Hashable {
     /// The first of them, for pictures.
     package var faultMarks: [FaultMark] = []
     package var windowPoSt = WindowPoSt()
+    /// Those who prove deadlines, their capacity in partitions; `nil` where the scenario has none.
+    package var provers: Stage?
     /// `nil` where the scenario has no deals.
     package var deals: Deals?
     package var cost: Cost?
