@@ -9,8 +9,9 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 .PHONY: help bootstrap run soundness check-native test test-core determinism bench format clean
 
-# Scripts/bootstrap installs a browser, and a viewer of traces, on Debian and Ubuntu: there the tests of reports
-# may not be left out. A machine without them says so by SEALYARD_REQUIRE_BROWSER=0.
+# Scripts/bootstrap installs a browser on Debian and Ubuntu: there the tests of reports may not be left out. A
+# machine without one says so by SEALYARD_REQUIRE_BROWSER=0. The viewer of traces comes from PyPI, and its tests are
+# left out without it unless SEALYARD_REQUIRE_TRACE_VIEWER=1 is set.
 export SEALYARD_REQUIRE_BROWSER ?= $(if $(shell command -v apt-get 2>/dev/null),1,0)
 
 # Undeclared imports between targets are errors (the layers of Sources are kept by the build itself).

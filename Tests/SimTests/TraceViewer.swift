@@ -62,8 +62,8 @@ struct TraceViewer {
         viewer = try #require(
             Self.path,
             """
-            Perfetto's viewer is not installed, and SEALYARD_REQUIRE_BROWSER=1 requires it: run \
-            Scripts/bootstrap, or leave these tests out with SEALYARD_REQUIRE_BROWSER=0
+            Perfetto's viewer is not installed, and SEALYARD_REQUIRE_TRACE_VIEWER=1 requires it: run \
+            Scripts/bootstrap, or leave these tests out with SEALYARD_REQUIRE_TRACE_VIEWER=0
             """)
     }
 
