@@ -119,8 +119,8 @@ struct ProvingTroubleTests {
         #expect(own.submitted == 0 && own.missed == 9, "\(own)")
         let other = try found(bound, lost(", gpu: 0")).windowPoSt
         #expect(other.submitted == calm.windowPoSt.submitted && other.missed == 0, "\(other)")
-        // A host without cards loses none.
-        #expect(try found("hosts.miner.gpus=[]", lost("")).windowPoSt.missed == 0)
+        // A host without cards has none to lose.
+        #expect(throws: ScenarioError.self) { try found("hosts.miner.gpus=[]", lost("")) }
     }
 
     // MARK: The chain
