@@ -14,21 +14,29 @@ extension SimulatedCluster {
     }
 
     /// What landed and what it is charged for, as the network has it.
-    func chainSnapshot() -> ChainLedger.Snapshot {
+    ///
+    /// - Returns: with it why the network's view is not known, where that is so: the figures are the node's.
+    func chainSnapshot() -> (ChainLedger.Snapshot, problem: String?) {
         // The chain began so many epochs before the run.
         let began = plan.network.sealLookback + 1
         let head = began + world.now.nanoseconds / Int64(plan.network.epochDuration.nanosecondsValue)
         var snapshot = ledger.snapshot(at: head)
         // In a run without trouble somebody asks the node in every deadline.
-        guard head - chainConditions.highest > plan.network.proving.deadlineEpochs else { return snapshot }
+        guard head - chainConditions.highest > plan.network.proving.deadlineEpochs else {
+            return (snapshot, nil)
+        }
         do throws(ChainError) {
             snapshot.charges = try ChainOutlook.charges(
                 at: head, parameters: plan.network, beacon: beacon, form: .modelled, store: chainStore,
                 adopted: adoptedSectors)
         } catch {
-            // The node could not start from such a store either: what it said last is all that is known.
+            return (
+                snapshot,
+                "the chain's store cannot be read (\(error)): deadlines and fees are those that its node "
+                    + "told of last"
+            )
         }
-        return snapshot
+        return (snapshot, nil)
     }
 
     /// How deadlines ended by the chain's own record, whatever the prover heard of them.

@@ -11,7 +11,7 @@ extension SimulatedCluster {
         let now = world.now
         let warmUp = metrics.warmUp
         let seconds = now > warmUp ? (now - warmUp).inSeconds : nil
-        let chain = chainSnapshot()
+        let (chain, problem) = chainSnapshot()
         let perHour = seconds.map { Double(metrics.sojourns.count) * 3600 / $0 }
         var report = SimulationReport(
             scenario: scenario.name, policy: policy, seed: options.seed, simulatedSeconds: now.seconds,
@@ -28,7 +28,9 @@ extension SimulatedCluster {
             movedBytesPerSector: metrics.provingCount > 0
                 ? Double(stores.movedBytes) / Double(metrics.provingCount) : nil, stages: [], limits: [],
             bottleneck: nil,
-            cost: nil, chainCost: chainCost(chain), prices: prices, notModelled: omissions(seconds),
+            cost: nil, chainCost: chainCost(chain), prices: prices,
+            notModelled: omissions(seconds)
+                + (problem.map { [.init(what: "chainOutlook", reason: $0)] } ?? []),
             traceHash: traceHash)
         if let seconds {
             for state in SectorState.allCases where state.isSealing {

@@ -87,7 +87,12 @@ extension DistrustedRun: Decodable {
         run = try fields.decode(String.self, forKey: .run)
         // Beyond what JSON readers take as a number, a seed is text.
         do { seed = try fields.decode(UInt64.self, forKey: .seed) } catch {
-            seed = UInt64(try fields.decode(String.self, forKey: .seed)) ?? 0
+            let digits = try fields.decode(String.self, forKey: .seed)
+            guard let number = UInt64(digits) else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .seed, in: fields, debugDescription: "a seed is a number, not '\(digits)'")
+            }
+            seed = number
         }
         let head = "\(run), seed \(seed): "
         let text = try fields.decode(String.self, forKey: .text)
