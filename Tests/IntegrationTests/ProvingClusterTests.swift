@@ -55,7 +55,7 @@ struct ProvingClusterTests {
         let file = cluster.folder.url("store/sealed/s-t01000-1")
         let whole = try Data(contentsOf: file)
         try Data(whole.map { ~$0 }).write(to: file)
-        let place = try await place(of: 1, cluster)
+        let place = try await cluster.deadline(of: 1).index
         let check = try cluster.text("proving", "check", "\(place)", "--only-bad")
         #expect(check.contains("s-t01000-1"), "\(check)")
         try await cluster.until("the chain has sector 1 as faulty", minutes: 2) {
@@ -79,17 +79,6 @@ struct ProvingClusterTests {
         return isLate
     }
 
-    private func place(of sector: Int, _ cluster: RestartableCluster) async throws -> Int {
-        let views = try await cluster.json([[String: Any]].self, ["proving", "deadlines"])
-        let view = try #require(
-            views.first { view in
-                (view["partitions"] as? [[String: Any]])?.contains {
-                    ($0["sectors"] as? [Int])?.contains(sector) == true
-                } == true
-            })
-        return try #require(view["deadline"] as? Int)
-    }
-
     @Test("a worker that shares no disk has replicas opened where they lie; a host that is away is no fault")
     func otherHosts() async throws {
         let cluster = try await RestartableCluster(
@@ -105,7 +94,7 @@ struct ProvingClusterTests {
             let file = cluster.folder.url("store/sealed/s-t01000-1")
             let whole = try Data(contentsOf: file)
             try Data(whole.map { ~$0 }).write(to: file)
-            let place = try await place(of: 1, cluster)
+            let place = try await cluster.deadline(of: 1).index
             let check = try cluster.text("proving", "check", "\(place)", "--only-bad")
             #expect(check.contains("sector 1: w1:") && check.contains("s-t01000-1"), "\(check)")
             #expect(!check.contains("sector 2"), "\(check)")

@@ -162,6 +162,22 @@ final class RestartableCluster: OperatedCluster {
         }
     }
 
+    /// The deadline that proves a sector, and all sectors that it proves.
+    ///
+    /// Sectors that the chain takes on at different moments may come into different deadlines.
+    func deadline(of sector: Int) async throws -> (index: Int, sectors: [Int]) {
+        for view in try await json([[String: Any]].self, ["proving", "deadlines"]) {
+            let partitions = try #require(view["partitions"] as? [[String: Any]])
+            let sectors = try partitions.flatMap { try #require($0["sectors"] as? [Int]) }
+            if sectors.contains(sector) {
+                return (try #require(view["deadline"] as? Int), sectors)
+            }
+        }
+        throw NoDeadline(sector: sector)
+    }
+
+    struct NoDeadline: Error { let sector: Int }
+
     /// Waits until every deadline with sectors has been proven whole at its last opening.
     func untilAllProven() async throws {
         try await until("every partition of every deadline is proven", minutes: 2) {
