@@ -46,7 +46,7 @@ struct BenchExploreCommand: AsyncParsableCommand {
 
     func run() async throws {
         let loaded: Scenario
-        do { loaded = try Scenario.load(path: scenario) } catch {
+        do { loaded = try Scenario.load(path: scenario, measurements: .withJournals) } catch {
             throw CommandError.failure(error.message)
         }
         let count = threads ?? SystemClock.processorCount

@@ -60,7 +60,8 @@ struct Compare: ParsableCommand {
             let cases = try sides.map { side in
                 let overrides = side.settings.map { ScenarioOverride($0) }
                 return StudyCase(
-                    name: side.name, try Scenario.load(path: side.file, overrides: overrides),
+                    name: side.name,
+                    try Scenario.load(path: side.file, overrides: overrides, measurements: .withJournals),
                     policy: side.policy, until: until)
             }
             return try Comparison.run(cases, count: replications, seed: study.seed, control: control)

@@ -98,7 +98,8 @@ struct Explore: ParsableCommand {
     func run() throws {
         let overrides = replay.map { [ScenarioOverride("faults=\($0)")] } ?? []
         let report = try study.run { control -> ExploreReport in
-            let loaded = try Scenario.load(path: scenario, overrides: overrides, faultsPath: faults)
+            let loaded = try Scenario.load(
+                path: scenario, overrides: overrides, faultsPath: faults, measurements: .withJournals)
             var trial = try ClusterTrial(
                 loaded, sectorCount: sectors, faultCount: faultCount, kinds: try drawnKinds(),
                 faultsEnd: try untilFaultsEnd.map(StudyOptions.duration))

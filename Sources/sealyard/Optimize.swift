@@ -112,7 +112,9 @@ struct Optimize: ParsableCommand {
             options.seed = study.seed
             options.until = until
             return try Optimizer(
-                Scenario.load(path: scenario, overrides: set.map { ScenarioOverride($0) }), options
+                Scenario.load(
+                    path: scenario, overrides: set.map { ScenarioOverride($0) }, measurements: .withJournals),
+                options
             ).run(control: control)
         }
         try StudyOptions.show(result, json ? result.document.json : result.text)

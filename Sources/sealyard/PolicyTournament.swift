@@ -103,13 +103,13 @@ struct PolicyTournament: ParsableCommand {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw CommandError.failure("no scenarios at \(path); name a folder or a file with --scenarios")
         }
-        guard isFolder.boolValue else { return [try Scenario.load(path: path)] }
+        guard isFolder.boolValue else { return [try Scenario.load(path: path, measurements: .withJournals)] }
         let files: [String]
         do { files = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
             throw CommandError.failure("cannot read \(path): \(error.localizedDescription)")
         }
         let sheets = files.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }.sorted()
-        return try sheets.map { try Scenario.load(path: path + "/" + $0) }
+        return try sheets.map { try Scenario.load(path: path + "/" + $0, measurements: .withJournals) }
     }
 
     private static func duration(_ text: String) throws -> Duration {

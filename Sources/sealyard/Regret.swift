@@ -88,7 +88,11 @@ struct Regret: ParsableCommand {
             options.until = until
             let sources = try scenarios.map { file in
                 let (path, weight) = try UncertainAxis.weighted(file)
-                return (ScenarioSource.file(path, overrides: set.map { ScenarioOverride($0) }), weight)
+                return (
+                    ScenarioSource.file(
+                        path, overrides: set.map { ScenarioOverride($0) }, measurements: .withJournals),
+                    weight
+                )
             }
             let regret = try RegretStudy(
                 sources: sources, choices: try choose.map { try SweepAxis($0) },

@@ -13,9 +13,9 @@ extension ScenarioCommand {
             abstract: "Fit durations to measurements and print a scenario's tasks section.",
             discussion: """
                 Takes the JSON of lotus-bench or 'sealyard bench sealing', the text of 'sectors status \
-                --log', \
-                Curio's task history as CSV, and a miner's journal (its folder or one of its files), \
-                several at once. Each figure says how well it fits and where it is from.
+                --log', Curio's task history as CSV, and a miner's journal (its folder or one of its files), \
+                several at once. Each figure says how well it fits and where it is from. A scenario can \
+                also name such files itself: 'duration: {measured: bench.json}'.
                 """)
 
         @Argument(help: "Files with measured durations, and journals.", completion: .file())
@@ -28,18 +28,18 @@ extension ScenarioCommand {
         func run() throws {
             var samples = DurationSamples()
             for file in files {
-                if MinerJournal.isJournal(file) {
-                    try samples.read(try RecordedRun.read(journal: file).run, file: file)
-                    continue
-                }
-                let bytes = try FileText.read(file, bytesMax: DurationSamples.fileBytesMax)
-                do {
-                    try samples.read(String(decoding: bytes, as: UTF8.self), file: file)
-                } catch {
+                do { try MeasurementReader.withJournals.add(file, to: &samples) } catch {
                     throw CommandError.failure("\(error)")
                 }
             }
             Console.write(samples.tasksYAML)
         }
+    }
+}
+
+extension MeasurementReader {
+    /// Reads journals, too.
+    static let withJournals = MeasurementReader { path in
+        MinerJournal.isJournal(path) ? try RecordedRun.read(journal: path).run : nil
     }
 }

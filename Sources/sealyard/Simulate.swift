@@ -71,7 +71,8 @@ struct Simulate: ParsableCommand {
         let cluster: SimulatedCluster
         do {
             scenario = try Scenario.load(
-                path: self.scenario, overrides: set.map { ScenarioOverride($0) }, faultsPath: faults)
+                path: self.scenario, overrides: set.map { ScenarioOverride($0) }, faultsPath: faults,
+                measurements: .withJournals)
             var options = SimulatedCluster.Options(seed: seed, policy: policy)
             options.bug = seededBug
             cluster = try SimulatedCluster(scenario, options: options)

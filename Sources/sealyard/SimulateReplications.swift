@@ -9,7 +9,8 @@ extension Simulate {
         let study = StudyOptions.own(noProgress: noProgress, seededBug: seededBug)
         let result = try study.run { control in
             let scenario = try Scenario.load(
-                path: self.scenario, overrides: set.map { ScenarioOverride($0) }, faultsPath: faults)
+                path: self.scenario, overrides: set.map { ScenarioOverride($0) }, faultsPath: faults,
+                measurements: .withJournals)
             let one = StudyCase(name: scenario.name, scenario, policy: policy, until: until)
             return try Replications.run(one, count: count, seed: seed, control: control)
         }

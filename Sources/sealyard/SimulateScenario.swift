@@ -37,7 +37,8 @@ struct ScenarioCommand: ParsableCommand {
             var wrongCount = 0
             for file in files {
                 do {
-                    let scenario = try Scenario.load(path: file, overrides: set.map { ScenarioOverride($0) })
+                    let scenario = try Scenario.load(
+                        path: file, overrides: set.map { ScenarioOverride($0) }, measurements: .withJournals)
                     // Building the cluster finds what no look at the file can.
                     _ = try SimulatedCluster(scenario)
                     Console.write(

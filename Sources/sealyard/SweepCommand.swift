@@ -56,7 +56,7 @@ struct SweepCommand: ParsableCommand {
             let until = try until.map(StudyOptions.duration)
             let part = try study.run { control in
                 let sweep = try Sweep(
-                    .file(scenario, overrides: set.map { ScenarioOverride($0) }),
+                    .file(scenario, overrides: set.map { ScenarioOverride($0) }, measurements: .withJournals),
                     axes: vary.map { try SweepAxis($0) }, replications: replications, seed: study.seed,
                     until: until, version: Sealyard.configuration.version)
                 let shard = try shard.map { try SweepShard($0) } ?? .whole

@@ -76,7 +76,8 @@ struct TornadoCommand: ParsableCommand {
             options.seed = study.seed
             options.policy = policy
             options.until = until
-            let source = ScenarioSource.file(scenario, overrides: set.map { ScenarioOverride($0) })
+            let source = ScenarioSource.file(
+                scenario, overrides: set.map { ScenarioOverride($0) }, measurements: .withJournals)
             return try Tornado(source, options).run(control: control)
         }
         try StudyOptions.show(result, json ? result.document.json : csv ? result.csv : result.text)

@@ -18,6 +18,10 @@ struct ClusterUpTests {
         var sectors: [Row]
     }
 
+    private static let scenario = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("Scenarios/devnet.yaml").path
+
     private func temporaryDirectory() throws -> URL {
         let url = FileManager.default.temporaryDirectory.appendingPathComponent(
             "sealyard-test-\(UUID().uuidString)")
@@ -113,6 +117,12 @@ struct ClusterUpTests {
         for words in ["  PreCommit1:", "Kolmogorov-Smirnov distance", "source: 'journal \(journal)'"] {
             #expect(samples.standardOutput.contains(words), "\(words)")
         }
+        let named = try await Program.run([
+            "simulate", Self.scenario, "--until", "2h", "--json", "--no-progress",
+            "--set", "tasks.PreCommit1.duration={measured: \(journal)}",
+        ])
+        #expect(named.status == 0, "\(named.standardError)")
+        #expect(named.standardOutput.contains("Kolmogorov-Smirnov distance"))
         let wrong = try await Program.run(["replay", journal, "--what-if", "hosts.wroker.count=4"])
         #expect(wrong.status == 2)
         #expect(wrong.standardError.contains("worker (3)"), "\(wrong.standardError)")

@@ -5,12 +5,28 @@ private import Kernel
 final class ConfigSink {
     let fileName: String
     let limits: ScenarioLimits
+    /// What reads files of measured durations; `nil` for a text, which has no folder.
+    let measurements: MeasurementReader?
     private(set) var diagnostics: [ScenarioDiagnostic] = []
     private var marks: [String: ConfigMark] = [:]
+    private var benches: [(bytes: Int, place: ConfigCursor)] = []
 
-    init(fileName: String, limits: ScenarioLimits) {
+    init(fileName: String, limits: ScenarioLimits, measurements: MeasurementReader? = nil) {
         self.fileName = fileName
         self.limits = limits
+        self.measurements = measurements
+    }
+
+    /// Keeps the sector size of a bench that the file names, until that of the scenario is known.
+    func remember(benchBytes: Int, at place: ConfigCursor) { benches.append((benchBytes, place)) }
+
+    /// Complains of benches of other sectors than the scenario's.
+    func checkBenches(_ size: ByteCount) {
+        for bench in benches where bench.bytes != size.bytes {
+            bench.place.report(
+                "a bench of \(ByteCount(bytes: bench.bytes)) sectors, where the scenario's are of \(size); "
+                    + "name one of their size")
+        }
     }
 
     func report(at mark: ConfigMark, path: String, _ message: String, allowed: [String] = []) {

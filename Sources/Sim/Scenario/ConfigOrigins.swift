@@ -51,6 +51,13 @@ enum ConfigOrigins {
         let figures = figures(at: place)
         let keys = given.map(\.key).filter { figures.contains($0) && isReplaced($0) }
         guard !keys.isEmpty else { return }
+        if keys.contains("duration"), entries.value(of: "duration")?.measuredFiles != nil {
+            // The files say themselves where it is from.
+            entries.removeAll {
+                Scenario.Keys.mark.contains($0.key) && given.value(of: $0.key) == nil
+            }
+            return
+        }
         var words = "set by \(author)"
         // A task's origin is foremost that of its duration; of other sections the rest is as it was.
         if !keys.contains("duration") {
@@ -123,7 +130,9 @@ enum ConfigOrigins {
                     isCovered: isCovered || isMarked)
             }
             // Figures that a store leaves to its kind have that one's origin.
-            let isOpen = !isMarked && !isCovered && place.first != "stores"
+            let isOpen =
+                !isMarked && !isCovered && place.first != "stores"
+                && entries.value(of: "duration")?.measuredFiles == nil
             if isOpen, !figures(at: place).isEmpty { entries += origin() }
             node.content = .mapping(entries)
         }
@@ -132,6 +141,12 @@ enum ConfigOrigins {
 }
 
 extension ConfigNode {
+    /// The files whose durations are meant, for `{measured: …}`.
+    var measuredFiles: ConfigNode? {
+        guard case .mapping(let entries) = content else { return nil }
+        return entries.value(of: "measured")
+    }
+
     /// Whether both say the same, wherever they stand.
     func isSame(as other: ConfigNode) -> Bool {
         switch (content, other.content) {

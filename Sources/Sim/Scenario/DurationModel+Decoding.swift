@@ -6,7 +6,11 @@ extension DurationModel {
     ]
 
     /// Reads `6h` (constant) or a mapping with one family, such as `{uniform: {min: 5h30m, max: 6h}}`.
-    static func decode(_ cursor: ConfigCursor) -> DurationModel? {
+    static func decode(_ cursor: ConfigCursor) -> DurationModel? { decode(cursor, besideKeys: []) }
+
+    /// The same, where the mapping may have other keys instead, which the caller has looked for.
+    static func decode(_ cursor: ConfigCursor, besideKeys others: [String]) -> DurationModel? {
+        let familyKeys = familyKeys + others
         if case .scalar = cursor.node.content {
             return cursor.duration().map { DurationModel(.constant($0)) }
         }

@@ -182,17 +182,30 @@ extension Scenario.TaskModel {
         if let rate, failureRate >= 1 {
             rate.report("a task that always fails never ends; stay below 1")
         }
-        guard
-            let duration = fields.required("duration", "how long the task takes")
-                .flatMap(DurationModel.decode)
-        else { return nil }
+        guard let given = fields.required("duration", "how long the task takes") else { return nil }
+        let duration: DurationModel
+        var origin = Scenario.Mark()
+        if given.node.measuredFiles != nil {
+            guard
+                let measured = given.fields(["measured"])?["measured"].flatMap({
+                    DurationFit.measured($0, kind)
+                })
+            else { return nil }
+            duration = measured.fit.model
+            origin = Scenario.Mark(provenance: .measured, source: measured.source)
+        } else {
+            guard let model = DurationModel.decode(given, besideKeys: ["measured"]) else { return nil }
+            duration = model
+        }
         return Scenario.TaskModel(
             kind: kind,
             duration: duration,
             transfer: fields["transfer"]?.bytes(atLeast: ByteCount(bytes: 0)) ?? defaults.transfer,
             failureRate: failureRate,
-            provenance: provenance ?? defaults.provenance,
-            source: fields["source"]?.text() ?? "",
+            provenance: provenance ?? origin.provenance,
+            // Words of one's own do not hide how well the measurements fit.
+            source: [fields["source"]?.text() ?? "", origin.source].filter { !$0.isEmpty }
+                .joined(separator: "; "),
             memoryTraffic: fields["memoryTraffic"].flatMap { amount($0, .memoryTraffic, kind) },
             reads: fields["reads"].flatMap { amount($0, .reads, kind) },
             writes: fields["writes"].flatMap { amount($0, .writes, kind) },

@@ -7,6 +7,7 @@ extension Scenario {
     ///   - path: the file's path; errors name it as it is given.
     ///   - overrides: values that take the place of the file's, in order.
     ///   - faultsPath: a file with nothing but `faults`, which take the place of the scenario's own.
+    ///   - measurements: reads the files of measured durations that the scenario names.
     ///   - limits: what the files may ask for.
     /// - Returns: a scenario that has passed every check.
     /// - Throws: ``ScenarioError``; `.unreadable` when a file cannot be read or is larger than the limit.
@@ -14,6 +15,7 @@ extension Scenario {
         path: String,
         overrides: [ScenarioOverride] = [],
         faultsPath: String? = nil,
+        measurements: MeasurementReader = .texts,
         limits: ScenarioLimits = ScenarioLimits()
     ) throws(ScenarioError) -> Scenario {
         var includes = ScenarioIncludes(limits: limits)
@@ -21,7 +23,8 @@ extension Scenario {
         if let faultsPath {
             try setFaults(of: &root, to: try includes.root(path: faultsPath), faultsPath)
         }
-        return try decode(root, fileName: path, overrides: overrides, limits: limits)
+        return try decode(
+            root, fileName: path, overrides: overrides, measurements: measurements, limits: limits)
     }
 
     private static func setFaults(
@@ -54,19 +57,22 @@ extension Scenario {
     ) throws(ScenarioError) -> Scenario {
         var reader = ConfigReader(fileName: fileName, limits: limits)
         return try decode(
-            try reader.read(text), fileName: fileName, overrides: overrides, limits: limits)
+            try reader.read(text), fileName: fileName, overrides: overrides, measurements: nil,
+            limits: limits)
     }
 
     private static func decode(
         _ base: ConfigNode,
         fileName: String,
         overrides: [ScenarioOverride],
+        measurements: MeasurementReader?,
         limits: ScenarioLimits
     ) throws(ScenarioError) -> Scenario {
         var root = base
         try ScenarioOverride.apply(overrides, to: &root, limits: limits)
-        let sink = ConfigSink(fileName: fileName, limits: limits)
+        let sink = ConfigSink(fileName: fileName, limits: limits, measurements: measurements)
         let decoded = decode(ConfigCursor(node: root, path: "", sink: sink))
+        if let decoded { sink.checkBenches(decoded.sectorSize) }
         guard var scenario = decoded, sink.diagnostics.isEmpty else {
             throw ScenarioError(code: .invalid, diagnostics: sink.diagnostics)
         }

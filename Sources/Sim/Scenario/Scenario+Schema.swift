@@ -202,7 +202,7 @@ extension Scenario {
                 Keys.task,
                 required: ["duration"],
                 [
-                    "duration": Schema.any([Schema.duration, durationModelSchema]),
+                    "duration": Schema.any([Schema.duration, durationModelSchema, measuredSchema]),
                     "transfer": Schema.size, "failureRate": Schema.fraction,
                     "provenance": Schema.words(Provenance.allCases.map(\.rawValue)),
                     "source": Schema.text,
@@ -217,6 +217,12 @@ extension Scenario {
             required: TaskKind.sealing.map(\.rawValue),
             Schema.same(task, for: kinds)
         )
+    }
+
+    /// Files whose durations are fitted.
+    private static var measuredSchema: ScenarioDocument {
+        let files = Schema.any([Schema.text, Schema.list(Schema.text, least: 1)])
+        return Schema.object(["measured"], required: ["measured"], ["measured": files])
     }
 
     private static var durationModelSchema: ScenarioDocument {

@@ -10,7 +10,12 @@ package struct ScenarioOverride: Sendable, Hashable {
     /// As given.
     package let text: String
     /// What errors call it.
-    package var fileName: String { "--set \(Quantity.shown(text))" }
+    package var fileName: String { Self.namePrefix + Quantity.shown(text) }
+
+    private static let namePrefix = "--set "
+
+    /// Whether a place's file is none, but a value that was set.
+    static func isName(_ file: String) -> Bool { file.hasPrefix(namePrefix) }
 
     /// Takes a text; what is wrong with it is said when it is applied.
     package init(_ text: String) { self.text = text }

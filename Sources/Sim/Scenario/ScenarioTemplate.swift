@@ -53,7 +53,8 @@ package struct ScenarioTemplate: Sendable, Hashable {
             stores:
               - {name: store, kind: nfs, capacity: 1PiB, read: 2GB/s, write: 2GB/s}   # assumed
 
-            # Replace what is assumed by what you measured: 'sealyard scenario durations FILE'.
+            # Replace what is assumed by what you measured: 'sealyard scenario durations FILE' prints this
+            # section; 'duration: {measured: FILE}' takes a bench, sector log, task history or journal.
             tasks:
               AddPiece: {duration: 1s, provenance: assumed, source: empty sectors linked from a template}
               PreCommit1: {duration: \(preCommit1), provenance: assumed, source: given when this file \

@@ -10,8 +10,12 @@ package struct ScenarioSource: Sendable {
         self.read = read
     }
 
-    package static func file(_ path: String, overrides: [ScenarioOverride] = []) -> ScenarioSource {
-        ScenarioSource(name: path) { try Scenario.load(path: path, overrides: overrides + $0) }
+    package static func file(
+        _ path: String, overrides: [ScenarioOverride] = [], measurements: MeasurementReader = .texts
+    ) -> ScenarioSource {
+        ScenarioSource(name: path) {
+            try Scenario.load(path: path, overrides: overrides + $0, measurements: measurements)
+        }
     }
 
     package static func text(_ text: String, fileName: String) -> ScenarioSource {
