@@ -5,7 +5,7 @@ import Testing
 
 /// A ledger of one host behind a reference, so that expectations can change it.
 private final class Books {
-    var ledger = ResourceLedger()
+    let ledger = ResourceLedger()
 
     init(_ info: HostInfo) { ledger.setHost(0, info) }
 

@@ -49,7 +49,7 @@ struct SharedMachineTests {
     @Test(
         "each process tells of the GPU that its kernels use: the machine has all, also while something runs")
     func gpus() throws {
-        var ledger = ResourceLedger()
+        let ledger = ResourceLedger()
         let need = ResourceNeed(gpuUnits: 1)
         func worker(_ gpu: String) -> WorkerInfo {
             WorkerInfo(name: gpu, host: gpu, store: gpu, slots: [], gpus: [gpu])
@@ -74,7 +74,7 @@ struct SharedMachineTests {
     @Test("processes that are bound to processors add up, as far as these are not the same")
     func bound() throws {
         func told(_ processes: (cores: Int, of: [Int]?)...) throws -> Int {
-            var ledger = ResourceLedger()
+            let ledger = ResourceLedger()
             for process in processes {
                 var info = info("box", cores: process.cores)
                 info.processors = process.of

@@ -20,22 +20,32 @@ public struct TimerID: Sendable, Hashable {
 /// it.
 public final class Context<M: Message>: @unchecked Sendable {
     @usableFromInline let target: Ref<M>.Target
+    // What chance and log are made of when they are first wanted: most components of a large world never do.
+    private let seed: UInt64
+    private let incarnation: UInt64
+    private let worldLog: Logger
 
     /// The component's own stream of random numbers, derived from the world's seed and the component's
     /// address.
-    public var random: RandomStream
+    public lazy var random = RandomStream(
+        seed: seed, name: me.address.description, incarnation: incarnation)
 
     /// The component's log; its records carry the component's address and the world's time.
-    public let log: Logger
+    public private(set) lazy var log: Logger = {
+        var log = worldLog
+        log[metadataKey: "component"] = .string(me.address.description)
+        return log
+    }()
 
     /// Counters and gauges of the world.
     public let metrics: Metrics
 
     @usableFromInline
-    init(_ target: Ref<M>.Target, random: RandomStream, log: Logger, metrics: Metrics) {
+    init(_ target: Ref<M>.Target, seed: UInt64, incarnation: UInt64, log: Logger, metrics: Metrics) {
         self.target = target
-        self.random = random
-        self.log = log
+        self.seed = seed
+        self.incarnation = incarnation
+        worldLog = log
         self.metrics = metrics
     }
 

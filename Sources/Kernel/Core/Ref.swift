@@ -21,7 +21,7 @@ public struct Ref<M: Message>: Sendable {
     /// - Returns: whether the message is under way, or why it became a dead letter right here.
     @inlinable
     @discardableResult
-    public func tell(_ message: M) -> Delivery {
+    public func tell(_ message: consuming M) -> Delivery {
         switch target {
         case .simulated(let cell): cell.tell(message)
         case .live(let cell): cell.tell(message)

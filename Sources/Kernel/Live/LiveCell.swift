@@ -423,12 +423,8 @@ public final class LiveCell<M: Message>: LivePlace, @unchecked Sendable {
 
     @usableFromInline
     func makeContext() -> Context<M> {
-        var log = worldStorage.log
-        log[metadataKey: "component"] = .string(address.description)
-        return Context(
-            .live(self),
-            random: RandomStream(
-                seed: worldStorage.seed, name: address.description, incarnation: incarnation),
-            log: log, metrics: worldStorage.metrics)
+        Context(
+            .live(self), seed: worldStorage.seed, incarnation: incarnation, log: worldStorage.log,
+            metrics: worldStorage.metrics)
     }
 }

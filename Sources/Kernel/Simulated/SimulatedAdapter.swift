@@ -4,8 +4,14 @@
 // Safety: see `SimulatedPlace`.
 @usableFromInline
 class SimulatedEntrance: @unchecked Sendable {
-    @usableFromInline
-    init() {}
+    @usableFromInline let address: Address
+    /// What stands behind the component's own name in the address; empty for a door of the world.
+    let tag: String
+
+    init(address: Address, tag: String) {
+        self.address = address
+        self.tag = tag
+    }
 
     /// Closes the entrance; what is told to it from now on is a dead letter.
     @usableFromInline
@@ -19,13 +25,12 @@ class SimulatedEntrance: @unchecked Sendable {
 // Safety: see `SimulatedPlace`.
 @usableFromInline
 final class SimulatedAdapter<Other: Message>: SimulatedEntrance, @unchecked Sendable {
-    @usableFromInline let address: Address
     @usableFromInline let core: SimulatedCore
     @usableFromInline var forward: ((Other) -> Delivery)?
 
-    init(address: Address, core: SimulatedCore) {
-        self.address = address
+    init(address: Address, tag: String = "", core: SimulatedCore) {
         self.core = core
+        super.init(address: address, tag: tag)
     }
 
     var isLive: Bool { forward != nil }
@@ -48,7 +53,7 @@ final class SimulatedAdapter<Other: Message>: SimulatedEntrance, @unchecked Send
 
     @usableFromInline
     func passToSuccessor(_ message: Other) -> Delivery {
-        if let successor = core.adapters[address] as? SimulatedAdapter<Other>,
+        if let successor = core.entrance(at: address) as? SimulatedAdapter<Other>,
             let forward = successor.forward
         {
             return forward(message)

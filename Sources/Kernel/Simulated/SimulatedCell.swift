@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-public import DequeModule
 private import Logging
 
 // Safety: see `SimulatedPlace`.
@@ -14,7 +13,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         @usableFromInline let from: UInt32
 
         @inlinable
-        init(message: M, from: UInt32) {
+        init(message: consuming M, from: UInt32) {
             self.message = message
             self.from = from
         }
@@ -26,13 +25,13 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         @usableFromInline var generation: UInt32
 
         @inlinable
-        init(message: M?, generation: UInt32) {
+        init(message: consuming M?, generation: UInt32) {
             self.message = message
             self.generation = generation
         }
     }
 
-    @usableFromInline var queue: Deque<Queued> = []
+    @usableFromInline var queue = MailboxRing<Queued>()
     @usableFromInline var timers: ContiguousArray<TimerSlot> = []
     @usableFromInline var freeSlots: ContiguousArray<UInt32> = []
     @usableFromInline var box: BehaviorBox<M>?
@@ -43,13 +42,13 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
     override var messageName: String { M.messageName }
 
     @inlinable
-    func tell(_ message: M) -> Delivery {
+    func tell(_ message: consuming M) -> Delivery {
         if core.isRecording { return tellRecorded(message) }
         return tellUnrecorded(message)
     }
 
     @inlinable
-    func tellUnrecorded(_ message: M) -> Delivery {
+    func tellUnrecorded(_ message: consuming M) -> Delivery {
         if core.currentNode === node { return enqueue(message, from: core.currentIndex) }
         return tellFromElsewhere(message)
     }
@@ -66,7 +65,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
     func tellSelf(_ message: M) -> Delivery { enqueue(message, from: index) }
 
     @inlinable
-    func enqueue(_ message: M, from: UInt32) -> Delivery {
+    func enqueue(_ message: consuming M, from: UInt32) -> Delivery {
         guard isUp, queue.count < options.mailboxCountMax else {
             return refuse(message, from: from)
         }
@@ -88,7 +87,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         {
             return cell.enqueue(message, from: from)
         }
-        if !isUp, let adapter = core.adapters[address] as? SimulatedAdapter<M>, adapter.isLive {
+        if !isUp, let adapter = core.entrance(at: address) as? SimulatedAdapter<M>, adapter.isLive {
             return adapter.pass(message)
         }
         let reason: DeadLetterReason =
@@ -155,22 +154,21 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
     /// The entrance of a tag, which is there already where an earlier incarnation opened it.
     @usableFromInline
     func entrance<Other: Message>(_ tag: String) -> SimulatedAdapter<Other> {
-        let address = Address(address, entrance: tag)
-        let adapter: SimulatedAdapter<Other>
-        if let known = core.adapters[address] as? SimulatedAdapter<Other> {
-            adapter = known
-        } else {
-            adapter = SimulatedAdapter(address: address, core: core)
-            core.adapters[address] = adapter
+        // A component has few: the search is shorter than a hash.
+        if let position = entrances.firstIndex(where: { $0.tag == tag }) {
+            if let known = entrances[position] as? SimulatedAdapter<Other> { return known }
+            entrances.remove(at: position)
         }
-        if !adapters.contains(address) { adapters.append(address) }
+        let adapter = SimulatedAdapter<Other>(
+            address: Address(address, entrance: tag), tag: tag, core: core)
+        entrances.append(adapter)
         return adapter
     }
 
     // MARK: Timers
 
     @inlinable
-    func schedule(at time: Int64, _ message: M) -> TimerID {
+    func schedule(at time: Int64, _ message: consuming M) -> TimerID {
         let slot: UInt32
         if let free = freeSlots.popLast() {
             slot = free
@@ -214,8 +212,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
     @inlinable
     func take(_ slot: UInt32) -> Queued? {
         if slot == SimulatedPlace.mailboxSlot { return queue.popFirst() }
-        let message = timers[Int(slot)].message
-        timers[Int(slot)].message = nil
+        let message = timers[Int(slot)].message.take()
         retireSlot(slot)
         guard let message else {
             core.noteCancelledGone()

@@ -150,16 +150,24 @@ extension SimulatedCore {
                     messageName: place.messageName, bytes: []))
         }
         tellWatchers(of: place, reason)
-        closeAdapters(of: place)
-        for address in place.adapters { adapters[address] = nil }
-        place.adapters = []
+        place.closeEntrances()
+        place.entrances = []
         if directory[place.address] === place { directory[place.address] = nil }
         if place.pendingCount == 0 { retire(place) }
     }
 
-    /// Closes a component's further entrances; they stay known until another incarnation opens them.
-    func closeAdapters(of place: SimulatedPlace) {
-        for address in place.adapters { adapters[address]?.close() }
+    /// The further entrance with an address: of the component before a `#` in it, or a door of the world.
+    func entrance(at address: Address) -> SimulatedEntrance? {
+        if let door = doors[address] { return door }
+        var rest = address.name[...]
+        // Names and tags may hold the sign as well; an entrance knows its whole address.
+        while let cut = rest.lastIndex(of: "#") {
+            rest = rest[..<cut]
+            guard !rest.isEmpty else { break }
+            let place = directory[Address(node: address.node, name: String(rest))]
+            if let known = place?.entrances.first(where: { $0.address == address }) { return known }
+        }
+        return nil
     }
 
     private func stopChildren(of place: SimulatedPlace, because reason: Termination) {
@@ -188,7 +196,7 @@ extension SimulatedCore {
 
     /// The reference of `address`; makes an empty place where nothing was yet.
     public func ref<M: Message>(at address: Address, as type: M.Type) -> Ref<M> {
-        if let adapter = adapters[address] as? SimulatedAdapter<M> { return adapter.ref }
+        if let adapter = entrance(at: address) as? SimulatedAdapter<M> { return adapter.ref }
         if let known = directory[address] {
             if let cell = known as? SimulatedCell<M> { return Ref(.simulated(cell)) }
             return outlet(address, .notUnderstood)
@@ -251,12 +259,8 @@ extension SimulatedCell {
 
     @usableFromInline
     func makeContext() -> Context<M> {
-        var log = core.log
-        log[metadataKey: "component"] = .string(address.description)
-        return Context(
-            .simulated(self),
-            random: RandomStream(
-                seed: core.options.seed, name: address.description, incarnation: streamIncarnation),
-            log: log, metrics: core.metrics)
+        Context(
+            .simulated(self), seed: core.options.seed, incarnation: streamIncarnation, log: core.log,
+            metrics: core.metrics)
     }
 }

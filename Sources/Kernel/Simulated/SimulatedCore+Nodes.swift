@@ -13,7 +13,7 @@ extension SimulatedCore {
             place.children = []
             place.parent = nil
             place.stopRequested = false
-            closeAdapters(of: place)
+            place.closeEntrances()
             _ = place.drain(.nodeKilled)
         }
         releaseHeld(node)

@@ -124,7 +124,8 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     var deadLetters = DeadLetterLog()
     var freeIndices: [UInt32] = []
     var directory: [Address: SimulatedPlace] = [:]
-    var adapters: [Address: SimulatedEntrance] = [:]
+    /// Entrances that belong to no place: of those who ask from outside.
+    var doors: [Address: SimulatedEntrance] = [:]
     var nodes: [SimulatedNode] = []
     var nodeIndices: [String: Int] = [:]
     var journal: (any JournalSink)?
@@ -323,18 +324,20 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
             guard let place else { continue }
             place.dropComponent()
             _ = place.drain(.stopped)
+            place.closeEntrances()
+            place.entrances = []
             place.step = { _ in }
             place.watchers = []
             place.children = []
             place.parent = nil
         }
         // Order does not show: closing only forgets.
-        for adapter in adapters.values { adapter.close() }
+        for door in doors.values { door.close() }
         isShutDown = true
         recordedOutcome = nil
         places = []
         directory = [:]
-        adapters = [:]
+        doors = [:]
         nodes = []
         networkStorage = nil
         journal = nil

@@ -24,7 +24,8 @@ public class SimulatedPlace: @unchecked Sendable {
     private var watcherSweepCount = 16
     /// Where the node's list of places has this one.
     var nodePosition = 0
-    var adapters: [Address] = []
+    /// Further entrances of the component: closed by a kill, and kept for its next incarnation.
+    var entrances: [SimulatedEntrance] = []
     var children: [SimulatedPlace] = []
     // Not weak: a weak reference makes each retain of its target several times dearer. The cycle is cut where
     // a child stops, where its node is killed and where the world ends.
@@ -51,6 +52,11 @@ public class SimulatedPlace: @unchecked Sendable {
 
     /// Gives up all that waits here; returns how many messages that were.
     func drain(_ reason: DeadLetterReason) -> Int { 0 }
+
+    /// What is told to the component's further entrances from now on is a dead letter.
+    func closeEntrances() {
+        for entrance in entrances { entrance.close() }
+    }
 
     /// Drops the component without a word, as a kill does.
     func dropComponent() {}

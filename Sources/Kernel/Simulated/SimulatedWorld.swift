@@ -215,17 +215,17 @@ public final class SimulatedWorld {
     ) throws(KernelError) -> Reply {
         let answer = AnswerBox<Reply>()
         core.askCount += 1
-        // Entered among the adapters, so that the reference finds its way back when it crossed a wire.
+        // Entered among the doors, so that the reference finds its way back when it crossed a wire.
         let address = Address(node: "$outside", name: "ask-\(core.askCount)")
         let door = SimulatedAdapter<Reply>(address: address, core: core)
         door.forward = {
             answer.value = $0
             return .accepted
         }
-        core.adapters[address] = door
+        core.doors[address] = door
         defer {
             door.close()
-            core.adapters[address] = nil
+            core.doors[address] = nil
         }
         ref.tell(make(door.ref))
         let limit = (now + timeout).nanoseconds

@@ -134,7 +134,7 @@ package final class ClusterView: @unchecked Sendable {
     private(set) var storeRevision = 0
     /// The wish that found room at no store, by its sequence, and the stores' revision at which it looked.
     var withoutRoom: (sequence: UInt64, storeRevision: Int)?
-    package internal(set) var ledger = ResourceLedger()
+    package let ledger = ResourceLedger()
     package internal(set) var profiles: TaskProfiles
     /// What tasks need where a worker says nothing else.
     package let resources: ResourceTable

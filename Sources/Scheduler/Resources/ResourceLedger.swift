@@ -6,7 +6,7 @@
 /// Hosts are named by the machine that their workers tell of (``HostView/machine``). A host that told nothing
 /// of itself has no account and refuses nothing. A task that wants all processors counts as one and is the
 /// only one of its sort on its host: it takes what the others leave.
-package struct ResourceLedger: Sendable {
+package final class ResourceLedger {
     /// What one lease holds.
     package struct Lease: Sendable, Hashable {
         package let host: Int
@@ -181,7 +181,7 @@ package struct ResourceLedger: Sendable {
 
     /// Opens or renews the account of a host. What is leased stays leased; the figures of a host on which
     /// something runs are not replaced, because they would count it twice; only what nobody told of is new.
-    package mutating func setHost(_ host: Int, _ info: HostInfo) {
+    package func setHost(_ host: Int, _ info: HostInfo) {
         while accounts.count <= host {
             accounts.append(Account(HostInfo(name: "", logicalCoreCount: 0, memoryBytes: 0)))
             isKnown.append(false)
@@ -271,7 +271,7 @@ package struct ResourceLedger: Sendable {
     ///   - force: the task runs already, so that it holds what it holds whatever the limits say.
     /// - Throws: ``Refusal``.
     @discardableResult
-    package mutating func lease(
+    package func lease(
         _ id: UInt64, _ need: ResourceNeed, stage: Int, host: Int, worker: WorkerInfo, workerIndex: Int,
         disk: DiskShare? = nil, force: Bool = false
     ) throws(Refusal) -> DeviceGrant {
@@ -281,7 +281,7 @@ package struct ResourceLedger: Sendable {
     }
 
     /// The same without a copy of the worker.
-    mutating func lease(
+    func lease(
         _ id: UInt64, _ need: ResourceNeed, stage: Int, host: Int, worker: Box<WorkerInfo>, workerIndex: Int,
         disk: DiskShare?, force: Bool = false
     ) throws(Refusal) -> DeviceGrant {
@@ -336,7 +336,7 @@ package struct ResourceLedger: Sendable {
     ///
     /// - Returns: `false` where it holds nothing: it was given back before, or never taken.
     @discardableResult
-    package mutating func release(_ id: UInt64) -> Bool {
+    package func release(_ id: UInt64) -> Bool {
         guard let lease = leases.removeValue(forKey: id) else { return false }
         if let disk = lease.disk, var taken = disks[disk.disk] {
             taken.used -= disk.bytesPerSecond

@@ -95,7 +95,9 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     private var memory: ModelMemory?
 
     /// A task that computes.
-    private struct Work {
+    ///
+    /// An object: it is looked at with every alarm, and a copy of its request costs more than the rest.
+    private final class Work {
         let request: TaskRequest
         let reportTo: Ref<WorkerMessage>
         /// What is left at the usual pace, nanoseconds, as of `since`.
@@ -103,6 +105,13 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         var since: Instant
         /// Counts the changes of the pace, so that an alarm of an older pace is known.
         var version = 0
+
+        init(request: TaskRequest, reportTo: Ref<WorkerMessage>, left: Int64, since: Instant) {
+            self.request = request
+            self.reportTo = reportTo
+            self.left = left
+            self.since = since
+        }
     }
 
     /// What a task shares with others.
@@ -288,7 +297,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
             guard let work = works[call], work.version == version else { return }
             if !sharings.isEmpty, sharings[call] != nil {
                 // An alarm rings once, whatever of the task goes on.
-                works[call]?.version += 1
+                work.version += 1
                 sharings[call]?.awaitsAlarm = false
                 partDone(call)
                 return
@@ -302,12 +311,11 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     func settle() {
         let (now, pace) = (clock.now, hosts.pace(node, on: host))
         for call in sortedWorks {
-            guard var work = works[call] else { continue }
+            guard let work = works[call] else { continue }
             let done = Int64(Double((now - work.since).nanoseconds) * pace)
             work.left = max(0, work.left - done)
             work.since = now
             work.version += 1
-            works[call] = work
         }
     }
 
