@@ -175,6 +175,21 @@ struct PoStLogicTests {
         #expect(driver.reports.first?.explanation?.contains("none of its 2 sectors could be read") == true)
     }
 
+    @Test("a partition of which nothing read is tried again: its store may be back before the close")
+    func readsAgain() {
+        var driver = driver([2])
+        driver.work = { request in
+            let skipped: [UInt64] = request.work.isCheck || request.id.attempt > 2 ? [] : [1, 2]
+            return (5, .done(.windowPoSt(proof: [1], skipped: skipped)))
+        }
+        driver.run(to: 661)
+        let tries = driver.tasks(checks: false).map(\.epoch)
+        // A quarter of what is left each time, so that the tries do not end before the outage.
+        #expect(tries.count == 3 && tries[1] - tries[0] > 10 && tries[2] - tries[1] < tries[1] - tries[0])
+        #expect(driver.reports.map(\.provenCount) == [1] && driver.reports.first?.skipped == [])
+        #expect(driver.told.last?.unreadable == [], "what was proven in the end is no fault")
+    }
+
     @Test("a refused proof is made anew after the chain was asked; what came too early is sent again")
     func refusals() {
         for (code, taskCount) in [(16, 2), (18, 1)] {

@@ -106,15 +106,18 @@ extension PoStRun {
         case .done(.windowPoSt(let proof, let skipped, let reasons)):
             let bad = SectorNumbers(skipped).intersection(partitions[place].sectors)
             partitions[place].skipped = bad
-            unreadable = unreadable.union(bad)
+            // Later evidence than what was read ahead of the deadline.
+            unreadable = unreadable.subtracting(partitions[place].sectors).union(bad)
             if !bad.isEmpty {
                 tells = true
                 note(now, epoch, "\(name): skips \(bad), which cannot be read\(why(reasons))")
             }
             guard bad != partitions[place].sectors else {
                 let reason = "none of its \(bad.count) sectors could be read"
-                partitions[place].progress = .failed(reason)
-                return note(now, epoch, "\(name): \(reason)")
+                note(now, epoch, "\(name): \(reason)")
+                // A store that is away takes all of them along, and may be back before the close.
+                let pause = max(1, (times.close - options.sendMargin - epoch) / 4)
+                return again(place, from: epoch + pause, isFailure: true, reason)
             }
             partitions[place].proof = proof
             partitions[place].progress = .proved(from: epoch)
@@ -130,6 +133,7 @@ extension PoStRun {
 
     private mutating func again(_ place: Int, from: Int64, isFailure: Bool, _ reason: String) {
         if isFailure { partitions[place].failureCount += 1 }
+        partitions[place].lastFailure = reason
         guard partitions[place].failureCount < options.tryCountMax else {
             partitions[place].progress = .failed(
                 "\(partitions[place].failureCount) tries failed, the last: \(reason)")

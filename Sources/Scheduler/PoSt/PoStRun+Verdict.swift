@@ -57,7 +57,9 @@ extension PoStRun {
             return "the chain gave no challenge: asked since epoch \(first), not answered before the close"
         }
         switch partition.progress {
-        case .waiting: return "its last try failed, and the close came before the next"
+        case .waiting:
+            let why = partition.lastFailure.map { ": \($0)" } ?? ""
+            return "its last try failed, and the close came before the next\(why)"
         case .proving(_, nil, let since):
             return "no worker took it: it waited from \(Int(since.seconds)) s to the close"
         case .proving(_, let worker?, let since):

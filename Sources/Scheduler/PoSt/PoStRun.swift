@@ -43,6 +43,8 @@ package struct PoStRun: Sendable, Hashable {
         var attempt = 0
         /// Tries that failed by the computation, or whose proof the chain refused.
         var failureCount = 0
+        /// Why the last of them failed.
+        var lastFailure: String?
         var proof: [UInt8] = []
         package var skipped = SectorNumbers()
         /// It was said that nobody takes its task.
