@@ -105,6 +105,7 @@ struct Explore: ParsableCommand {
                 faultsEnd: try untilFaultsEnd.map(StudyOptions.duration))
             trial.policy = policy
             trial.drawsMemory = drawMemory
+            trial.bug = study.seededBug
             var explorer = Explorer(trial)
             explorer.failureCountMax = failures
             guard replay == nil, faults == nil else {

@@ -44,6 +44,16 @@ struct ExploreCommandTests {
         #expect(try simulated.document()["sectorsProving"] as? Int == 0)
     }
 
+    @Test("a bug that is planted is found, and without it the same seeds hold")
+    func planted() throws {
+        let arguments = ["explore", devnet, "--seeds", "1-40", "--failures", "1", "--json", "--no-progress"]
+        let found = try program.run(list: arguments + ["--seeded-bug", "sectorNeverRetries"])
+        #expect(found.status == 1, "\(found.complaint)")
+        #expect((try found.document()["failures"] as? [Any])?.count == 1)
+        let sound = try program.run(list: arguments)
+        #expect(sound.status == 0, "\(sound.complaint)")
+    }
+
     @Test(
         "wrong arguments are refused by name",
         arguments: [
