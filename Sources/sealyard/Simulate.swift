@@ -41,7 +41,10 @@ struct Simulate: ParsableCommand {
     var faults: String?
 
     @Option(
-        help: "Write report.html, tables and a Perfetto trace into this directory.", completion: .directory)
+        help: """
+            Write report.html, tables and a Perfetto trace into this directory; with --replications a \
+            page of all runs and a table.
+            """, completion: .directory)
     var out: String?
 
     @Option(help: "Runs under different seeds, on all cores; means and their intervals are printed.")
@@ -58,9 +61,6 @@ struct Simulate: ParsableCommand {
 
     func validate() throws {
         if let until { _ = try Self.duration(until) }
-        if out != nil, replications != nil {
-            throw ValidationError("--out writes the report of one run; leave --replications away")
-        }
     }
 
     func run() throws {
@@ -82,12 +82,7 @@ struct Simulate: ParsableCommand {
             throw CommandError.failure("\(self.scenario): \(error.message)")
         }
         let end = Instant.zero + (try until.map(Self.duration) ?? scenario.report.until)
-        let warmUp = SimulatedCluster.warmUp(of: scenario)
-        if end <= .zero + warmUp {
-            Console.note(
-                "warning: this run ends within the warm-up of \(warmUp.scenarioText): it measures no "
-                    + "throughput and finds no bottleneck; simulate longer, or set report.warmUp lower")
-        }
+        Self.warnOfWarmUp(scenario, end)
         let recorder = cluster.record(until: end)
         Interrupts.listen()
         var progress = SimulationProgress(end: end, isShown: !noProgress)
@@ -117,18 +112,31 @@ struct Simulate: ParsableCommand {
         if Interrupts.isRequested { throw ExitCode(1) }
     }
 
+    /// Says where a run is over before anything is measured.
+    static func warnOfWarmUp(_ scenario: Scenario, _ end: Instant) {
+        let warmUp = SimulatedCluster.warmUp(of: scenario)
+        guard end <= .zero + warmUp else { return }
+        Console.note(
+            "warning: this run ends within the warm-up of \(warmUp.scenarioText): it measures no "
+                + "throughput and finds no bottleneck; simulate longer, or set report.warmUp lower")
+    }
+
+    /// The scenario's file, and what was set over it.
+    func sourceText() throws -> String {
+        var source = String(
+            decoding: try FileText.read(scenario, bytesMax: ScenarioLimits().fileBytesMax), as: UTF8.self)
+        for value in set { source += "\n# set: \(value)" }
+        if let faults { source += "\n# faults: \(faults)" }
+        return source
+    }
+
     private func write(
         _ report: SimulationReport, _ scenario: Scenario, _ recorder: RunRecorder, _ now: Instant,
         to folder: String
     ) throws {
         try FileText.makeDirectory(folder)
-        var source = String(
-            decoding: try FileText.read(self.scenario, bytesMax: ScenarioLimits().fileBytesMax), as: UTF8.self
-        )
-        for value in set { source += "\n# set: \(value)" }
-        if let faults { source += "\n# faults: \(faults)" }
         let page = ReportPage(
-            report: report, scenario: scenario, recorder: recorder, now: now, sourceText: source,
+            report: report, scenario: scenario, recorder: recorder, now: now, sourceText: try sourceText(),
             version: Sealyard.configuration.version)
         let files = ReportFiles(report: report, recorder: recorder, now: now)
         for (name, text) in [

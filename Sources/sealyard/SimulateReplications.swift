@@ -11,9 +11,21 @@ extension Simulate {
             let scenario = try Scenario.load(
                 path: self.scenario, overrides: set.map { ScenarioOverride($0) }, faultsPath: faults,
                 measurements: .withJournals)
+            Self.warnOfWarmUp(scenario, .zero + (until ?? scenario.report.until))
             let one = StudyCase(name: scenario.name, scenario, policy: policy, until: until)
             return try Replications.run(one, count: count, seed: seed, control: control)
         }
+        if let out { try write(result, to: out) }
         try StudyOptions.show(result, json ? result.document.json : result.text)
+    }
+
+    private func write(_ result: Replications, to folder: String) throws {
+        try FileText.makeDirectory(folder)
+        let page = result.html(sourceText: try sourceText(), version: Sealyard.configuration.version)
+        for (name, text) in [
+            ("report.html", page), ("report.json", result.document.json + "\n"), ("runs.csv", result.runsCSV),
+        ] {
+            try FileText.write(Array(text.utf8), to: folder + "/" + name)
+        }
     }
 }

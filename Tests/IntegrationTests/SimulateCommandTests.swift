@@ -81,6 +81,15 @@ struct SimulateCommandTests {
             "--json", "--no-progress")
         #expect(outcome.status == 0, "\(outcome.complaint)")
         #expect(outcome.output.contains("\"halfWidth\""))
+        let scratch = try ScratchFolder()
+        let short = try program.run(
+            "simulate", Shipped.devnet, "--replications", "2", "--until", "30m", "--out",
+            scratch.path("runs"),
+            "--no-progress")
+        #expect(short.complaint.contains("ends within the warm-up of 1h"), "\(short.complaint)")
+        for name in ["report.html", "report.json", "runs.csv"] {
+            #expect(try scratch.bytes("runs/\(name)").count > 50, "\(name)")
+        }
         let comparison = try program.run(
             "compare", Shipped.devnet, Shipped.devnet, "--replications", "2", "--until", "2h", "--json",
             "--no-progress")

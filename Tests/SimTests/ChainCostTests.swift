@@ -171,4 +171,35 @@ struct ChainCostTests {
     func shown(_ atto: String, _ text: String) throws {
         #expect(CostLine.text(try big(atto)) == text)
     }
+
+    @Test("where a FIL has a price, the run has a balance in the currency: the sum of its own lines")
+    func balance() throws {
+        let prices = [
+            "costs={currency: USD, electricityPerKilowattHour: 0.1, rackUnitMonth: 30, "
+                + "hosts: {worker: {price: 1095, power: 1000, rackUnits: 1}}, chain: {filPrice: 4}}"
+        ]
+        let report = try devnet(prices).1
+        let balance = try #require(report.cost?.balance)
+        func amount(_ name: String) throws -> Double {
+            try #require(report.costLines.first { $0.name == name }?.amount)
+        }
+        let spent =
+            try report.costLines.filter { $0.area == "chain" && $0.name.hasPrefix("gas of") }
+            .compactMap(\.amount).reduce(0, +) + amount("fees for faults") + amount("fees for endings")
+            + amount("daily fees") + amount("deposits, burnt")
+        func isNear(_ one: Double, _ other: Double) -> Bool { abs(one - other) <= abs(other) * 1e-9 }
+        #expect(isNear(balance.spentOnChain, spent * 4) && spent > 0)
+        #expect(isNear(balance.rewards, try amount("rewards to be expected") * 4) && balance.rewards > 0)
+        let locked = try amount("initial pledge, locked") + amount("deposits, locked at the end")
+        #expect(isNear(balance.locked, locked * 4) && locked > 0)
+        // Three hosts over three years, 3 kW and three rack units for a day.
+        #expect(isNear(balance.spentOnCluster, 3 + 7.2 + 3), "\(balance)")
+        #expect(isNear(try amount("left of the run"), balance.rewards - balance.spentOnChain - 13.2))
+        let line = try #require(report.costLines.first { $0.name == "left of the run" })
+        #expect(line.basis.contains("without long-term storage") && line.unit == "USD", "\(line)")
+        // Without the price there is none, and nothing is made up.
+        let unpriced = try devnet(["costs={currency: USD, hosts: {worker: {price: 1095, power: 100}}}"]).1
+        #expect(unpriced.cost != nil && unpriced.cost?.balance == nil)
+        #expect(!unpriced.costLines.contains { $0.name == "left of the run" })
+    }
 }

@@ -59,6 +59,29 @@ struct ReportScreenshotTests {
         }
     }
 
+    @Test("the page of many runs is as clean, and its pictures show every run", .enabled(if: isPossible, why))
+    func replications() throws {
+        let scenario = try Scenario.load(
+            path: ShippedScenarios.folder.appendingPathComponent("devnet.yaml").path,
+            overrides: [ScenarioOverride("report.warmUp=30m")])
+        let runs = try Replications.run(
+            StudyCase(name: "devnet <runs>", scenario, until: .seconds(3 * 3_600)), count: 6, seed: 3)
+        let html = runs.html(sourceText: "name: devnet & more\n", version: "0")
+        try within { browser in
+            let (layout, console) = try browser.layout(html, name: "replications")
+            #expect(console.isEmpty && layout.resources.isEmpty, "\(console) \(layout.resources)")
+            #expect(
+                layout.headings.dropFirst() == ["Figures", "How the runs lie", "Each run", "The scenario"])
+            #expect(layout.drawings == 3 && layout.drawn == 3 && layout.cut.isEmpty, "\(layout.cut)")
+            #expect(layout.width <= 1000)
+        }
+        #expect(html.split(separator: "<circle").count - 1 == 18)
+        #expect(runs.runs.allSatisfy { html.contains($0.traceHash) && html.contains(String($0.seed)) })
+        #expect(html.contains("devnet &lt;runs&gt;") && html.contains("devnet &amp; more"))
+        let rows = runs.runsCSV.split(separator: "\n")
+        #expect(rows.count == 7 && rows[0].hasPrefix("run,seed,traceHash,tebibytesPerDay,"))
+    }
+
     /// The looks above must be able to fail.
     @Test(
         "a page that logs, fetches, is blank or is too wide is told apart", .enabled(if: isPossible, why))

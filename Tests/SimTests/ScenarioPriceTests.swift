@@ -58,6 +58,7 @@ struct ScenarioPriceTests {
             lines.map(\.name) == [
                 "hosts p1", "hosts c2", "hosts miner", "all hosts", "hosts by day", "electricity", "space",
                 "long-term storage", "one month of operation", "one TiB sealed", "gas of one TiB",
+                "locked as pledge", "earned in the run", "spent on the chain", "left of the run",
             ])
         #expect(lines.allSatisfy { $0.amount != nil && !$0.source.isEmpty })
         func line(_ name: String) throws -> CostLine { try #require(lines.first { $0.name == name }) }

@@ -41,7 +41,9 @@ package struct CostLine: Sendable, Hashable {
 
 extension SimulationReport {
     /// What the run cost, line by line: the cluster's where the scenario has prices, and the chain's always.
-    package var costLines: [CostLine] { (cost?.lines ?? []) + chainCost.lines(prices) }
+    package var costLines: [CostLine] {
+        (cost?.lines ?? []) + (cost?.balanceLines ?? []) + chainCost.lines(prices)
+    }
 }
 
 extension SimulationReport.Cost {

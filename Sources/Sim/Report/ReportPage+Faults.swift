@@ -15,7 +15,7 @@ extension ReportPage {
         }
         return "<section><h2>Faults</h2><p>What broke over the whole run, and the slots that could not work "
             + "meanwhile. In the pictures below a red ground marks the time of a fault.</p>"
-            + table(
+            + Self.table(
                 "Faults by kind", ["fault", "of", "times", "first at", "in all", "slot hours lost"], rows)
             + "</section>"
     }

@@ -80,7 +80,7 @@ extension ReportPage {
         let head =
             "<thead><tr><th scope=\"col\">what</th><th scope=\"col\">figure</th><th scope=\"col\">kind</th>"
             + "<th scope=\"col\" class=\"prose\">source</th></tr></thead>"
-        let source = String(decoding: sourceText.utf8.prefix(Self.sourceBytesMax), as: UTF8.self)
+        let source = Self.shown(sourceText)
         let run = [
             "policy \(report.policy)", "seed \(report.seed)",
             "\(SimulatedCluster.figure(report.simulatedSeconds / 86_400)) days simulated",

@@ -17,6 +17,11 @@ package struct ReportPage {
     /// The most bytes of the scenario's text that are shown.
     static let sourceBytesMax = 200_000
 
+    /// A scenario's text as a page shows it.
+    static func shown(_ text: String) -> String {
+        String(decoding: text.utf8.prefix(sourceBytesMax), as: UTF8.self)
+    }
+
     /// Takes a run's findings.
     ///
     /// - Parameters:
@@ -88,9 +93,9 @@ package struct ReportPage {
             ),
             ("Sectors proving", String(report.sectorsProving), "\(report.sectorsFailed) given up"),
         ]
-        if let cost = report.cost?.sealingPerTebibyte {
-            cards.append(
-                ("Cost", "\(figure(cost)) \(report.cost?.currency ?? "")/TiB", costNote))
+        if let cost = report.cost, let sealing = cost.sealingPerTebibyte {
+            let whole = sealing + (cost.gasPerTebibyte ?? 0)
+            cards.append(("Cost", "\(figure(whole)) \(cost.currency)/TiB", costNote(cost)))
         }
         let items = cards.map { title, value, note in
             "<div class=\"card\"><dt>\(Picture.escaped(title))</dt><dd>\(Picture.escaped(value))"
@@ -122,13 +127,13 @@ package struct ReportPage {
             + "</section>"
     }
 
-    private var costNote: String {
-        let missing = report.cost?.missing ?? []
-        let isWhole = missing.allSatisfy { $0 == "FIL" || $0 == "long-term storage" }
-        return "hosts, power and space" + (isWhole ? "" : "; some prices are missing")
+    private func costNote(_ cost: SimulationReport.Cost) -> String {
+        let isWhole = cost.missing.allSatisfy { $0 == "FIL" || $0 == "long-term storage" }
+        let gas = cost.gasPerTebibyte.map { ", and \(figure($0)) of gas" } ?? "; gas has no price here"
+        return "hosts, power and space\(gas)" + (isWhole ? "" : "; some prices are missing")
     }
 
-    func table(_ caption: String, _ head: [String], _ rows: [[String]]) -> String {
+    static func table(_ caption: String, _ head: [String], _ rows: [[String]]) -> String {
         let top = head.map { "<th scope=\"col\">\(Picture.escaped($0))</th>" }.joined()
         let body = rows.map { row in
             "<tr><th scope=\"row\">\(Picture.escaped(row[0]))</th>"
@@ -152,7 +157,7 @@ package struct ReportPage {
             + "paper, the lowest first. The gain of a row is what it adds once every limit above it is "
             + "gone: that "
             + "is the order in which to spend.</p>"
-            + table(
+            + Self.table(
                 "Limits and gains", ["limit", "formula", "TiB/day", "gain, TiB/day"], rows) + "</section>"
     }
 
@@ -167,7 +172,7 @@ package struct ReportPage {
             ]
         }
         return "<section><h2>Stages</h2>"
-            + table(
+            + Self.table(
                 "Work, waits and load of each stage",
                 [
                     "stage", "slots", "finished", "failed", "work p50", "work p95", "wait p50", "wait p95",
@@ -251,7 +256,7 @@ package struct ReportPage {
             + Picture.svg(
                 "dwell", 900, rows.count * 26 + 10, title: "Time in each state",
                 about: "The table below has the same figures.", body) + "</figure>"
-            + table("Time in each state", ["state", "sectors", "p10", "median", "p95", "mean"], listed)
+            + Self.table("Time in each state", ["state", "sectors", "p10", "median", "p95", "mean"], listed)
             + "</section>"
     }
 }

@@ -78,12 +78,17 @@ extension SimulatedCluster {
         let (power, space) = (month?.electricity.map { $0 / 30 }, month?.space.map { $0 / 30 })
         let perDay = capital / days + (power ?? 0) + (space ?? 0)
         let rate = report.tebibytesPerDay.flatMap { $0 > 0 ? $0 : nil }
+        let balance = costs.chain.filPrice.map {
+            RunBalance(
+                report.chainCost, filPrice: $0.amount, days: report.simulatedSeconds / 86_400,
+                clusterPerDay: perDay + (month?.storage.map { $0 / 30 } ?? 0))
+        }
         return SimulationReport.Cost(
             currency: costs.currency, groups: groups, capital: capital, depreciationDays: days,
             hostsPerDay: capital / days, watts: watts, electricityPerDay: power, rackUnits: units,
             spacePerDay: space, storagePerDay: month?.storage.map { $0 / 30 },
             sealingPerTebibyte: rate.map { perDay / $0 }, gasPerTebibyte: gasPerTebibyte(report.chainCost),
-            filPrice: costs.chain.filPrice?.amount, missing: scenario.missingPrices,
+            filPrice: costs.chain.filPrice?.amount, balance: balance, missing: scenario.missingPrices,
             costs: costs)
     }
 

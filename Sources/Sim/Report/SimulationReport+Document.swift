@@ -226,6 +226,11 @@ extension SimulationReport.Cost {
             entry("operatingPerMonth", .rounded(operating.total)),
             entry("sealingPerTebibyte", .rounded(sealingPerTebibyte)),
             entry("gasPerTebibyte", .rounded(gasPerTebibyte)),
+            entry("locked", .rounded(balance?.locked)),
+            entry("earned", .rounded(balance?.rewards)),
+            entry("spentOnChain", .rounded(balance?.spentOnChain)),
+            entry("spentOnCluster", .rounded(balance?.spentOnCluster)),
+            entry("net", .rounded(balance?.net)),
             entry("missing", .list(missing.map { .text($0) })),
         ])
     }

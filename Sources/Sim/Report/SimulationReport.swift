@@ -100,6 +100,8 @@ package struct SimulationReport: Sendable, Hashable {
         /// The messages that seal a TiB; `nil` where a FIL has no price.
         package var gasPerTebibyte: Double?
         package var filPrice: Double?
+        /// What the run earned and spent; `nil` where a FIL has no price.
+        package var balance: RunBalance?
         /// What has no price, in words.
         package var missing: [String]
         /// Where the prices but those of hosts are from.
