@@ -145,7 +145,8 @@ extension OutputFile {
 
     /// Takes the room on the disk that the file will need, so that a full disk shows before the work.
     ///
-    /// - Throws: ``SealingError`` `.inputOutput`, naming the bytes, when there is not enough.
+    /// - Throws: ``SealingError`` `.noSpace`, naming the bytes, when there is not enough; `.inputOutput`
+    ///   where no file may be so large.
     func reserve(_ bytes: UInt64, _ what: String) throws(SealingError) {
         let number = csealing_host_reserve(descriptor, bytes)
         guard number == ENOSPC || number == EDQUOT || number == EFBIG else {
@@ -153,7 +154,7 @@ extension OutputFile {
             return
         }
         throw SealingError(
-            .inputOutput,
+            number == EFBIG ? .inputOutput : .noSpace,
             "\(path) (\(what)) needs \(bytes) bytes on the disk: \(Files.reason(number)); "
                 + "free some room or name another directory"
         )

@@ -11,7 +11,12 @@ import Darwin
 enum Files {
     static func failure(_ what: String, _ path: String, _ number: Int32) -> SealingError {
         let reason = strerror(number).map { String(cString: $0) } ?? "error \(number)"
-        let code: SealingError.Code = number == ENOENT ? .missingFile : .inputOutput
+        let code: SealingError.Code =
+            switch number {
+            case ENOENT: .missingFile
+            case ENOSPC, EDQUOT: .noSpace
+            default: .inputOutput
+            }
         return SealingError(code, "\(what) \(path): \(reason)")
     }
 

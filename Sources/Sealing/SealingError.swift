@@ -23,6 +23,8 @@ package struct SealingError: Error, Hashable, Sendable, Codable, CustomStringCon
         package static let wrongFileSize = Code(rawValue: "wrongFileSize")
         /// A read, write, rename or other file operation failed.
         package static let inputOutput = Code(rawValue: "inputOutput")
+        /// The disk is full, or the quota on it: says nothing of the data, and there may be room later.
+        package static let noSpace = Code(rawValue: "noSpace")
         /// What holds the files is out of reach for now, which says nothing of them.
         package static let unreachable = Code(rawValue: "unreachable")
         /// A 32-byte node is not below the field's modulus.

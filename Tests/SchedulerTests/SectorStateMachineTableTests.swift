@@ -70,7 +70,8 @@ struct SectorStateMachineTableTests {
             case .workerLost: return .failed(TaskFailure(cause: .infrastructureLost, message: "gone"))
             case .filesLost: return .failed(TaskFailure(cause: .filesLost, message: "gone"))
             case .taskFailed:
-                return .failed(TaskFailure(cause: flip() ? .computeFailed : .invalidRequest, message: "no"))
+                let causes: [TaskFailure.Cause] = [.computeFailed, .invalidRequest, .noSpace]
+                return .failed(TaskFailure(cause: causes[below(3)], message: "no"))
             default: break
             }
             let outcome: TaskOutcome =
@@ -164,7 +165,7 @@ struct SectorStateMachineTableTests {
             let listed = SectorTransitions.rows.first { $0.state == state && $0.kind == kind }?.next ?? []
             var seen: Set<SectorState> = []
             // A forced state may lead anywhere; a few hundred draws find all of 57.
-            let count = listed.isEmpty ? 20 : 6_000
+            let count = listed.isEmpty ? 20 : 20_000
             for index in 0..<count where index < 150 || seen.count < listed.count {
                 let record = draws.record(state)
                 var machine = SectorStateMachine(record: record, limits: Self.limits[index % 2])

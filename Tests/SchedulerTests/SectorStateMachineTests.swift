@@ -14,13 +14,13 @@ struct SectorStateMachineTests {
     private static let commR = [UInt8](repeating: 4, count: 32)
     private static let newCommD = [UInt8](repeating: 5, count: 32)
     private static let newCommR = [UInt8](repeating: 6, count: 32)
-    private static let key = SectorKey(miner: 1000, number: 7)
+    static let key = SectorKey(miner: 1000, number: 7)
 
     private func machine(makesSNARK: Bool = false) -> SectorStateMachine {
         SectorStateMachine(record: SectorRecord(key: Self.key, proof: 5, makesSNARK: makesSNARK))
     }
 
-    private func outcome(_ type: TaskType) -> TaskOutcome {
+    func outcome(_ type: TaskType) -> TaskOutcome {
         switch type {
         case .addPiece: .addPiece(unsealedCommitment: Self.commD, paddedBytes: 2048)
         case .preCommit1: .preCommit1(unsealedCommitment: Self.commD)
@@ -80,7 +80,7 @@ struct SectorStateMachineTests {
         return states
     }
 
-    private func machine(at state: SectorState) -> SectorStateMachine {
+    func machine(at state: SectorState) -> SectorStateMachine {
         var machine = machine()
         let actions = machine.handle(.resume)
         drive(&machine, from: actions) { $0 == state }

@@ -81,7 +81,7 @@ struct FullDiskTests {
     ) throws -> Bool {
         let before = Set(try scratch.files())
         guard let error = sealingError(step) else { return false }
-        #expect(error.code == .inputOutput)
+        #expect(error.code == .noSpace)
         #expect(error.message.contains(scratch.path) && error.message.contains("No space left"))
         for name in try scratch.files() where !name.hasSuffix(".partial") && !before.contains(name) {
             // What has its name is complete: it is what an undisturbed run makes.
@@ -174,7 +174,7 @@ struct FullDiskTests {
                 withDestinationPath: "/dev/full"
             )
             let error = sealingError(step)
-            #expect(error?.code == .inputOutput, "\(path)")
+            #expect(error?.code == .noSpace, "\(path)")
             #expect(error?.message.contains(path) == true, "\(String(describing: error))")
             let isThere = FileManager.default.fileExists(atPath: path)
             #expect(isThere == (held != nil), "\(path)")

@@ -185,6 +185,7 @@ package final class NativeTaskRunner: TaskRunner {
         case .cancelled: .aborted
         case .missingFile, .wrongFileSize, .commitmentMismatch, .malformed, .notCanonical: .filesLost
         case .invalidArgument, .piecesDoNotFit: .invalidRequest
+        case .noSpace: .noSpace
         default: .computeFailed
         }
     }

@@ -106,7 +106,7 @@ extension SectorEvent {
             switch failure.cause {
             case .infrastructureLost, .aborted: .workerLost
             case .filesLost: .filesLost
-            case .computeFailed, .invalidRequest: .taskFailed
+            case .computeFailed, .invalidRequest, .noSpace: .taskFailed
             }
         case .ticket: .ticket
         case .messageSent: .messageSent

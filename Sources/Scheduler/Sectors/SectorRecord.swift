@@ -15,6 +15,8 @@ package enum FailureCause: String, Sendable, Hashable, Codable, CaseIterable {
     case deals, remove, download
     /// Of those of `computeProof`, the tries of Commit2: it has a limit of its own.
     case commit2
+    /// A full disk.
+    case noSpace
 
     /// The place in `allCases`.
     // Safety: as for ``SectorState/position``.
@@ -79,7 +81,9 @@ package struct SectorRecord: Sendable, Hashable, Codable {
     // MARK: Failures
 
     /// All failures that say something about the data or the program, since the last success of each kind.
-    package var failureCount: Int { self.failures.reduce(0, +) - failureCount(.commit2) }
+    package var failureCount: Int {
+        self.failures.reduce(0, +) - failureCount(.commit2) - failureCount(.noSpace)
+    }
 
     package func failureCount(_ cause: FailureCause) -> Int {
         self.failures.indices.contains(cause.index) ? self.failures[cause.index] : 0

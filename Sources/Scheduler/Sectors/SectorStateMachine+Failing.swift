@@ -15,6 +15,7 @@ extension SectorStateMachine {
             record.lastError = reason
             return again()
         case .filesLost: return limits.bug == .sectorIgnoresLostFiles ? again() : filesLost(failure.message)
+        case .noSpace: return outOfRoom(reason)
         case .invalidRequest, .computeFailed: break
         }
         let isFinal = failure.cause == .invalidRequest
@@ -57,6 +58,31 @@ extension SectorStateMachine {
             }
             return fail(.computeProof, reason, to: .computeProofFailed)
         }
+    }
+
+    /// The disk is full: the same step again after a pause, as long as that lasts. Nothing is counted
+    /// against the sector, and no step is taken back.
+    private mutating func outOfRoom(_ reason: String) -> [SectorAction] {
+        let state: SectorState =
+            switch record.state {
+            case .addPiece: .addPieceFailed
+            case .snapDealsAddPiece: .snapDealsAddPieceFailed
+            case .getTicket, .preCommit1: .sealPreCommit1Failed
+            case .preCommit2: .sealPreCommit2Failed
+            case .commitFinalize: .commitFinalizeFailed
+            case .finalizeSector: .finalizeFailed
+            case .finalizeReplicaUpdate: .finalizeReplicaUpdateFailed
+            case .releaseSectorKey: .releaseSectorKeyFailed
+            case .removing: .removeFailed
+            case .updateReplica, .proveReplicaUpdate: .replicaUpdateFailed
+            case .packing, .receiveSector, .snapDealsPacking, .abortUpgrade: record.state
+            default: .computeProofFailed
+            }
+        if state == .replicaUpdateFailed { record.returnState = record.state }
+        record.state = state
+        record.lastError = reason
+        // A look at a disk costs little, and whoever makes room does not want to wait for an hour.
+        return pause(limits.pause(min(record.count(.noSpace), 4)))
     }
 
     /// The task of the present state once more.

@@ -180,6 +180,7 @@ extension SectorStateMachine {
     }
 
     private mutating func done(_ outcome: TaskOutcome) -> [SectorAction] {
+        record.clear(.noSpace)
         switch outcome {
         case .addPiece(let commitment, _): return piecesWritten(commitment)
         case .preCommit1(let commitment):

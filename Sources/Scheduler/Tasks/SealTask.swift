@@ -236,6 +236,8 @@ package struct TaskFailure: Sendable, Hashable, Codable, Error, CustomStringConv
         case infrastructureLost
         /// The sector's files are gone or damaged: earlier stages must be repeated.
         case filesLost
+        /// The disk is full: says nothing about the data, and there may be room later.
+        case noSpace
         /// The computation failed on what seemed good data.
         case computeFailed
         /// The request itself is wrong; trying again is useless.

@@ -344,7 +344,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     }
 
     private func failForRoom(_ call: CallID, _ reportTo: Ref<WorkerMessage>) {
-        fail(call, .computeFailed, "no space is left on the sealing disks of \(host)", reportTo)
+        fail(call, .noSpace, "no space is left on the sealing disks of \(host)", reportTo)
     }
 
     private func fail(

@@ -66,9 +66,9 @@ package struct ClusterAudit {
         lookAtScheduler(isOver: unfinished.isEmpty)
     }
 
-    /// Sectors are given up for what failed in them alone: bad results, full disks, damaged files.
+    /// Sectors are given up for what failed in them alone: bad results and damaged files.
     private mutating func lookAtFailures(_ records: [SectorRecord], _ failed: Int) {
-        let reasons = ["as a share of tasks does", "no space is left", "a checksum of the files"]
+        let reasons = ["as a share of tasks does", "a checksum of the files"]
         for record in records {
             let reason = record.lastError ?? "no reason given"
             if !reasons.contains(where: { reason.contains($0) }) {
