@@ -97,6 +97,42 @@ struct SharedMachineTests {
         #expect(try told((8, low), (64, nil)) == 64 && told((64, nil), (8, low)) == 64)
     }
 
+    @Test("each process that is bound to cores is leased groups of its own, whichever told first")
+    func groups() throws {
+        func told(_ groups: [String: [Int]]) -> HostInfo {
+            var info = info("box", cores: 8)
+            info.processors = groups.values.flatMap(\.self).sorted()
+            info.coreGroups = groups.sorted { $0.key < $1.key }.map {
+                .init(id: $0.key, numaNode: 0, cores: $0.value)
+            }
+            return info
+        }
+        let parts = [["L3#0": [0, 1, 2, 3], "L3#1": [4, 5]], ["L3#1": [6, 7], "L3#2": [8, 9, 10, 11]]]
+        let ledger = ResourceLedger()
+        let need = ResourceNeed(wantsCoreGroup: true)
+        func lease(_ id: UInt64, _ process: Int) throws(Refusal) -> DeviceGrant {
+            let worker = WorkerInfo(
+                name: "\(process)", host: "h", store: "h", slots: [], hostInfo: told(parts[process]))
+            return try ledger.lease(id, need, stage: 1, host: 0, worker: worker, workerIndex: process)
+        }
+        ledger.setHost(0, told(parts[0]))
+        #expect(try lease(1, 0).cores == [0, 1, 2, 3])
+        ledger.setHost(0, told(parts[1]))
+        // The second may use one that the first does not know, and its own cores of the one that both have.
+        #expect(try lease(2, 1).cores == [6, 7])
+        #expect(try lease(3, 1).cores == [8, 9, 10, 11])
+        // Nothing is left of the groups that either may use.
+        for process in [0, 1] {
+            let refusal = #expect(throws: Refusal.self) { try lease(9, process) }
+            #expect(refusal?.code == .coreGroup)
+        }
+        ledger.release(2)
+        #expect(try lease(4, 0).cores == [4, 5])
+        #expect(ledger.brokenAccount() == nil)
+        for id in UInt64(1)...4 where id != 2 { ledger.release(id) }
+        #expect(ledger.account(0)?.coreGroupFreeCount == 3)
+    }
+
     @Test("files that move within a machine take nothing of its card's rate")
     func withinMachine() {
         func moved(to machine: String) -> UInt64 {

@@ -97,9 +97,18 @@ package struct HostInfo: Sendable, Hashable, Codable {
     }
 
     /// Adds what another worker of the same machine tells and this one does not: the GPUs that its kernels
-    /// use, processors that this one does not, and those that it shares among more slots.
+    /// use, processors that this one does not, those that it shares among more slots, and groups of cores.
     mutating func join(_ other: HostInfo) {
         joinProcessors(other)
+        for group in other.coreGroups {
+            guard let index = coreGroups.firstIndex(where: { $0.id == group.id }) else {
+                coreGroups.append(group)
+                continue
+            }
+            // Each of the two may be kept to some of the group's cores.
+            let all = Set(coreGroups[index].cores).union(group.cores)
+            if all.count > coreGroups[index].cores.count { coreGroups[index].cores = all.sorted() }
+        }
         for gpu in other.gpus where !gpus.contains(where: { $0.id == gpu.id }) { gpus.append(gpu) }
     }
 

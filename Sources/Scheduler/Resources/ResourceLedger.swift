@@ -93,6 +93,7 @@ package final class ResourceLedger {
             infoBox = Box(info)
             coreCountMax = info.logicalCoreCount
             gpuUsed += Array(repeating: 0, count: info.gpus.count - gpuUsed.count)
+            groupHolders += Array(repeating: nil, count: info.coreGroups.count - groupHolders.count)
         }
 
         fileprivate mutating func setBase(_ bytes: UInt64, of stage: Int) {
@@ -146,6 +147,8 @@ package final class ResourceLedger {
             return groupHolders.indices.first { index in
                 guard groupHolders[index] == nil else { return false }
                 let group = infoBox.value.coreGroups[index]
+                // A process that is kept to some processors has no others' groups.
+                guard worker.value.cores(of: group) != nil else { return false }
                 return (worker.value.coreGroups.map { $0.contains(group.id) } ?? true)
                     && (worker.value.numaNode.map { $0 == group.numaNode } ?? true)
             }
@@ -310,7 +313,7 @@ package final class ResourceLedger {
             memoryBytes: need.minMemory)
         if let group {
             grant.coreGroup = accounts[host].info.coreGroups[group].id
-            grant.cores = accounts[host].info.coreGroups[group].cores
+            grant.cores = worker.value.cores(of: accounts[host].info.coreGroups[group]) ?? []
         }
         for share in shares { grant.gpus.append(accounts[host].info.gpus[share.index].id) }
         let lease = Lease(
@@ -453,4 +456,13 @@ extension ResourceLedger.Account {
 extension UInt64 {
     /// The difference, 0 where it would be negative.
     fileprivate func minus(_ other: UInt64) -> UInt64 { other >= self ? 0 : self - other }
+}
+
+extension WorkerInfo {
+    /// The cores of a group on which this worker's tasks may run: its process may be kept to some of the
+    /// machine's. `nil` where it has none of them.
+    fileprivate func cores(of group: HostInfo.CoreGroup) -> [Int]? {
+        guard let told = hostInfo?.coreGroups, !told.isEmpty else { return group.cores }
+        return told.first { $0.id == group.id }?.cores
+    }
 }
