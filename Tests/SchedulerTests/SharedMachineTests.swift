@@ -133,6 +133,24 @@ struct SharedMachineTests {
         #expect(ledger.account(0)?.coreGroupFreeCount == 3)
     }
 
+    @Test("of processes that share a machine the one whose task has waited longest goes first")
+    func fairness() {
+        var sketch = ClusterSketch(SealyardPolicy(PolicyContext()))
+        var box = info("box")
+        // Memory for one PreCommit2 at a time.
+        box.memoryBytes = 40 << 30
+        for name in ["a", "b", "c"] { sketch.addWorker(name, on: name, [.preCommit2: 1], hostInfo: box) }
+        for sector in UInt64(1)...9 {
+            sketch.submit(.preCommit2, sector: sector, on: ["a", "b", "c"][Int(sector - 1) % 3])
+        }
+        for sector in UInt64(1)...9 {
+            sketch.decide()
+            #expect(sketch.starts.count == Int(sector), "one at a time")
+            sketch.finish(ClusterSketch.id(.preCommit2, sector))
+        }
+        #expect(sketch.starts.map(\.worker) == ["a", "b", "c", "a", "b", "c", "a", "b", "c"])
+    }
+
     @Test("files that move within a machine take nothing of its card's rate")
     func withinMachine() {
         func moved(to machine: String) -> UInt64 {

@@ -82,6 +82,7 @@ extension ClusterView {
         guard var told = info.hostInfo?.bounded else { return }
         let machine = machine(told.name.isEmpty ? hosts[host].name : told.name)
         hosts[host].machine = machine
+        sharesMachines = Set(hosts.map(\.machine)).count < hosts.count
         for other in workers where other.isAvailable && hosts[other.hostIndex].machine == machine {
             if let more = other.info.hostInfo?.bounded { told.join(more) }
         }

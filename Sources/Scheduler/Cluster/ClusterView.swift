@@ -135,6 +135,8 @@ package final class ClusterView: @unchecked Sendable {
     /// The wish that found room at no store, by its sequence, and the stores' revision at which it looked.
     var withoutRoom: (sequence: UInt64, storeRevision: Int)?
     package let ledger = ResourceLedger()
+    /// Some hosts are processes of one machine.
+    package internal(set) var sharesMachines = false
     package internal(set) var profiles: TaskProfiles
     /// What tasks need where a worker says nothing else.
     package let resources: ResourceTable

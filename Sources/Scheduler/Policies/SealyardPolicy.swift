@@ -105,11 +105,14 @@ package struct SealyardPolicy: SchedulingPolicy {
     private mutating func placeNear(
         _ type: TaskType, slack: Double?, _ view: ClusterView, _ now: Instant, _ decisions: inout [Decision]
     ) {
-        let open = view.openWorkers(type)
+        var open = view.openWorkers(type)
         if !type.needsFiles {
             placeAnywhere(type, open, view, now, &decisions)
             return
         }
+        // What one host of a machine takes the others lack: who has waited longest goes first, else the host
+        // that joined last would get what the others leave.
+        if view.sharesMachines, open.count > 1 { open = mostUrgentFirst(type, open, view) }
         // Hosts that are held back are many, and looked at with every message: nothing of them is copied.
         let mayHold = type == .preCommit1 && slack == nil
         var clusterHold: Hold??
@@ -137,6 +140,19 @@ package struct SealyardPolicy: SchedulingPolicy {
                 ?? PlacementReason("local", score: now.seconds - task.since.seconds)
             decisions.append(.assign(task.id, worker: worker, because: reason))
         }
+    }
+
+    /// Workers in the order of what waits for their hosts; those of one host stay together.
+    private func mostUrgentFirst(_ type: TaskType, _ open: [Int], _ view: ClusterView) -> [Int] {
+        let hosts = open.map { view.workers[$0].hostIndex }
+        let urgencies = hosts.map { view.queue.firstUrgency(type, on: $0) }
+        let order = open.indices.filter { urgencies[$0] != nil }.sorted { left, right in
+            guard let one = urgencies[left], let other = urgencies[right], one != other else {
+                return (hosts[left], left) < (hosts[right], right)
+            }
+            return one < other
+        }
+        return order.map { open[$0] }
     }
 
     /// The first task of a host that fits one of its open workers, and the worker with the most free slots.
