@@ -40,6 +40,8 @@ extension ScenarioCommand {
 extension MeasurementReader {
     /// Reads journals, too.
     static let withJournals = MeasurementReader { path in
-        MinerJournal.isJournal(path) ? try RecordedRun.read(journal: path).run : nil
+        guard MinerJournal.isJournal(path) else { return nil }
+        let (run, facts) = try RecordedRun.read(journal: path)
+        return (run, Int(clamping: facts.sectorBytes))
     }
 }

@@ -23,7 +23,8 @@ extension Simulate {
         try FileText.makeDirectory(folder)
         let page = result.html(sourceText: try sourceText(), version: Sealyard.configuration.version)
         for (name, text) in [
-            ("report.html", page), ("report.json", result.document.json + "\n"), ("runs.csv", result.runsCSV),
+            ("replications.html", page), ("replications.json", result.document.json + "\n"),
+            ("runs.csv", result.runsCSV), ("scenario.json", result.resolved.json + "\n"),
         ] {
             try FileText.write(Array(text.utf8), to: folder + "/" + name)
         }

@@ -87,7 +87,7 @@ struct SimulateCommandTests {
             scratch.path("runs"),
             "--no-progress")
         #expect(short.complaint.contains("ends within the warm-up of 1h"), "\(short.complaint)")
-        for name in ["report.html", "report.json", "runs.csv"] {
+        for name in ["replications.html", "replications.json", "runs.csv", "scenario.json"] {
             #expect(try scratch.bytes("runs/\(name)").count > 50, "\(name)")
         }
         let comparison = try program.run(

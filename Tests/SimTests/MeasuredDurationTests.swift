@@ -86,9 +86,11 @@ struct MeasuredDurationTests {
         ("{duration: {measured: benches/broken.json}}", "broken.json:1:36: PreCommit1 is"),
         (
             "{duration: {measured: benches/large.json}}",
-            "a bench of 32GiB sectors, where the scenario's are of 2KiB"
+            "measured with sectors of 32GiB, where the scenario's are of 2KiB"
         ),
         ("{duration: {measured: []}}", "files"),
+        ("{duration: {measured: [benches/one.json, benches/one.json]}}", "would count twice"),
+        ("{duration: {measured: benches/one.json}, provenance: published}", "leave provenance away"),
         ("{duration: {measured: {file: x}}}", "expected a file's path"),
         ("{duration: {mesured: benches/one.json}}", "did you mean \"measured\"?"),
         ("{duration: {measured: benches/one.json, constant: 3s}}", "unknown key \"constant\""),

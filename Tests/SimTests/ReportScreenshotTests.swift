@@ -65,19 +65,26 @@ struct ReportScreenshotTests {
             path: ShippedScenarios.folder.appendingPathComponent("devnet.yaml").path,
             overrides: [ScenarioOverride("report.warmUp=30m")])
         let runs = try Replications.run(
-            StudyCase(name: "devnet <runs>", scenario, until: .seconds(3 * 3_600)), count: 6, seed: 3)
+            StudyCase(
+                name: "devnet <runs>", scenario, policy: "lotus-random", until: .seconds(3 * 3_600)),
+            count: 6, seed: 3)
         let html = runs.html(sourceText: "name: devnet & more\n", version: "0")
         try within { browser in
             let (layout, console) = try browser.layout(html, name: "replications")
             #expect(console.isEmpty && layout.resources.isEmpty, "\(console) \(layout.resources)")
             #expect(
-                layout.headings.dropFirst() == ["Figures", "How the runs lie", "Each run", "The scenario"])
+                layout.headings.dropFirst() == [
+                    "Figures", "How the runs lie", "Each run", "Where the figures are from",
+                ])
             #expect(layout.drawings == 3 && layout.drawn == 3 && layout.cut.isEmpty, "\(layout.cut)")
             #expect(layout.width <= 1000)
         }
         #expect(html.split(separator: "<circle").count - 1 == 18)
         #expect(runs.runs.allSatisfy { html.contains($0.traceHash) && html.contains(String($0.seed)) })
         #expect(html.contains("devnet &lt;runs&gt;") && html.contains("devnet &amp; more"))
+        #expect(html.contains("policy lotus-random") && html.contains("0.13 days simulated"))
+        #expect(html.contains("tasks.PreCommit1") && html.contains("<td>assumed</td>"))
+        #expect(runs.resolved.json.contains("\"policy\": \"lotus-random\""))
         let rows = runs.runsCSV.split(separator: "\n")
         #expect(rows.count == 7 && rows[0].hasPrefix("run,seed,traceHash,tebibytesPerDay,"))
     }

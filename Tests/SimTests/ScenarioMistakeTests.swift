@@ -284,6 +284,24 @@ struct ScenarioMistakeTests {
             "policy: expected a name, found a list"
         ),
         Mistake(
+            "hosts:\n",
+            "policy: oldestlocal\nhosts:\n",
+            "4:9",
+            "unknown policy \"oldestlocal\"; did you mean \"oldest-local\"?"
+        ),
+        Mistake(
+            "hosts:\n",
+            "policy: curio-poll\npolicyOptions: {pollEvry: 3}\nhosts:\n",
+            "5:17",
+            "unknown key \"pollEvry\""
+        ),
+        Mistake(
+            "hosts:\n",
+            "policy: oldest-local\npolicyOptions: {haste: 3}\nhosts:\n",
+            "5:16",
+            "policy oldest-local has no options"
+        ),
+        Mistake(
             "workload:",
             "miner: {finalizeEarly: yes}\nworkload:",
             "22:24",

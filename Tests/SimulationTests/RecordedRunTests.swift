@@ -261,7 +261,11 @@ struct RecordedRunTests {
     func fits() throws {
         let recording = try record()
         var samples = DurationSamples()
-        try samples.read(recording.run, file: "miner/journal")
+        try samples.read(recording.run, sectorBytes: 2_048, file: "miner/journal")
+        // What was measured with small sectors says nothing of large ones.
+        let bench = "{\"SectorSize\": 34359738368, \"SealingResults\": [{\"Commit1\": 1}]}"
+        let mixed = #expect(throws: DurationFileError.self) { try samples.read(bench, file: "b.json") }
+        #expect(mixed?.description.contains("durations of two sizes do not mix") == true)
         #expect(samples[.preCommit1] == recording.run.workSeconds(.preCommit1))
         #expect(samples[.finalize].count >= Self.sectorCount)
         #expect(samples.sources(of: .commit2) == ["journal miner/journal"])

@@ -33,7 +33,10 @@ package struct DurationFit: Sendable, Hashable {
             return fit(.constant(duration(mean)), "constant")
         }
         let range = fit(.uniform(low: duration(low), high: duration(high)), "uniform")
-        guard sorted.count >= familiesFrom else { return range }
+        guard sorted.count >= familiesFrom else {
+            // Few samples that no range describes stand for themselves.
+            return range.isPoor ? fit(.empirical(sorted.map(duration)), "empirical") : range
+        }
         var fits = [range]
         let variance = sorted.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(sorted.count)
         let deviation = variance.squareRoot()
@@ -90,11 +93,14 @@ package struct DurationFit: Sendable, Hashable {
         return worst
     }
 
+    /// A sample of the model would be so far off in one of twenty cases at most (Kolmogorov).
+    package var isPoor: Bool { distance > 1.36 / Double(max(1, sampleCount)).squareRoot() }
+
     /// The family, what it was fitted to and how well, in words.
     package var quality: String {
         "\(family), \(sampleCount) samples from \(SimulatedCluster.span(low)) to "
             + "\(SimulatedCluster.span(high)), Kolmogorov-Smirnov distance "
-            + SimulatedCluster.figure(distance)
+            + SimulatedCluster.figure(distance) + (isPoor ? ", a poor fit" : "")
     }
 
     /// The model as a scenario writes it.

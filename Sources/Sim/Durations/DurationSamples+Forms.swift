@@ -50,14 +50,21 @@ extension DurationSamples {
                 file: file, line: node.mark.line, column: node.mark.column,
                 message: "SectorSize is \(node.kindName), not a number of bytes")
         }
-        guard let known = benchSize else {
-            benchSize = (bytes, file)
+        try note(sectorBytes: bytes, "a bench", file, line: node.mark.line, column: node.mark.column)
+    }
+
+    /// Demands sectors of the size that was measured before.
+    mutating func note(
+        sectorBytes bytes: Int, _ what: String, _ file: String, line: Int, column: Int
+    ) throws(DurationFileError) {
+        guard let known = sectorSize else {
+            sectorSize = (bytes, file)
             return
         }
         guard known.bytes == bytes else {
             throw DurationFileError(
-                file: file, line: node.mark.line, column: node.mark.column,
-                message: "a bench of \(ByteCount(bytes: bytes)) sectors, where that of \(known.file) is of "
+                file: file, line: line, column: column,
+                message: "\(what) of \(ByteCount(bytes: bytes)) sectors, where that of \(known.file) is of "
                     + "\(ByteCount(bytes: known.bytes)): durations of two sizes do not mix; fit them one "
                     + "size at a time")
         }

@@ -28,8 +28,8 @@ package struct DurationSamples: Sendable {
     private var sourcesOfKinds: [[String]] = Scenario.TaskKind.allCases.map { _ in [] }
     /// Samples of each kind whose source was named.
     private var namedCounts: [Int] = Scenario.TaskKind.allCases.map { _ in 0 }
-    /// The sector size of the benches read so far, and the file that said it first.
-    var benchSize: (bytes: Int, file: String)?
+    /// The sector size of the benches and journals read so far, and the file that said it first.
+    var sectorSize: (bytes: Int, file: String)?
     /// Rows of tasks that no scenario knows, by their names.
     package private(set) var skippedCounts: [String: Int] = [:]
     /// Samples in all.
@@ -107,8 +107,12 @@ extension DurationSamples {
     /// Takes the calls of a miner's journal that went well: from the worker's answer to the assignment to its
     /// result.
     ///
+    /// - Parameter sectorBytes: of the miner's sectors; no other size was measured, or will be.
     /// - Throws: ``DurationFileError``.
-    package mutating func read(_ run: RecordedRun, file: String) throws(DurationFileError) {
+    package mutating func read(
+        _ run: RecordedRun, sectorBytes: Int, file: String
+    ) throws(DurationFileError) {
+        try note(sectorBytes: sectorBytes, "a journal", file, line: 0, column: 0)
         for type in TaskType.sealing {
             for seconds in run.workSeconds(type) { try add(seconds, type.kind, file, line: 0, column: 0) }
         }

@@ -6,7 +6,7 @@ private import Synchronization
 /// Reads the files of measured durations that scenarios name, each of them once.
 package final class MeasurementReader: Sendable {
     /// Reads a path as a miner's journal; `nil` where it is none.
-    package typealias Journals = @Sendable (_ path: String) throws -> RecordedRun?
+    package typealias Journals = @Sendable (_ path: String) throws -> (run: RecordedRun, sectorBytes: Int)?
 
     /// Benches, sector logs and task histories.
     package static let texts = MeasurementReader { _ in nil }
@@ -51,9 +51,11 @@ package final class MeasurementReader: Sendable {
         guard FileManager.default.fileExists(atPath: file, isDirectory: &isFolder) else {
             throw refuse("there is no such file; give that of a bench, a log, a task history or a journal")
         }
-        let run: RecordedRun?
-        do { run = try journals(file) } catch { throw refuse("\(error)") }
-        if let run { return try samples.read(run, file: file) }
+        let journal: (run: RecordedRun, sectorBytes: Int)?
+        do { journal = try journals(file) } catch { throw refuse("\(error)") }
+        if let journal {
+            return try samples.read(journal.run, sectorBytes: journal.sectorBytes, file: file)
+        }
         guard !isFolder.boolValue else { throw refuse("a folder, and not that of a miner's journal") }
         let data: Data
         do {
@@ -85,9 +87,14 @@ extension DurationFit {
         }
         var all: [Double] = []
         var sources: [String] = []
+        var files: Set<String> = []
         for place in places {
             guard let name = place.text("a file's path") else { return nil }
             let file = path(of: name, from: place.node.mark.file)
+            guard files.insert(file).inserted else {
+                place.report("\(file) is named twice, and would count twice")
+                return nil
+            }
             let samples: DurationSamples
             do { samples = try reader.samples(file) } catch {
                 place.report("\(error)")
@@ -100,7 +107,9 @@ extension DurationFit {
                         + (others.isEmpty ? "no task" : others.joined(separator: ", ")), allowed: others)
                 return nil
             }
-            if let bench = samples.benchSize { cursor.sink.remember(benchBytes: bench.bytes, at: place) }
+            if let size = samples.sectorSize {
+                cursor.sink.remember(measuredBytes: size.bytes, at: place)
+            }
             all += samples[kind]
             sources += samples.sources(of: kind).filter { !sources.contains($0) }
         }

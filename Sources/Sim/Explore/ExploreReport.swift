@@ -36,6 +36,10 @@ package struct ExploreReport: Sendable {
                     + "\(failure.shrunk.faults.count) in \(failure.shrinkCount) runs")
             lines += failure.shrunkFindings.map { "  \($0)" }
             lines += failure.shrunk.faults.map { "  \($0)" }
+            if failure.shrunk.faults.isEmpty {
+                lines.append(
+                    "  it fails without any fault: look at the scenario and its policy first, with simulate")
+            }
             lines.append("replay: \(replay(failure))")
         }
         let verdict =

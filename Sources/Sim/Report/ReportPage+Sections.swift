@@ -71,15 +71,7 @@ extension ReportPage {
                 + "<td>\(task.provenance.rawValue)</td>"
                 + "<td class=\"prose\">\(Picture.escaped(task.source))</td></tr>"
         }
-        let hardware = report.origins.filter { !$0.what.hasPrefix("tasks.") }.map { origin in
-            "<tr><th scope=\"row\">\(Picture.escaped(origin.what))</th>"
-                + "<td>\(Picture.escaped(origin.figure))</td>"
-                + "<td>\(origin.provenance.rawValue)</td>"
-                + "<td class=\"prose\">\(Picture.escaped(origin.source))</td></tr>"
-        }
-        let head =
-            "<thead><tr><th scope=\"col\">what</th><th scope=\"col\">figure</th><th scope=\"col\">kind</th>"
-            + "<th scope=\"col\" class=\"prose\">source</th></tr></thead>"
+        let hardware = report.origins.filter { !$0.what.hasPrefix("tasks.") }
         let source = Self.shown(sourceText)
         let run = [
             "policy \(report.policy)", "seed \(report.seed)",
@@ -93,14 +85,27 @@ extension ReportPage {
             + "<th scope=\"col\">duration</th><th scope=\"col\">kind</th><th "
             + "scope=\"col\" class=\"prose\">source</th></tr></thead>"
             + "<tbody>\(rows.joined())</tbody></table></div>"
-            + "<div class=\"scroll\"><table><caption>Hardware</caption>\(head)"
-            + "<tbody>\(hardware.joined())</tbody></table></div>"
+            + Self.originTable(hardware, caption: "Hardware")
             + "<details><summary>The scenario's file, and what was set over it</summary>"
             + "<pre>\(Picture.escaped(source))</pre></details>"
             + "<details><summary>The scenario as it ran, with all that it includes, its faults and its "
             + "policy; saved as a file it runs again</summary>"
             + "<pre>\(Picture.escaped(resolved))</pre></details>"
             + "</section>"
+    }
+
+    /// Figures with their kinds and sources.
+    static func originTable(_ origins: [SimulationReport.Origin], caption: String = "Figures") -> String {
+        let rows = origins.map { origin in
+            "<tr><th scope=\"row\">\(Picture.escaped(origin.what))</th>"
+                + "<td>\(Picture.escaped(origin.figure))</td>"
+                + "<td>\(origin.provenance.rawValue)</td>"
+                + "<td class=\"prose\">\(Picture.escaped(origin.source))</td></tr>"
+        }
+        return "<div class=\"scroll\"><table><caption>\(caption)</caption>"
+            + "<thead><tr><th scope=\"col\">what</th><th scope=\"col\">figure</th><th scope=\"col\">kind</th>"
+            + "<th scope=\"col\" class=\"prose\">source</th></tr></thead>"
+            + "<tbody>\(rows.joined())</tbody></table></div>"
     }
 
     /// Colors with a contrast of at least 3 to 1 against their ground, in both schemes.

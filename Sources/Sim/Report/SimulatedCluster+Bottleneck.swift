@@ -180,7 +180,9 @@ extension SimulatedCluster {
 
     /// A figure for people: three significant digits or so, without exponent.
     package static func figure(_ value: Double) -> String {
-        let digits: Double = value.magnitude >= 100 ? 1 : (value.magnitude >= 10 ? 10 : 100)
+        var digits: Double = value.magnitude >= 100 ? 1 : (value.magnitude >= 10 ? 10 : 100)
+        // What is small has three digits, too; below a billionth it is nothing.
+        while value.magnitude >= 1e-9, value.magnitude < 0.01, value.magnitude * digits < 100 { digits *= 10 }
         let rounded = (value * digits).rounded() / digits
         return ScenarioDocument.decimalText(rounded)
     }
@@ -189,6 +191,7 @@ extension SimulatedCluster {
     package static func span(_ seconds: Double) -> String {
         if seconds >= 5400 { return "\(figure(seconds / 3600)) h" }
         if seconds >= 90 { return "\(figure(seconds / 60)) min" }
+        if seconds > 0, seconds < 0.1 { return "\(figure(seconds * 1000)) ms" }
         return "\(figure(seconds)) s"
     }
 }

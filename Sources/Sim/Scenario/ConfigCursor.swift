@@ -9,7 +9,7 @@ final class ConfigSink {
     let measurements: MeasurementReader?
     private(set) var diagnostics: [ScenarioDiagnostic] = []
     private var marks: [String: ConfigMark] = [:]
-    private var benches: [(bytes: Int, place: ConfigCursor)] = []
+    private var measured: [(bytes: Int, place: ConfigCursor)] = []
 
     init(fileName: String, limits: ScenarioLimits, measurements: MeasurementReader? = nil) {
         self.fileName = fileName
@@ -17,15 +17,15 @@ final class ConfigSink {
         self.measurements = measurements
     }
 
-    /// Keeps the sector size of a bench that the file names, until that of the scenario is known.
-    func remember(benchBytes: Int, at place: ConfigCursor) { benches.append((benchBytes, place)) }
+    /// Keeps the sector size of measurements that the file names, until that of the scenario is known.
+    func remember(measuredBytes: Int, at place: ConfigCursor) { measured.append((measuredBytes, place)) }
 
-    /// Complains of benches of other sectors than the scenario's.
-    func checkBenches(_ size: ByteCount) {
-        for bench in benches where bench.bytes != size.bytes {
-            bench.place.report(
-                "a bench of \(ByteCount(bytes: bench.bytes)) sectors, where the scenario's are of \(size); "
-                    + "name one of their size")
+    /// Complains of measurements of other sectors than the scenario's.
+    func checkMeasured(_ size: ByteCount) {
+        for file in measured where file.bytes != size.bytes {
+            file.place.report(
+                "measured with sectors of \(ByteCount(bytes: file.bytes)), where the scenario's are of "
+                    + "\(size); name a file for their size")
         }
     }
 

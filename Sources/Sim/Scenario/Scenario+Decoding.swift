@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Scheduler
 
 extension Scenario {
     /// The keys of each section, for errors and for the schema.
@@ -66,6 +67,10 @@ extension Scenario {
         let stores = fields.required("stores", "a list of long-term stores")?
             .list("stores", count: 1...limits.listCountMax)?
             .compactMap { Store.decode($0) }
+        let policies = PolicyCatalog.names.map { (name: $0, value: $0) }
+        let policy =
+            fields["policy"].flatMap { $0.identifier() == nil ? nil : $0.choice("policy", of: policies) }
+            ?? Defaults.policy
         return Scenario(
             name: fields.required("name", "what reports call the scenario")?.identifier()
                 ?? "unnamed",
@@ -80,13 +85,27 @@ extension Scenario {
             workload: fields.required("workload", "what is pledged, and when").map(Workload.decode)
                 ?? Defaults.workload,
             miner: fields["miner"].map(Miner.decode) ?? Defaults.miner,
-            policy: fields["policy"]?.identifier() ?? Defaults.policy,
-            policyOptions: fields["policyOptions"]?.texts() ?? [:],
+            policy: policy,
+            policyOptions: fields["policyOptions"].flatMap { options($0, of: policy) } ?? [:],
             faults: fields["faults"]?.list("faults", count: 0...limits.listCountMax)?
                 .compactMap { Fault.decode($0) } ?? [],
             costs: fields["costs"].flatMap(Costs.decode),
             report: fields["report"].map(Report.decode) ?? Defaults.report
         )
+    }
+}
+
+extension Scenario {
+    /// The options of a policy; a name that it has not is told with its place.
+    private static func options(_ cursor: ConfigCursor, of policy: String) -> [String: String]? {
+        guard let texts = cursor.texts() else { return nil }
+        let known = PolicyCatalog.policies.first { $0.name == policy }?.optionNames
+        guard let known, !texts.isEmpty else { return texts }
+        guard !known.isEmpty else {
+            cursor.report("policy \(policy) has no options")
+            return nil
+        }
+        return cursor.fields(known) == nil ? nil : texts
     }
 }
 
@@ -191,6 +210,10 @@ extension Scenario.TaskModel {
                     DurationFit.measured($0, kind)
                 })
             else { return nil }
+            if let provenance, provenance != .measured {
+                fields["provenance"]?.report(
+                    "its duration is measured, and its source is the files': leave provenance away")
+            }
             duration = measured.fit.model
             origin = Scenario.Mark(provenance: .measured, source: measured.source)
         } else {

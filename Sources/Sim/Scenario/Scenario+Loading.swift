@@ -72,7 +72,7 @@ extension Scenario {
         try ScenarioOverride.apply(overrides, to: &root, limits: limits)
         let sink = ConfigSink(fileName: fileName, limits: limits, measurements: measurements)
         let decoded = decode(ConfigCursor(node: root, path: "", sink: sink))
-        if let decoded { sink.checkBenches(decoded.sectorSize) }
+        if let decoded { sink.checkMeasured(decoded.sectorSize) }
         guard var scenario = decoded, sink.diagnostics.isEmpty else {
             throw ScenarioError(code: .invalid, diagnostics: sink.diagnostics)
         }

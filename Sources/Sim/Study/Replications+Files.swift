@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Kernel
 
 /// The replications as files: a page for people, and tables.
 extension Replications {
@@ -44,12 +45,25 @@ extension Replications {
             <section><h2>Figures</h2>\(figureTable(summaries))</section>
             <section><h2>How the runs lie</h2>\(strips(summaries))</section>
             <section><h2>Each run</h2>\(runTable)</section>
-            <section><h2>The scenario</h2>
-            <pre>\(Picture.escaped(ReportPage.shown(sourceText)))</pre></section>
+            <section><h2>Where the figures are from</h2>\(origins(sourceText, version))</section>
             <footer>Made by sealyard \(Picture.escaped(version)). This page needs no network.</footer>
             </main></body></html>
 
             """
+    }
+
+    private func origins(_ sourceText: String, _ version: String) -> String {
+        let days = SimulatedCluster.figure(study.end.seconds / 86_400)
+        let facts = ["policy \(policy)", "\(days) days simulated", "sealyard \(version)"]
+            .map { "<li>\(Picture.escaped($0))</li>" }
+        return "<ul>\(facts.joined())</ul>"
+            + "<p>The same scenario, policy and length with a run's seed give that run again.</p>"
+            + ReportPage.originTable(study.scenario.origins)
+            + "<details><summary>The scenario's file, and what was set over it</summary><pre>"
+            + "\(Picture.escaped(ReportPage.shown(sourceText)))</pre></details>"
+            + "<details><summary>The scenario as it ran, with all that it includes, its faults and its "
+            + "policy; saved as a file it runs again</summary><pre>"
+            + "\(Picture.escaped(resolved.json))</pre></details>"
     }
 
     private func figureTable(_ summaries: [Summary]) -> String {
@@ -84,7 +98,7 @@ extension Replications {
         let caption =
             runs.count > Self.shownMax
             ? "The first \(Self.shownMax) of \(runs.count) runs; runs.csv has all"
-            : "A run again: simulate with its seed"
+            : "A run again: simulate with its seed, the same policy and length"
         return ReportPage.table(caption, ["run", "seed"] + names + ["trace"], Array(rows))
     }
 

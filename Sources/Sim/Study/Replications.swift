@@ -11,7 +11,8 @@ package struct Replications: StudyResult, Sendable, Hashable {
         package var interval: Interval
     }
 
-    package var name: String
+    /// What was run, and for how long.
+    package var study: StudyCase
     package var requestedCount: Int
     /// Finished runs in order of their number.
     package var runs: [RunFigures]
@@ -36,7 +37,7 @@ package struct Replications: StudyResult, Sendable, Hashable {
         }
         let runs = found.compactMap(\.self)
         return Replications(
-            name: study.name, requestedCount: count, runs: runs.map(\.0),
+            study: study, requestedCount: count, runs: runs.map(\.0),
             warmUp: WarmUpFinding(
                 series: runs.map(\.1).filter { !$0.isEmpty }, endSeconds: study.end.seconds,
                 usedSeconds: SimulatedCluster.warmUp(of: study.scenario).secondsValue),
@@ -48,6 +49,17 @@ package struct Replications: StudyResult, Sendable, Hashable {
             throw StudyError(.invalid, "replications: 1 to \(countMax), not \(count)")
         }
     }
+
+    package var name: String { study.name }
+
+    /// The scenario as it ran, as one file that needs no other, under the policy that decided.
+    package var resolved: ScenarioDocument {
+        var whole = study.scenario
+        whole.policy = policy
+        return whole.normalized
+    }
+
+    package var policy: String { study.policy ?? study.scenario.policy }
 
     /// Whether every run that was asked for is there.
     package var isComplete: Bool { runs.count == requestedCount }
@@ -79,6 +91,8 @@ package struct Replications: StudyResult, Sendable, Hashable {
     package var document: ScenarioDocument {
         object([
             .init(key: "scenario", value: .text(name)),
+            .init(key: "policy", value: .text(policy)),
+            .init(key: "simulatedSeconds", value: .rounded(study.end.seconds)),
             .init(key: "replications", value: .integer(runs.count)),
             .init(key: "requested", value: .integer(requestedCount)),
             .init(key: "warmUp", value: warmUp?.document ?? .null),
