@@ -17,11 +17,20 @@ struct PipelineTests {
         #expect(result.timedEventCount == 60_000)
     }
 
-    @Test("a hundred thousand sectors give the known mean sojourn and makespan")
+    @Test("a hundred thousand sectors give the known mean sojourn, makespan and waits")
     func hundredThousand() throws {
         let result = try PipelineModel.run(sectorCount: 100_000, seed: 1)
         #expect(abs(result.meanSojournSeconds - 15268.344740) < 1e-6)
         #expect(abs(result.makespanSeconds - 6108395.703685) < 1e-6)
+        let waits = [15.768810, 14.288402, 131.163031, 20.162591, 91.895136]
+        for (measured, known) in zip(result.meanWaitSeconds, waits) { #expect(abs(measured - known) < 1e-6) }
+    }
+
+    @Test("a burst, all sectors alive at once, gives the known mean sojourn: its sums exceed 64 bits")
+    func burst() throws {
+        let result = try PipelineModel.run(sectorCount: 100_000, seed: 1, gap: 0.001)
+        #expect(abs(result.meanSojournSeconds - 2_613_102.9053) < 1e-4)
+        #expect(result.meanWaitSeconds[1] > 5e5)
     }
 
     /// Seeds 1 to 30: the first block there is, not a chosen one. Over a hundred blocks

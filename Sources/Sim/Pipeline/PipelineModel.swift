@@ -120,34 +120,28 @@ enum SourceMessage: Message {
 final class PipelineTally: @unchecked Sendable {
     /// Whose times are added up.
     let counted: Range<Int>
-    var sojournNanoseconds: Int64 = 0
-    var overflow: Int64 = 0
-    var waits = [Int64](repeating: 0, count: PipelineModel.stationNames.count)
+    // A burst of sectors adds up to more than 292 years.
+    var sojournNanoseconds: Int128 = 0
+    var waits = [Int128](repeating: 0, count: PipelineModel.stationNames.count)
 
     init(counted: Range<Int>) { self.counted = counted }
 
     func result(sectorCount: Int, end: Double, messageCount: Int, traceHash: String) -> PipelineModel.Result {
         let count = Double(max(1, counted.count))
-        let sojourn = Double(overflow) * 0x1p62 + Double(sojournNanoseconds)
         return PipelineModel.Result(
             sectorCount: sectorCount, makespanSeconds: end,
-            meanSojournSeconds: sojourn / 1e9 / count,
+            meanSojournSeconds: Double(sojournNanoseconds) / 1e9 / count,
             meanWaitSeconds: waits.map { Double($0) / 1e9 / count },
             timedEventCount: sectorCount * (PipelineModel.stationNames.count + 1),
             messageCount: messageCount, traceHash: traceHash)
     }
 
     func waited(_ visit: Visit, at index: Int, _ nanoseconds: Int64) {
-        if counted.contains(visit.sector) { waits[index] += nanoseconds }
+        if counted.contains(visit.sector) { waits[index] += Int128(nanoseconds) }
     }
 
     func left(_ visit: Visit, after nanoseconds: Int64) {
-        guard counted.contains(visit.sector) else { return }
-        sojournNanoseconds += nanoseconds
-        if sojournNanoseconds >= 1 << 62 {
-            sojournNanoseconds -= 1 << 62
-            overflow += 1
-        }
+        if counted.contains(visit.sector) { sojournNanoseconds += Int128(nanoseconds) }
     }
 }
 

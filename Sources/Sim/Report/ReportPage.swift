@@ -49,17 +49,9 @@ package struct ReportPage {
 
     /// The whole page; equal for equal runs, the wall time aside.
     package var html: String {
-        let name = Picture.escaped(report.scenario)
-        return """
-            <!DOCTYPE html>
-            <html lang="en"><head><meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta name="color-scheme" content="light dark">
-            <link rel="icon" href="data:,">
-            <title>\(name): simulated sealing cluster</title>
-            <style>\(Self.style)</style></head><body><main>
-            <header><p class="kind">Simulated sealing cluster</p><h1>\(name)</h1>
-            <p>\(Picture.escaped(scenario.description))</p></header>
+        Self.document(
+            report.scenario, kind: "Simulated sealing cluster", about: scenario.description, version: version,
+            """
             \(headline)
             \(limitsSection)
             \(stagesSection)
@@ -71,6 +63,31 @@ package struct ReportPage {
             \(costSection)
             \(omissionsSection)
             \(provenanceSection)
+            """)
+    }
+
+    /// A page that needs nothing else.
+    ///
+    /// - Parameters:
+    ///   - name: its heading.
+    ///   - kind: what it is, above the heading and in the title.
+    ///   - about: a sentence below the heading.
+    ///   - body: HTML.
+    static func document(
+        _ name: String, kind: String, about: String, version: String, _ body: String
+    ) -> String {
+        let (name, kind) = (Picture.escaped(name), Picture.escaped(kind))
+        return """
+            <!DOCTYPE html>
+            <html lang="en"><head><meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <meta name="color-scheme" content="light dark">
+            <link rel="icon" href="data:,">
+            <title>\(name): \(kind)</title>
+            <style>\(style)</style></head><body><main>
+            <header><p class="kind">\(kind)</p><h1>\(name)</h1>
+            <p>\(Picture.escaped(about))</p></header>
+            \(body)
             <footer>Made by sealyard \(Picture.escaped(version)). This page needs no network.</footer>
             </main></body></html>
 

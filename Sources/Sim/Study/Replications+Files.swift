@@ -25,31 +25,20 @@ extension Replications {
     ///   - sourceText: the scenario as it was given.
     ///   - version: the program's.
     package func html(sourceText: String, version: String) -> String {
-        let title = Picture.escaped(name)
         let summaries = summaries()
         let found = distrusted.map { "<p class=\"bad\">\(Picture.escaped($0.text))</p>" }.joined()
-        return """
-            <!DOCTYPE html>
-            <html lang="en"><head><meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta name="color-scheme" content="light dark">
-            <link rel="icon" href="data:,">
-            <title>\(title): \(runs.count) replications</title>
-            <style>\(ReportPage.style)</style></head><body><main>
-            <header><p class="kind">Simulated sealing cluster, \(runs.count) of \(requestedCount) \
-            replications</p><h1>\(title)</h1>
-            <p>Each run has draws of its own. A mean and its interval say what the cluster does; the spread \
-            says how much one run can be off.</p></header>
+        return ReportPage.document(
+            name, kind: "Simulated sealing cluster, \(runs.count) of \(requestedCount) replications",
+            about: "Each run has draws of its own. A mean and its interval say what the cluster does; the "
+                + "spread says how much one run can be off.", version: version,
+            """
             \(found)
             \(warmUp.map { "<p>\(Picture.escaped($0.text))</p>" } ?? "")
             <section><h2>Figures</h2>\(figureTable(summaries))</section>
             <section><h2>How the runs lie</h2>\(strips(summaries))</section>
             <section><h2>Each run</h2>\(runTable)</section>
             <section><h2>Where the figures are from</h2>\(origins(sourceText, version))</section>
-            <footer>Made by sealyard \(Picture.escaped(version)). This page needs no network.</footer>
-            </main></body></html>
-
-            """
+            """)
     }
 
     private func origins(_ sourceText: String, _ version: String) -> String {
