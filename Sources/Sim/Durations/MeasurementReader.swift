@@ -25,8 +25,14 @@ package final class MeasurementReader: Sendable {
     ///
     /// - Throws: ``DurationFileError``.
     package func samples(_ file: String) throws(DurationFileError) -> DurationSamples {
-        let result = known.withLock { $0[file] } ?? read(file)
-        known.withLock { $0[file] = result }
+        // Two threads may read at once; what the first to end has read goes for both.
+        if let result = known.withLock({ $0[file] }) { return try result.get() }
+        let fresh = read(file)
+        let result = known.withLock { known in
+            let first = known[file] ?? fresh
+            known[file] = first
+            return first
+        }
         return try result.get()
     }
 
