@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Kernel
+import Synchronization
 import Testing
 
 @Suite("Timers, mailboxes, supervision and adapters in a simulated world")
@@ -9,6 +11,24 @@ struct SimulatedComponentTests {
 
     private func ref(_ text: String) throws -> Ref<ProbeMessage> {
         world.ref(at: try #require(Address(parsing: text)), as: ProbeMessage.self)
+    }
+
+    @Test("timers of hours and of microseconds fire in one order, whenever they were set", arguments: 1...4)
+    func timersNearAndFar(seed: UInt64) throws {
+        let fired = Fired()
+        let world = SimulatedWorld(options: .init(seed: seed))
+        let node = try world.addNode("n")
+        try node.spawn("x") { home in
+            Probe(home: home, start: { context in fired.setSome(8_000, context) }) { message, context in
+                guard case .value(let value) = message else { return }
+                fired.note(value, at: context.now)
+                // Some more from here on, some of them sooner than what waits already.
+                if value % 4 == 0, fired.setCount < 30_000 { fired.setSome(5, context) }
+            }
+        }
+        world.runUntilIdle()
+        #expect(fired.problems == [])
+        #expect(fired.setCount > 10_000 && fired.missing == 0)
     }
 
     @Test(
@@ -315,6 +335,52 @@ struct SimulatedComponentTests {
         #expect(notes.lines == ["1"])
         #expect { try node.spawn("x", Notes().taker()) } throws: {
             ($0 as? KernelError)?.code == .nameTaken
+        }
+    }
+}
+
+/// Timers that one component set, with the order in which they must fire.
+private final class Fired: Sendable {
+    private struct Book {
+        var random: RandomStream
+        var due: [Int: Instant] = [:]
+        var set = 0
+        var latest = Instant.zero
+        var problems: [String] = []
+        var kept: [(id: TimerID, number: Int)] = []
+    }
+
+    private let book = Mutex(Book(random: RandomStream(seed: 11)))
+
+    var setCount: Int { book.withLock { $0.set } }
+    var missing: Int { book.withLock { $0.due.count } }
+    var problems: [String] { book.withLock { $0.problems } }
+
+    /// Sets timers between a nanosecond and a day ahead, and cancels about half of those set before.
+    func setSome(_ count: Int, _ context: Context<ProbeMessage>) {
+        book.withLock { book in
+            for _ in 0..<count {
+                let ahead = Int64(exp(book.random.uniform() * log(86_400e9)))
+                let number = book.set
+                book.set += 1
+                book.due[number] = context.now + .nanoseconds(ahead)
+                book.kept.append((context.schedule(after: .nanoseconds(ahead), .value(number)), number))
+            }
+            for _ in 0..<count / 2 {
+                let known = book.kept.remove(at: Int(book.random.next() % UInt64(book.kept.count)))
+                let isTaken = context.cancel(known.id)
+                let wasDue = book.due.removeValue(forKey: known.number) != nil
+                if isTaken != wasDue { book.problems.append("\(known.number): cancelled \(isTaken)") }
+            }
+        }
+    }
+
+    func note(_ number: Int, at now: Instant) {
+        book.withLock { book in
+            let due = book.due.removeValue(forKey: number)
+            if due != now { book.problems.append("\(number) fired at \(now), due at \(due ?? .zero)") }
+            if now < book.latest { book.problems.append("\(number) fired after a later one") }
+            book.latest = now
         }
     }
 }

@@ -97,3 +97,54 @@ struct EventHeap {
         }
     }
 }
+
+/// The future events of a world: those of the next moments in a heap of their own.
+///
+/// Most events are arrivals within a millisecond, while the timers of tasks and deadlines wait for hours. One
+/// heap of both would send every arrival through all of its levels.
+@usableFromInline
+struct EventSchedule {
+    /// What lies less than this ahead when it is set, in nanoseconds, counts as near.
+    @usableFromInline static var nearSpan: Int64 { 1_000_000_000 }
+
+    @usableFromInline var near = EventHeap()
+    @usableFromInline var far = EventHeap()
+
+    @inlinable
+    init() {}
+
+    @inlinable var count: Int { near.count + far.count }
+
+    /// The event that comes first.
+    @inlinable var first: Event? {
+        guard let soon = near.first else { return far.first }
+        guard let late = far.first else { return soon }
+        return Event.precedes(late, soon) ? late : soon
+    }
+
+    /// All events, in no order that means anything.
+    var events: [Event] { Array(near.events) + Array(far.events) }
+
+    @inlinable
+    mutating func push(_ event: Event, now: Int64) {
+        if event.time &- now < Self.nearSpan { near.push(event) } else { far.push(event) }
+    }
+
+    /// Takes the first event, if it lies at `time`.
+    @inlinable
+    mutating func popFirst(at time: Int64) -> Event? {
+        let soon = near.first
+        if let late = far.first, late.time == time {
+            guard let soon, soon.time == time, Event.precedes(soon, late) else { return far.popFirst() }
+            return near.popFirst()
+        }
+        guard let soon, soon.time == time else { return nil }
+        return near.popFirst()
+    }
+
+    /// Keeps the events for which `keep` holds, in O(n).
+    mutating func filter(_ keep: (Event) -> Bool) {
+        near.filter(keep)
+        far.filter(keep)
+    }
+}

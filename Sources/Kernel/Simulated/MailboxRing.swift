@@ -8,8 +8,10 @@
 /// A message is moved in and moved out, never copied: a copy costs a retain and a release of all that it
 /// holds.
 @usableFromInline
-struct MailboxRing<Entry>: ~Copyable {
-    @usableFromInline var ring: UnsafeMutablePointer<Entry>?
+struct MailboxRing<M>: ~Copyable {
+    @usableFromInline var ring: UnsafeMutablePointer<M>?
+    /// Who sent each message, at the same places.
+    @usableFromInline var senders: UnsafeMutablePointer<UInt32>?
     @usableFromInline var mask = -1
     @usableFromInline var head = 0
     @usableFromInline var count = 0
@@ -19,44 +21,56 @@ struct MailboxRing<Entry>: ~Copyable {
 
     @inlinable
     deinit {
-        guard let ring else { return }
+        guard let ring, let senders else { return }
         for offset in 0..<count { (ring + ((head + offset) & mask)).deinitialize(count: 1) }
         ring.deallocate()
+        senders.deallocate()
     }
 
     @inlinable
-    mutating func append(_ entry: consuming Entry) {
+    mutating func append(_ message: consuming M, from sender: UInt32) {
         if count > mask { grow() }
+        let place = (head + count) & mask
         // Safety: `grow` allocates, and there is room now.
-        (ring.unsafelyUnwrapped + ((head + count) & mask)).initialize(to: entry)
+        (ring.unsafelyUnwrapped + place).initialize(to: message)
+        (senders.unsafelyUnwrapped + place).initialize(to: sender)
         count += 1
     }
 
     @inlinable
-    mutating func popFirst() -> Entry? {
-        guard count > 0, let ring else { return nil }
-        let entry = (ring + head).move()
-        head = (head + 1) & mask
+    mutating func popFirst(_ sender: inout UInt32) -> M? {
+        guard count > 0, let ring, let senders else { return nil }
+        let message = (ring + head).move()
+        sender = senders[head]
         count -= 1
-        return entry
+        // A ring that is empty starts over: what is written next is in the cache still.
+        head = count == 0 ? 0 : (head + 1) & mask
+        return message
     }
 
     @inlinable
     mutating func removeAll() {
-        while popFirst() != nil {}
+        var sender: UInt32 = 0
+        while popFirst(&sender) != nil {}
     }
 
     @inlinable
     mutating func grow() {
-        let bigger = UnsafeMutablePointer<Entry>.allocate(capacity: max(4, (mask + 1) * 2))
-        if let ring {
+        let capacity = max(4, (mask + 1) * 2)
+        let bigger = UnsafeMutablePointer<M>.allocate(capacity: capacity)
+        let biggerSenders = UnsafeMutablePointer<UInt32>.allocate(capacity: capacity)
+        if let ring, let senders {
             for offset in 0..<count {
-                (bigger + offset).moveInitialize(from: ring + ((head + offset) & mask), count: 1)
+                let place = (head + offset) & mask
+                (bigger + offset).moveInitialize(from: ring + place, count: 1)
+                (biggerSenders + offset).initialize(to: senders[place])
             }
             ring.deallocate()
+            senders.deallocate()
         }
         ring = bigger
-        mask = max(4, (mask + 1) * 2) - 1
+        senders = biggerSenders
+        mask = capacity - 1
         head = 0
     }
 }

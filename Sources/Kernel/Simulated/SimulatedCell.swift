@@ -8,18 +8,6 @@ private import Logging
 /// it: an unspecialized generic mailbox is an order of magnitude slower.
 public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendable {
     @usableFromInline
-    struct Queued {
-        @usableFromInline let message: M
-        @usableFromInline let from: UInt32
-
-        @inlinable
-        init(message: consuming M, from: UInt32) {
-            self.message = message
-            self.from = from
-        }
-    }
-
-    @usableFromInline
     struct TimerSlot {
         @usableFromInline var message: M?
         @usableFromInline var generation: UInt32
@@ -31,9 +19,11 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         }
     }
 
-    @usableFromInline var queue = MailboxRing<Queued>()
+    @usableFromInline var queue = MailboxRing<M>()
     @usableFromInline var timers: ContiguousArray<TimerSlot> = []
     @usableFromInline var freeSlots: ContiguousArray<UInt32> = []
+    /// Timers that have neither run out nor been cancelled.
+    @usableFromInline var armedCount = 0
     @usableFromInline var box: BehaviorBox<M>?
     @usableFromInline var options = SpawnOptions()
     var window = RestartWindow()
@@ -69,7 +59,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         guard isUp, queue.count < options.mailboxCountMax else {
             return refuse(message, from: from)
         }
-        queue.append(Queued(message: message, from: from))
+        queue.append(message, from: from)
         pendingCount += 1
         core.ready.append(ReadyEntry(place: index, slot: SimulatedPlace.mailboxSlot))
         return .accepted
@@ -77,8 +67,9 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
 
     @usableFromInline
     func refuse(_ message: M, from: UInt32) -> Delivery {
-        if isUp, options.overflow == .dropOldest, let oldest = queue.popFirst() {
-            core.bury(from: oldest.from, to: self, .mailboxFull)
+        var oldestFrom: UInt32 = 0
+        if isUp, options.overflow == .dropOldest, queue.popFirst(&oldestFrom) != nil {
+            core.bury(from: oldestFrom, to: self, .mailboxFull)
             return enqueue(message, from: from)
         }
         // An address names a place: what was told to a stopped component reaches the one that took its name.
@@ -177,6 +168,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
             slot = UInt32(timers.count)
             timers.append(TimerSlot(message: message, generation: 0))
         }
+        armedCount += 1
         pendingCount += 1
         core.pushEvent(at: time, place: index, slot: slot)
         return TimerID(slot: slot, generation: timers[Int(slot)].generation)
@@ -189,6 +181,7 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
             timers[slot].message != nil
         else { return false }
         timers[slot].message = nil
+        armedCount -= 1
         core.noteCancelled()
         return true
     }
@@ -196,9 +189,6 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
     override func isCancelled(slot: UInt32) -> Bool {
         slot != SimulatedPlace.mailboxSlot && timers[Int(slot)].message == nil
     }
-
-    /// Frees the slot of a cancelled timer whose event was taken out of the heap.
-    func releaseCancelled(slot: UInt32) { retireSlot(slot) }
 
     @inlinable
     func retireSlot(_ slot: UInt32) {
@@ -208,17 +198,19 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
 
     // MARK: Delivery
 
-    /// Takes the message of an event: the head of the mailbox or a timer's.
+    /// Takes the message of an event, the head of the mailbox or a timer's; `from` becomes the sender of one
+    /// out of the mailbox.
     @inlinable
-    func take(_ slot: UInt32) -> Queued? {
-        if slot == SimulatedPlace.mailboxSlot { return queue.popFirst() }
+    func take(_ slot: UInt32, _ from: inout UInt32) -> M? {
+        if slot == SimulatedPlace.mailboxSlot { return queue.popFirst(&from) }
         let message = timers[Int(slot)].message.take()
         retireSlot(slot)
         guard let message else {
             core.noteCancelledGone()
             return nil
         }
-        return Queued(message: message, from: index)
+        armedCount -= 1
+        return message
     }
 
     /// Forms the code that handles this place's events; called where `M` is known.
@@ -229,14 +221,15 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
         self.options = options
         // The strong captures spare every use a retain and a release. The cycle is cut where the place is
         // retired and where the world ends.
-        step = { [self, core] slot in
-            guard let queued = take(slot), let receive = box.receive else { return }
-            core.begin(self, from: queued.from)
-            if core.detailsTrace { core.traceContent(queued.message, from: queued.from, to: self) }
+        handle { [self, core] slot in
+            var from = index
+            guard let message = take(slot, &from), let receive = box.receive else { return }
+            core.begin(self, from: from)
+            if core.detailsTrace { core.traceContent(message, from: from, to: self) }
             do {
-                try receive(queued.message)
+                try receive(message)
             } catch {
-                core.bury(from: queued.from, to: self, .failed)
+                core.bury(from: from, to: self, .failed)
                 fail(error)
             }
             core.end(self)
@@ -245,12 +238,21 @@ public final class SimulatedCell<M: Message>: SimulatedPlace, @unchecked Sendabl
 
     override func drain(_ reason: DeadLetterReason) -> Int {
         let count = queue.count
-        while let queued = queue.popFirst() { core.bury(from: queued.from, to: self, reason) }
+        var from: UInt32 = 0
+        for _ in 0..<count where queue.popFirst(&from) != nil { core.bury(from: from, to: self, reason) }
+        disarm()
+        return count
+    }
+
+    /// Cancels all timers.
+    func disarm() {
+        // Most components end without one, and this code does not know `M`: each look at a message is slow.
+        guard armedCount > 0 else { return }
         for slot in timers.indices where timers[slot].message != nil {
             timers[slot].message = nil
             core.noteCancelled()
         }
-        return count
+        armedCount = 0
     }
 
     override func dropComponent() {

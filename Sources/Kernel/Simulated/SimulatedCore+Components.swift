@@ -73,7 +73,7 @@ extension SimulatedCore {
 
     func makeCell<M: Message>(_ address: Address, on node: SimulatedNode) -> SimulatedCell<M> {
         let cell = SimulatedCell<M>(core: self, index: claimIndex(), address: address, node: node)
-        places[Int(cell.index)] = cell
+        places.put(cell)
         directory[address] = cell
         cell.nodePosition = node.places.count
         node.places.append(cell)
@@ -82,8 +82,7 @@ extension SimulatedCore {
 
     func claimIndex() -> UInt32 {
         if let free = freeIndices.popLast() { return free }
-        places.append(nil)
-        return UInt32(places.count - 1)
+        return UInt32(places.append())
     }
 
     /// Runs `started` of a new incarnation as the component itself.
@@ -112,10 +111,7 @@ extension SimulatedCore {
     /// Makes a component anew in its place; tells whether its new incarnation started.
     func restart<M: Message>(_ cell: SimulatedCell<M>, _ box: BehaviorBox<M>) -> Bool {
         stopChildren(of: cell, because: .failed)
-        for slot in cell.timers.indices where cell.timers[slot].message != nil {
-            cell.timers[slot].message = nil
-            noteCancelled()
-        }
+        cell.disarm()
         statistics.restarts += 1
         do {
             try bringUp(cell, box)
@@ -180,7 +176,7 @@ extension SimulatedCore {
     @usableFromInline
     func retire(_ place: SimulatedPlace) {
         guard let kept = places[Int(place.index)], kept === place else { return }
-        places[Int(place.index)] = nil
+        _ = places.take(Int(place.index))
         freeIndices.append(place.index)
         // The order of a node's places shows only when it is killed; a swap keeps it a function of the seed.
         let (node, position) = (place.node, place.nodePosition)
@@ -189,7 +185,7 @@ extension SimulatedCore {
             node.places[position] = last
             node.places.removeLast()
         }
-        place.step = { _ in }
+        place.handle { _ in }
     }
 
     // MARK: References and watches

@@ -49,8 +49,8 @@ final class ReadyQueue: @unchecked Sendable {
             swap(&ring[head & mask], &ring[(head + offset) & mask])
         }
         let entry = ring[head & mask]
-        head = (head + 1) & mask
         count -= 1
+        head = count == 0 ? 0 : (head + 1) & mask
         return entry
     }
 
@@ -104,14 +104,17 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     @usableFromInline static var outsideIndex: UInt32 { .max }
 
     @usableFromInline var now: Int64 = 0
-    @usableFromInline var heap = EventHeap()
+    @usableFromInline var schedule = EventSchedule()
     @usableFromInline let ready = ReadyQueue()
     @usableFromInline var random: RandomStream
     // Safety: set only while one of the node's components runs; the core keeps its nodes.
     @usableFromInline unowned(unsafe) var currentNode: SimulatedNode?
     @usableFromInline var currentIndex: UInt32 = SimulatedCore.outsideIndex
     @usableFromInline var sequence: UInt64 = 0
-    @usableFromInline var places: ContiguousArray<SimulatedPlace?> = []
+    var places = PlaceTable()
+    /// Steps that were replaced while one ran: perhaps that one.
+    private var formerSteps: [SimulatedStep] = []
+    private var isStepping = false
     @usableFromInline var statistics = SimulationStatistics()
     @usableFromInline var trace = TraceHash()
     @usableFromInline var detailsTrace: Bool
@@ -160,13 +163,13 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     func pushEvent(at time: Int64, place: UInt32, slot: UInt32) {
         sequence &+= 1
         let tie = options.tieBreak == .seeded ? mixed(sequence ^ options.seed) : sequence
-        heap.push(Event(time: max(time, now), tie: tie, place: place, slot: slot))
+        schedule.push(Event(time: max(time, now), tie: tie, place: place, slot: slot), now: now)
     }
 
     @inlinable
     func noteCancelled() {
         cancelledCount += 1
-        if cancelledCount > 4096 && cancelledCount * 2 > heap.count { dropCancelled() }
+        if cancelledCount > 4096 && cancelledCount * 2 > schedule.count { dropCancelled() }
     }
 
     @inlinable
@@ -176,20 +179,19 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     /// wanted.
     @usableFromInline
     func dropCancelled() {
-        heap.filter { event in
+        schedule.filter { event in
             guard let place = places[Int(event.place)], place.isCancelled(slot: event.slot) else {
                 return true
             }
-            place.step(event.slot)
-            settle(place)
+            place.step.run(event.slot)
+            if let over = places.settle(Int(event.place)) { retire(over) }
             return false
         }
     }
 
-    @inlinable
-    func settle(_ place: SimulatedPlace) {
-        place.pendingCount -= 1
-        if place.isStopped && place.pendingCount == 0 { retire(place) }
+    /// Keeps the code of a place that gets other code, for it may be what runs now.
+    func keepUntilStepEnds(_ step: SimulatedStep) {
+        if isStepping { formerSteps.append(step) }
     }
 
     /// Runs events up to and including `limit`; returns how many were handled.
@@ -197,25 +199,27 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
         var handled = 0
         thread = ThreadToken.current
         let seeded = options.tieBreak == .seeded
+        isStepping = true
+        defer { isStepping = false }
         while handled < eventCountMax {
             if !jobs.isEmpty { runJobs() }
             if ready.count == 0 {
                 // The end of time never comes: what is scheduled for it does not happen.
-                guard let next = heap.first, next.time <= limit, next.time < .max else { break }
+                guard let next = schedule.first, next.time <= limit, next.time < .max else { break }
                 now = next.time
-                while let event = heap.first, event.time == now {
-                    _ = heap.popFirst()
+                while let event = schedule.popFirst(at: now) {
                     ready.append(ReadyEntry(place: event.place, slot: event.slot))
                 }
             }
             let entry = ready.take(drawingFrom: &random, seeded: seeded)
-            guard let place = places[Int(entry.place)] else { continue }
-            if pausedCount > 0 && place.node.isPaused {
-                place.node.held.append(entry)
+            if pausedCount > 0, let node = places[Int(entry.place)]?.node, node.isPaused {
+                node.held.append(entry)
                 continue
             }
-            place.step(entry.slot)
-            settle(place)
+            guard let code = places.code(at: Int(entry.place)) else { continue }
+            code._withUnsafeGuaranteedRef { $0.run(entry.slot) }
+            if let over = places.settle(Int(entry.place)) { retire(over) }
+            if !formerSteps.isEmpty { formerSteps.removeAll(keepingCapacity: true) }
             handled += 1
         }
         return handled
@@ -320,13 +324,13 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
 
     /// Ends all components and cuts every cycle.
     func shutDown() {
-        for place in places {
-            guard let place else { continue }
+        for index in 0..<places.count {
+            guard let place = places[index] else { continue }
             place.dropComponent()
             _ = place.drain(.stopped)
             place.closeEntrances()
             place.entrances = []
-            place.step = { _ in }
+            place.handle { _ in }
             place.watchers = []
             place.children = []
             place.parent = nil
@@ -335,7 +339,7 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
         for door in doors.values { door.close() }
         isShutDown = true
         recordedOutcome = nil
-        places = []
+        places = PlaceTable()
         directory = [:]
         doors = [:]
         nodes = []
@@ -343,6 +347,6 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
         journal = nil
         isRecording = false
         ready.removeAll()
-        heap = EventHeap()
+        schedule = EventSchedule()
     }
 }

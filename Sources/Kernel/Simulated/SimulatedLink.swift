@@ -14,7 +14,7 @@ final class SimulatedScript: SimulatedPlace, @unchecked Sendable {
     func start() {
         isUp = true
         // Safety: the core keeps the script as long as its events.
-        step = { [unowned(unsafe) self] slot in
+        handle { [unowned(unsafe) self] slot in
             let action = actions[Int(slot)].take()
             free.append(Int(slot))
             if let action { action.run() }
@@ -77,7 +77,7 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
     func start() {
         isUp = true
         // Safety: the network keeps the link as long as the world lives.
-        step = { [unowned(unsafe) self] slot in arrive(Int(slot)) }
+        handle { [unowned(unsafe) self] slot in arrive(Int(slot)) }
     }
 
     /// Sets how the link behaves from now on, and goes back to after faults.

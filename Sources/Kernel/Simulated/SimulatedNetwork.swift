@@ -14,7 +14,7 @@ final class SimulatedNetwork: @unchecked Sendable {
     unowned let core: SimulatedCore
     var random: RandomStream
     /// By the indices of sender and receiver.
-    private var links: [[SimulatedLink?]] = []
+    private var links: [[Unmanaged<SimulatedLink>?]] = []
     private var linkOrder: [SimulatedLink] = []
     private let script: SimulatedScript
 
@@ -25,7 +25,7 @@ final class SimulatedNetwork: @unchecked Sendable {
         script = SimulatedScript(
             core: core, index: core.claimIndex(), address: Address(node: "$network", name: "script"),
             node: node)
-        core.places[Int(script.index)] = script
+        core.places.put(script)
         script.start()
     }
 
@@ -34,16 +34,19 @@ final class SimulatedNetwork: @unchecked Sendable {
 
     func link(from: SimulatedNode, to: SimulatedNode) -> SimulatedLink {
         let (row, column) = (from.index, to.index)
-        if row < links.count, column < links[row].count, let known = links[row][column] { return known }
+        if row < links.count, column < links[row].count, let known = links[row][column] {
+            return known.takeUnretainedValue()
+        }
         let address = Address(node: "$network", name: "\(from.name)@\(to.name)")
         let made = SimulatedLink(
             core: core, index: core.claimIndex(), address: address, from: from, to: to,
             carrier: script.node, model: core.options.link)
-        core.places[Int(made.index)] = made
+        core.places.put(made)
         made.start()
         while links.count <= row { links.append([]) }
         while links[row].count <= column { links[row].append(nil) }
-        links[row][column] = made
+        // Safety: the list of all links keeps each as long as the network lives.
+        links[row][column] = Unmanaged.passUnretained(made)
         linkOrder.append(made)
         return made
     }
@@ -53,9 +56,12 @@ final class SimulatedNetwork: @unchecked Sendable {
         from: SimulatedNode, to: SimulatedNode, byteCount: Int,
         end: @escaping (DeadLetterReason?) -> Void
     ) -> Delivery {
-        let link = link(from: from, to: to)
-        let parcel = Parcel(end: end, byteCount: byteCount, session: link.session)
-        return link.send(parcel, &random)
+        let parcel = Parcel(end: end, byteCount: byteCount)
+        let (row, column) = (from.index, to.index)
+        guard row < links.count, column < links[row].count, let known = links[row][column] else {
+            return link(from: from, to: to).send(parcel, &random)
+        }
+        return known._withUnsafeGuaranteedRef { $0.send(parcel, &random) }
     }
 
     // MARK: Loss
@@ -164,5 +170,11 @@ struct Parcel {
     /// Told why it is lost, or `nil` where it arrives; one closure, so that its message is held once.
     let end: (DeadLetterReason?) -> Void
     let byteCount: Int
-    var session: Int
+    /// That of its link when it set out.
+    var session = 0
+
+    init(end: @escaping (DeadLetterReason?) -> Void, byteCount: Int) {
+        self.end = end
+        self.byteCount = byteCount
+    }
 }

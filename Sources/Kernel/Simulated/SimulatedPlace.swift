@@ -19,7 +19,8 @@ public class SimulatedPlace: @unchecked Sendable {
     /// The place is gone for good.
     @usableFromInline var isStopped = false
     @usableFromInline var stopRequested = false
-    @usableFromInline var step: (UInt32) -> Void = { _ in }
+    /// What handles this place's events.
+    private(set) var step = SimulatedStep.none
     var watchers: [SimulatedWatch] = []
     private var watcherSweepCount = 16
     /// Where the node's list of places has this one.
@@ -36,6 +37,14 @@ public class SimulatedPlace: @unchecked Sendable {
         self.index = index
         self.address = address
         self.node = node
+    }
+
+    /// Handles this place's events by `run` from now on.
+    @usableFromInline
+    func handle(by run: @escaping (UInt32) -> Void) {
+        core.keepUntilStepEnds(step)
+        step = SimulatedStep(run)
+        core.places.noteStep(of: self)
     }
 
     /// Notes a watch, and now and then forgets those whose owners are gone.

@@ -99,8 +99,8 @@ package final class SimulatedReplay<C: Component> {
         let message = try C.Inbox.decode(from: &reader)
         try reader.finish()
         cell.noteFired(bytes)
-        cell.queue.append(.init(message: message, from: SimulatedCore.outsideIndex))
-        cell.step(SimulatedPlace.mailboxSlot)
+        cell.queue.append(message, from: SimulatedCore.outsideIndex)
+        cell.step.run(SimulatedPlace.mailboxSlot)
         endStep()
     }
 
@@ -121,7 +121,7 @@ extension SimulatedCell {
     /// A message came that a timer of this component may have sent: the earliest such timer is over.
     func noteFired(_ bytes: [UInt8]) {
         var found: Event?
-        for event in core.heap.events where event.place == index && event.time <= core.now {
+        for event in core.schedule.events where event.place == index && event.time <= core.now {
             if let found, !Event.precedes(event, found) { continue }
             guard let message = timers[Int(event.slot)].message else { continue }
             do {
@@ -131,8 +131,9 @@ extension SimulatedCell {
             }
         }
         guard let found else { return }
-        core.heap.filter { $0.slot != found.slot || $0.place != index }
+        core.schedule.filter { $0.slot != found.slot || $0.place != index }
         timers[Int(found.slot)].message = nil
+        armedCount -= 1
         retireSlot(found.slot)
     }
 }

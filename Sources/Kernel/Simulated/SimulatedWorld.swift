@@ -187,7 +187,7 @@ public final class SimulatedWorld {
 
     /// The time of the next event, or `nil` where nothing is left to happen.
     public var nextEvent: Instant? {
-        core.ready.count == 0 ? core.heap.first.map { Instant(nanoseconds: $0.time) } : now
+        core.ready.count == 0 ? core.schedule.first.map { Instant(nanoseconds: $0.time) } : now
     }
 
     /// Runs `action` at `time`, outside all components: for ports, faults and tests.
@@ -257,7 +257,7 @@ public final class SimulatedWorld {
     /// Counters and gauges of the components.
     public var metrics: Metrics { core.metrics }
     /// Events that lie in the future, cancelled ones included.
-    public var pendingEventCount: Int { core.heap.count + core.ready.count }
+    public var pendingEventCount: Int { core.schedule.count + core.ready.count }
 
     /// Records every delivery and every message sent into `journal`; `nil` ends the recording.
     public func record(into journal: (any JournalSink)?) {
