@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Kernel
+public import Kernel
 
 /// What the cluster asks of the chain: the inbox of ``ChainNode``, whether built in or in front of a real
 /// node.
@@ -94,11 +94,12 @@ package enum ChainEvent: Message, Hashable {
 }
 
 /// A miner and one of its sectors.
+@usableFromInline
 package struct SectorKey: Sendable, Hashable, Codable, Comparable, CustomStringConvertible {
     /// The miner's actor number, 1000 for f01000.
-    package let miner: UInt64
+    @usableFromInline package let miner: UInt64
     /// The sector's number.
-    package let number: UInt64
+    @usableFromInline package let number: UInt64
 
     package init(miner: UInt64, number: UInt64) {
         self.miner = miner
@@ -126,8 +127,9 @@ package struct SectorKey: Sendable, Hashable, Codable, Comparable, CustomStringC
     @inlinable package var hashWord: UInt64 { number ^ miner &* 0x9e37_79b9_7f4a_7c15 }
 
     /// As people write it: `f01000-42`.
-    package var description: String { "f0\(miner)-\(number)" }
+    @usableFromInline package var description: String { "f0\(miner)-\(number)" }
 
+    @inlinable
     package static func < (lhs: SectorKey, rhs: SectorKey) -> Bool {
         (lhs.miner, lhs.number) < (rhs.miner, rhs.number)
     }

@@ -128,16 +128,18 @@ package actor ChainNode: Component {
             replyTo.tell(.head(epoch: head))
         case .ticket(let key, let replyTo):
             answer(replyTo, about: key, context) { () throws(ChainRefusal) in
-                let ticket = try state.ticket(for: key, head: head)
+                let ticket = try looking { state throws(ChainRefusal) in
+                    try state.ticket(for: key, head: head)
+                }
                 return .ticket(key, randomness: ticket.randomness.bytes, epoch: ticket.epoch, head: head)
             }
         case .preCommit(let preCommit, let replyTo):
-            let verdict = state.consider(preCommit, head: head)
+            let verdict = looking { $0.consider(preCommit, head: head) }
             try settle(verdict, .init(key: preCommit.key, kind: .preCommit), replyTo, head, context)
         case .seed(let key, let replyTo):
             answerWithSeed(key, replyTo, head, context)
         case .proveCommit(let proveCommit, let replyTo):
-            let verdict = state.consider(proveCommit, head: head, verifier: verifier)
+            let verdict = looking { $0.consider(proveCommit, head: head, verifier: verifier) }
             try settle(verdict, .init(key: proveCommit.key, kind: .prove), replyTo, head, context)
         case .preCommitBatch(let batch, let messages, let replyTo):
             let verdict = state.consider(messages, head: head)
@@ -197,6 +199,11 @@ package actor ChainNode: Component {
             noteDue = head + kept
         }
         wake(head, context)
+    }
+
+    /// Looks at the state where it is: read out of an object, it would be copied with all that it refers to.
+    private func looking<R, E: Error>(_ look: (inout ChainState) throws(E) -> R) throws(E) -> R {
+        try look(&state)
     }
 
     /// Stands for what is about a miner and no sector of it.
@@ -288,7 +295,9 @@ package actor ChainNode: Component {
         _ key: SectorKey, _ replyTo: Ref<ChainEvent>, _ head: Int64, _ context: Context<ChainMessage>
     ) {
         do throws(ChainRefusal) {
-            let told = try state.seedEpoch(of: key, head: head) + state.parameters.seedConfidence
+            let told = try looking { state throws(ChainRefusal) in
+                try state.seedEpoch(of: key, head: head) + state.parameters.seedConfidence
+            }
             hold(.init(key: key, kind: .seed), until: told, replyTo, head, context)
         } catch {
             refuse(replyTo, key, error, context)
@@ -367,14 +376,18 @@ package actor ChainNode: Component {
         let key = name.key
         answer(replyTo, about: key, context) { () throws(ChainRefusal) in
             switch name.kind {
-            case .preCommit: return .preCommitted(key, epoch: try state.preCommitEpoch(of: key))
+            case .preCommit:
+                let epoch = try looking { state throws(ChainRefusal) in try state.preCommitEpoch(of: key) }
+                return .preCommitted(key, epoch: epoch)
             case .prove where bug == .chainTellsUndone: return .proven(key, epoch: head)
-            case .prove: return .proven(key, epoch: try state.provenEpoch(of: key))
+            case .prove:
+                let epoch = try looking { state throws(ChainRefusal) in try state.provenEpoch(of: key) }
+                return .proven(key, epoch: epoch)
             case .update: return .updated(key, epoch: try state.updateEpoch(of: key))
             case .epoch(let epoch): return .reached(key, epoch: epoch)
             case .batch(let message, let landing): return .landed(message, epoch: landing)
             case .seed:
-                let seed = try state.seed(for: key, head: head)
+                let seed = try looking { state throws(ChainRefusal) in try state.seed(for: key, head: head) }
                 return .seed(key, randomness: seed.randomness.bytes, epoch: seed.epoch)
             }
         }

@@ -56,7 +56,7 @@ extension ChainState {
     /// Gives a sector that was proven at an epoch its deadline and partition.
     mutating func place(_ key: SectorKey, at epoch: Int64) throws(ChainError) {
         guard let sector = sector(key) else { return }
-        if miners[key.miner]?.proving == nil {
+        if !provingMiners.contains(key.miner) {
             let period: ProvingPeriod
             do throws(ChainRefusal) {
                 period = try provingPeriod(of: key.miner)
@@ -68,19 +68,13 @@ extension ChainState {
             provingMiners.append(key.miner)
             provingMiners.sort()
         }
-        // A table without sectors was not looked at meanwhile.
-        if miners[key.miner]?.proving?.liveCount == 0 {
-            _ = miners[key.miner]?.proving?.advance(to: epoch - 1)
-        }
         // In place: the table would be copied for each sector otherwise.
-        guard let deadline = miners[key.miner]?.proving?.deadline(forNewSectorAt: epoch),
-            let partition = miners[key.miner]?.proving?.add(
-                key.number, to: deadline, expiration: sector.preCommit.expiration)
+        guard
+            let place = miners[key.miner]?.proving?.place(
+                key.number, at: epoch, expiration: sector.preCommit.expiration)
         else { throw ChainError(.corruptStore, "sector \(key) has no place in any deadline") }
-        miners[key.miner]?.sectors.change(key.number) {
-            $0.place = SectorPlace(deadline: deadline, partition: partition)
-        }
-        if let end = miners[key.miner]?.proving?.nextEnd { nextDeadlineEnd = min(nextDeadlineEnd, end) }
+        miners[key.miner]?.sectors.change(key.number) { $0.place = place.place }
+        if let end = place.nextEnd { nextDeadlineEnd = min(nextDeadlineEnd, end) }
     }
 
     /// Puts sectors into a miner's deadlines that were proven before this chain began, as a simulated cluster

@@ -122,6 +122,8 @@ struct ProvingTable: Sendable {
     var deadlines: [[Partition]]
     private var liveCounts: [Int]
     private var totalCounts: [Int]
+    /// What the counts come to when a deadline is chosen: every new sector looks at all of them, twice.
+    private var ranks: [Rank] = []
     /// Deadlines that ended up to this epoch have been looked at.
     private var closedThrough: Int64
     /// What the ends came to that nobody has taken yet.
@@ -135,6 +137,7 @@ struct ProvingTable: Sendable {
         liveCounts = Array(repeating: 0, count: count)
         totalCounts = Array(repeating: 0, count: count)
         closedThrough = epoch - 1
+        ranks = deadlines.indices.map { rank($0) }
     }
 
     var liveCount: Int { liveCounts.reduce(0, +) }
@@ -150,7 +153,7 @@ struct ProvingTable: Sendable {
         let open = period.current(at: epoch).index
         let next = (open + 1) % deadlines.count
         for index in deadlines.indices where index != open && index != next {
-            let rank = rank(index)
+            let rank = ranks[index]
             // Of equals the first is taken.
             if let found = bestRank, !rank.comes(before: found) { continue }
             (best, bestRank) = (index, rank)
@@ -196,6 +199,18 @@ struct ProvingTable: Sendable {
         return partition
     }
 
+    /// Gives a sector that was proven at an epoch its place, and tells the next end that is looked at; `nil`
+    /// where all deadlines are full.
+    mutating func place(
+        _ number: UInt64, at epoch: Int64, expiration: Int64
+    ) -> (place: SectorPlace, nextEnd: Int64?)? {
+        // A table without sectors was not looked at meanwhile.
+        if liveCount == 0 { _ = advance(to: epoch - 1) }
+        guard let deadline = deadline(forNewSectorAt: epoch) else { return nil }
+        let partition = add(number, to: deadline, expiration: expiration)
+        return (SectorPlace(deadline: deadline, partition: partition), nextEnd)
+    }
+
     /// How many sectors a deadline takes before it begins a new partition; by the rule above it is given all
     /// of them before another deadline is.
     func room(in deadline: Int) -> Int { partitionSize - totalCounts[deadline] % partitionSize }
@@ -216,6 +231,7 @@ struct ProvingTable: Sendable {
         deadlines[deadline][partition].totalCount += numbers.count
         liveCounts[deadline] += numbers.count
         totalCounts[deadline] += numbers.count
+        ranks[deadline] = rank(deadline)
         return partition
     }
 
@@ -223,6 +239,7 @@ struct ProvingTable: Sendable {
         guard deadlines[deadline][partition].live.contains(number) else { return }
         deadlines[deadline][partition].remove([number])
         liveCounts[deadline] -= 1
+        ranks[deadline] = rank(deadline)
     }
 
     // MARK: Ends of deadlines
@@ -278,6 +295,7 @@ struct ProvingTable: Sendable {
         charges.ended(faulty: faulty, live: live, proven: proven)
         charges.closed(times.index, due: dueCount, proven: landedCount)
         liveCounts[times.index] -= gone.ended.count + gone.expired.count
+        ranks[times.index] = rank(times.index)
         return gone.ended.isEmpty && gone.expired.isEmpty ? nil : gone
     }
 
