@@ -406,14 +406,27 @@ package actor ClusterScheduler: Component {
 }
 
 /// A call that a worker has, or will have once there is room for its files.
-struct RunningCall {
+///
+/// An object, of which each call has one: it is large, and looked at several times.
+final class RunningCall {
     /// What was assigned; `nil` for a call that was taken over from an earlier incarnation.
     var assignment: Assignment?
     let devices: DeviceGrant
     let since: Instant
     var move: Move?
     /// To put back in the queue where the move finds no room.
-    var task: WaitingTask?
+    let task: WaitingTask?
+
+    init(
+        assignment: Assignment?, devices: DeviceGrant, since: Instant, move: Move? = nil,
+        task: WaitingTask? = nil
+    ) {
+        self.assignment = assignment
+        self.devices = devices
+        self.since = since
+        self.move = move
+        self.task = task
+    }
 
     /// The slot is taken, and nobody has said yet what to do in it.
     var isHeld: Bool { assignment?.request.isHeld == true }

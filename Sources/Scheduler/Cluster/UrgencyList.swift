@@ -10,6 +10,7 @@ struct UrgencyList: Sendable {
     }
 
     private static let chunkCountMax = 256
+    /// None is empty but the only one, which keeps its room: a host's list is empty every other minute.
     private var chunks: [[Entry]] = []
     private(set) var count = 0
 
@@ -44,7 +45,7 @@ struct UrgencyList: Sendable {
         guard place < chunks[chunk].count, chunks[chunk][place].urgency == urgency else { return }
         chunks[chunk].remove(at: place)
         count -= 1
-        if chunks[chunk].isEmpty { chunks.remove(at: chunk) }
+        if chunks[chunk].isEmpty, chunks.count > 1 { chunks.remove(at: chunk) }
     }
 
     /// The chunk whose last entry is the first not before `urgency`.
@@ -78,7 +79,7 @@ struct UrgencyList: Sendable {
 
     /// The entry at the cursor, which moves on; `nil` at the end.
     func next(_ cursor: inout Cursor) -> Int? {
-        guard cursor.chunk < chunks.count else { return nil }
+        guard cursor.chunk < chunks.count, cursor.place < chunks[cursor.chunk].count else { return nil }
         let slot = chunks[cursor.chunk][cursor.place].slot
         cursor.place += 1
         if cursor.place == chunks[cursor.chunk].count { cursor = Cursor(chunk: cursor.chunk + 1, place: 0) }

@@ -3,7 +3,9 @@ package import Chain
 package import Kernel
 
 /// A task that waits for a slot.
-package struct WaitingTask: Sendable, Hashable {
+///
+/// An object that never changes: it is handed on a dozen times before it starts, and large.
+package final class WaitingTask: Sendable {
     package let request: TaskRequest
     /// The host that holds the sector's files; `nil` where the task may run anywhere.
     package let host: String?
@@ -17,6 +19,19 @@ package struct WaitingTask: Sendable, Hashable {
     package let since: Instant
     /// Counts submissions: a total order of age.
     package let sequence: UInt64
+
+    init(
+        request: TaskRequest, host: String?, hostIndex: Int?, store: Int?, moveBytes: UInt64, since: Instant,
+        sequence: UInt64
+    ) {
+        self.request = request
+        self.host = host
+        self.hostIndex = hostIndex
+        self.store = store
+        self.moveBytes = moveBytes
+        self.since = since
+        self.sequence = sequence
+    }
 
     package var id: TaskID { request.id }
     var urgency: Urgency {

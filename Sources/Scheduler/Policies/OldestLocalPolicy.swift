@@ -64,8 +64,10 @@ extension ClusterView {
             return []
         }
         var best: Int?
-        for index in stores.indices where canAdmit(wish, at: index) == nil {
-            if best.map({ stores[index].load < stores[$0].load }) ?? true { best = index }
+        for index in stores.indices {
+            // Cheaper than to ask whether there is room.
+            if let best, stores[index].load >= stores[best].load { continue }
+            if canAdmit(wish, at: index) == nil { best = index }
         }
         if best == nil { withoutRoom = (wish.sequence, storeRevision) }
         // One at a time: the next sees the room that this one takes.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Kernel
 
 /// Who takes what of the cards between hosts: every move of a sector's files that is under way is a lease of
 /// the card that sends and of the card that receives, given once and given back once.
@@ -85,8 +86,8 @@ package struct LinkLedger: Sendable {
     /// By the index of the host.
     private var sending: [Account] = []
     private var receiving: [Account] = []
-    private var moves: [UInt64: Move] = [:]
-    private var departures: [UInt64: (departure: Departure, isForced: Bool)] = [:]
+    private var moves = NumberTable<Move>()
+    private var departures = NumberTable<(departure: Departure, isForced: Bool)>()
 
     package init() {}
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+private import Kernel
 
 /// Who holds what of which host: every running task is a lease of concrete things, given once and given back
 /// once.
@@ -159,7 +160,7 @@ package final class ResourceLedger {
     /// is read and changed where it lies.
     private var accounts: [Account] = []
     private var isKnown: [Bool] = []
-    private var leases: [UInt64: Lease] = [:]
+    private var leases = NumberTable<Lease>()
     /// Disks of which something is taken.
     private var disks: [String: DiskAccount] = [:]
     /// The cards, and the moves of files between hosts.

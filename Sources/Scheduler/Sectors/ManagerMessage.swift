@@ -45,34 +45,73 @@ package struct SectorSummary: Sendable, Hashable, Codable {
     }
 
     /// Behind a reference: it is handed on several times with each step of each sector.
-    private let box: Box<Fields>
-
-    package init(_ record: SectorRecord) { box = Box(Fields(record)) }
-
-    // One by one: key paths from another module go by way of the runtime, at several times the cost.
-    package var key: SectorKey { box.value.key }
-    package var state: SectorState { box.value.state }
-    package var host: String? { box.value.host }
-    package var store: String? { box.value.store }
-    package var unsealedCommitment: [UInt8]? { box.value.unsealedCommitment }
-    package var sealedCommitment: [UInt8]? { box.value.sealedCommitment }
-    package var lastError: String? { box.value.lastError }
-    package var attempts: [Int] { box.value.attempts }
-    package var expiredTicketCount: Int { box.value.expiredTicketCount }
-    package var pieces: [PieceDeal] { box.value.pieces }
-    package var openedAt: Instant? { box.value.openedAt }
-    package var expiration: Int64? { box.value.expiration }
-    package var hasPayload: Bool { box.value.hasPayload }
-
-    package static func == (lhs: SectorSummary, rhs: SectorSummary) -> Bool {
-        lhs.box === rhs.box || lhs.box.value == rhs.box.value
+    private enum Source: Sendable {
+        /// Of a sector under way, the record as it was: it is shared, and nothing is copied out of it.
+        case record(SectorRecord)
+        /// What came over a wire, or rests: a manager keeps a hundred thousand of them.
+        case fields(Box<Fields>)
     }
 
-    package func hash(into hasher: inout Hasher) { hasher.combine(box.value) }
+    private let source: Source
 
-    package init(from decoder: any Decoder) throws { box = Box(try Fields(from: decoder)) }
+    package init(_ record: SectorRecord) {
+        source = record.state.isSealing ? .record(record) : .fields(Box(Fields(record)))
+    }
 
-    package func encode(to encoder: any Encoder) throws { try box.value.encode(to: encoder) }
+    private var fields: Fields {
+        switch source {
+        case .record(let record): Fields(record)
+        case .fields(let box): box.value
+        }
+    }
+
+    // One by one: key paths from another module go by way of the runtime, at several times the cost.
+    package var key: SectorKey {
+        switch source {
+        case .record(let record): record.key
+        case .fields(let box): box.value.key
+        }
+    }
+    package var state: SectorState {
+        switch source {
+        case .record(let record): record.state
+        case .fields(let box): box.value.state
+        }
+    }
+    package var pieces: [PieceDeal] {
+        switch source {
+        case .record(let record): record.pieces
+        case .fields(let box): box.value.pieces
+        }
+    }
+    package var expiredTicketCount: Int {
+        switch source {
+        case .record(let record): record.failureCount(.ticketAge)
+        case .fields(let box): box.value.expiredTicketCount
+        }
+    }
+    package var store: String? {
+        switch source {
+        case .record(let record): record.store
+        case .fields(let box): box.value.store
+        }
+    }
+    package var host: String? { fields.host }
+    package var unsealedCommitment: [UInt8]? { fields.unsealedCommitment }
+    package var sealedCommitment: [UInt8]? { fields.sealedCommitment }
+    package var lastError: String? { fields.lastError }
+    package var attempts: [Int] { fields.attempts }
+    package var openedAt: Instant? { fields.openedAt }
+    package var expiration: Int64? { fields.expiration }
+    package var hasPayload: Bool { fields.hasPayload }
+
+    package static func == (lhs: SectorSummary, rhs: SectorSummary) -> Bool { lhs.fields == rhs.fields }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(fields) }
+
+    package init(from decoder: any Decoder) throws { source = .fields(Box(try Fields(from: decoder))) }
+
+    package func encode(to encoder: any Encoder) throws { try fields.encode(to: encoder) }
 }
 
 /// What the manager of a miner's sectors understands.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Chain
+private import Kernel
 private import Synchronization
 
 /// Sector records in memory: the disk of a simulated miner, which survives the kill of its node.
@@ -8,7 +9,7 @@ package final class MemorySectorStore: SectorStore {
     private struct Table {
         var records: [SectorKey: SectorRecord] = [:]
         var logs: [SectorKey: [SectorLogEntry]] = [:]
-        var lastNumbers: [UInt64: UInt64] = [:]
+        var lastNumbers = NumberTable<UInt64>()
         var waiting: [UInt64: [WaitingPiece]] = [:]
 
         mutating func keep(_ piece: WaitingPiece, _ miner: UInt64) {

@@ -51,8 +51,6 @@ package struct PieceChanges: Sendable, Hashable {
         self.taken = taken
         self.returned = returned
     }
-
-    package var isEmpty: Bool { taken == nil && returned.isEmpty }
 }
 
 /// What a replica update has come to.

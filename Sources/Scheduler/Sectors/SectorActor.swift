@@ -216,10 +216,10 @@ package actor SectorActor: Component {
         var actions = machine.handle(event)
         if case .addPiece = event, machine.record.openedAt == nil { machine.opened(at: context.now) }
         let pieces = pieceChanges(event, actions)
-        if machine.record != before || !pieces.isEmpty {
+        if machine.record != before || pieces != nil {
             try save(machine.record, before, event, pieces, context)
         }
-        if let taken = pieces.taken { manager.tell(.pieceTaken(taken, machine.record.key)) }
+        if let taken = pieces?.taken { manager.tell(.pieceTaken(taken, machine.record.key)) }
         if machine.record.state != before.state || event == .resume {
             manager.tell(.sectorChanged(SectorSummary(machine.record)))
             if let error = machine.record.lastError {
@@ -236,27 +236,36 @@ package actor SectorActor: Component {
         if machine.record.state.isResting, before.state.isSealing || event != .resume { context.stop() }
     }
 
-    /// What the event did with pieces: those of the record and those that wait are changed together.
-    private func pieceChanges(_ event: SectorEvent, _ actions: [SectorAction]) -> PieceChanges {
-        var changes = PieceChanges()
-        if case .addPiece(let piece) = event, machine.record.pendingPiece == piece { changes.taken = piece }
-        for case .returnPiece(let piece) in actions { changes.returned.append(piece) }
+    /// What the event did with pieces, if anything: those of the record and those that wait are changed
+    /// together.
+    private func pieceChanges(_ event: SectorEvent, _ actions: [SectorAction]) -> PieceChanges? {
+        var changes: PieceChanges?
+        if case .addPiece(let piece) = event, machine.record.pendingPiece == piece {
+            changes = PieceChanges(taken: piece)
+        }
+        // Hardly any does: none is copied to find out.
+        for index in actions.indices where actions[index].returnsPiece {
+            guard case .returnPiece(let piece) = actions[index] else { continue }
+            changes = changes ?? PieceChanges()
+            changes?.returned.append(piece)
+        }
         return changes
     }
 
     private func save(
-        _ changed: SectorRecord, _ before: SectorRecord, _ event: SectorEvent, _ pieces: PieceChanges,
+        _ changed: SectorRecord, _ before: SectorRecord, _ event: SectorEvent, _ pieces: PieceChanges?,
         _ context: Context<SectorMessage>
     ) throws {
         var record = changed
         if services.limits.bug == .sectorForgetsCommitment { record.sealedCommitment = nil }
         let isNews =
             record.state != before.state || machine.note != nil || record.failures != before.failures
-            || record.lastError != before.lastError || !pieces.isEmpty
+            || record.lastError != before.lastError || pieces != nil
         guard isNews else { return try services.store.save(record) }
         let entry = SectorLogEntry(
             at: context.now, from: before.state, to: record.state, event: event.kind.rawValue,
             reason: machine.note ?? record.lastError)
+        guard let pieces else { return try services.store.save(record, entry) }
         try services.store.save(record, entry, pieces)
     }
 

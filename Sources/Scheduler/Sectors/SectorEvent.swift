@@ -170,4 +170,9 @@ package enum SectorAction: Sendable, Hashable {
     case returnPiece(WaitingPiece)
     /// Find the deals' identifiers anew.
     case resolveDeals
+
+    /// It is one of those that give a piece back.
+    var returnsPiece: Bool {
+        if case .returnPiece = self { true } else { false }
+    }
 }

@@ -65,12 +65,12 @@ package actor SectorManager: Component {
     let services: SectorServices
     private let observer: (any SectorObserver)?
     /// In no order: a sector that leaves must not move all others.
-    var sectors: [UInt64: SectorSummary] = [:]
+    var sectors = NumberTable<SectorSummary>()
     private var countByState = Array(repeating: 0, count: SectorState.allCases.count)
     private var nextNumber: UInt64 = 1
     private var pledgedByRule = 0
-    var keepers: [UInt64: Ref<SectorMessage>] = [:]
-    var keeperFailures: [UInt64: KeeperFailures] = [:]
+    var keepers = NumberTable<Ref<SectorMessage>>()
+    var keeperFailures = NumberTable<KeeperFailures>()
     private var keeperCount: UInt64 = 0
     var packing: PackingQueue?
     /// Who offered a piece that no sector has taken yet.

@@ -131,23 +131,25 @@ package struct SectorRecord: Sendable, Hashable, Codable {
 
     /// The earliest thing that the sector must be in time for; `nil` where nothing presses.
     package func deadline(_ network: NetworkParameters) -> Deadline? {
-        var all: [Deadline] = []
+        var first: Deadline?
+        func take(_ kind: Deadline.Kind, _ epoch: Int64) {
+            if let first, (first.epoch, first.kind.rawValue) < (epoch, kind.rawValue) { return }
+            first = Deadline(kind: kind, epoch: epoch)
+        }
         if self.provenEpoch == nil {
             if let preCommitEpoch = self.preCommitEpoch {
-                all.append(
-                    Deadline(kind: .proof, epoch: network.proveDeadline(preCommitted: preCommitEpoch)))
+                take(.proof, network.proveDeadline(preCommitted: preCommitEpoch))
             } else if let ticketEpoch = self.ticketEpoch {
-                all.append(
-                    Deadline(kind: .ticket, epoch: network.preCommitDeadline(ticketEpoch: ticketEpoch)))
+                take(.ticket, network.preCommitDeadline(ticketEpoch: ticketEpoch))
             }
         }
-        if self.provenEpoch == nil || self.state.isUpdating, let start = earliestDealStart {
-            all.append(Deadline(kind: .dealStart, epoch: start))
+        if !self.pieces.isEmpty, self.provenEpoch == nil || self.state.isUpdating,
+            let start = earliestDealStart
+        {
+            take(.dealStart, start)
         }
-        if self.provenEpoch != nil, let expiration = self.expiration {
-            all.append(Deadline(kind: .expiration, epoch: expiration))
-        }
-        return all.min { ($0.epoch, $0.kind.rawValue) < ($1.epoch, $1.kind.rawValue) }
+        if self.provenEpoch != nil, let expiration = self.expiration { take(.expiration, expiration) }
+        return first
     }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Chain
-package import Kernel
+public import Chain
+public import Kernel
 
 /// A kind of sealing work, by its stable name in journals and on the wire.
+@usableFromInline
 package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Comparable {
     case addPiece = "seal/v0/addpiece"
     case preCommit1 = "seal/v0/precommit/1"
@@ -38,7 +39,7 @@ package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Compar
     }
 
     /// The position in the pipeline, from 0.
-    package var stage: Int {
+    @inlinable package var stage: Int {
         switch self {
         case .addPiece: 0
         case .preCommit1: 1
@@ -57,9 +58,11 @@ package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Compar
     }
 
     /// Compares the positions; the default for a raw value compares the names.
+    @inlinable
     package static func == (lhs: TaskType, rhs: TaskType) -> Bool { lhs.stage == rhs.stage }
 
     /// Hashes the position; the default would hash the name, at every look-up of a task.
+    @inlinable
     package func hash(into hasher: inout Hasher) { hasher.combine(stage) }
 
     /// The number of kinds; sizes tables indexed by ``stage``.
@@ -79,15 +82,17 @@ package enum TaskType: String, Sendable, Hashable, Codable, CaseIterable, Compar
         }
     }
 
+    @inlinable
     package static func < (lhs: TaskType, rhs: TaskType) -> Bool { lhs.stage < rhs.stage }
 }
 
 /// One piece of work: a sector, a kind, and which try of it this is.
+@usableFromInline
 package struct TaskID: Sendable, Hashable, Codable, Comparable, CustomStringConvertible {
-    package let sector: SectorKey
-    package let type: TaskType
+    @usableFromInline package let sector: SectorKey
+    @usableFromInline package let type: TaskType
     /// Counts the sector's tries of this kind from 1.
-    package let attempt: Int
+    @usableFromInline package let attempt: Int
 
     package init(sector: SectorKey, type: TaskType, attempt: Int) {
         self.sector = sector
@@ -95,25 +100,30 @@ package struct TaskID: Sendable, Hashable, Codable, Comparable, CustomStringConv
         self.attempt = attempt
     }
 
-    package var description: String { "\(sector) \(type.short) try \(attempt)" }
+    @usableFromInline package var description: String { "\(sector) \(type.short) try \(attempt)" }
 
-    /// Hashes one word, which differs for the first tries of a sector's kinds.
-    package func hash(into hasher: inout Hasher) { hasher.combine(hashWord) }
-
-    /// Mixes that word, as ``SectorKey`` does.
-    package func _rawHashValue(seed: Int) -> Int {
-        Int(truncatingIfNeeded: mixed(hashWord ^ UInt64(truncatingIfNeeded: seed)))
-    }
-
-    private var hashWord: UInt64 {
-        sector.hashWord ^ (UInt64(type.stage) << 56 | UInt64(truncatingIfNeeded: attempt) << 60)
-    }
-
-    // By hand: the one that is made compares the kinds by way of their protocol.
+    // By hand: the one that is made compares the kinds by way of their protocol. Inlinable, as those of
+    // ``SectorKey`` are.
+    @inlinable
     package static func == (lhs: TaskID, rhs: TaskID) -> Bool {
         lhs.sector == rhs.sector && lhs.type == rhs.type && lhs.attempt == rhs.attempt
     }
 
+    /// Hashes one word, which differs for the first tries of a sector's kinds.
+    @inlinable
+    package func hash(into hasher: inout Hasher) { hasher.combine(hashWord) }
+
+    /// Mixes that word, as ``SectorKey`` does.
+    @inlinable
+    package func _rawHashValue(seed: Int) -> Int {
+        Int(truncatingIfNeeded: mixed(hashWord ^ UInt64(truncatingIfNeeded: seed)))
+    }
+
+    @inlinable package var hashWord: UInt64 {
+        sector.hashWord ^ (UInt64(type.stage) << 56 | UInt64(truncatingIfNeeded: attempt) << 60)
+    }
+
+    @inlinable
     package static func < (lhs: TaskID, rhs: TaskID) -> Bool {
         (lhs.sector, lhs.type, lhs.attempt) < (rhs.sector, rhs.type, rhs.attempt)
     }

@@ -12,7 +12,10 @@ private import OrderedCollections
 /// finished, and both sides agree on what is still wanted.
 package actor WorkerActor: Component {
     package nonisolated let home: Home
-    private var info: WorkerInfo
+    /// What it was started with. A constant: it is handed to the runner with every task, and large.
+    private let info: WorkerInfo
+    /// What its kinds of tasks need, as measured by now.
+    private var resources: [ResourceTable.Override]
     private let runner: any TaskRunner
     private let scheduler: Ref<SchedulerMessage>
     private let store: StoreInfo?
@@ -49,6 +52,7 @@ package actor WorkerActor: Component {
     ) {
         self.home = home
         self.info = info
+        resources = info.resources
         self.runner = runner
         self.scheduler = scheduler
         self.store = store
@@ -102,7 +106,7 @@ package actor WorkerActor: Component {
             scheduler.tell(.report(worker: info.name, call, result))
             arm(context)
         case .measured(let cells):
-            info.resources = cells
+            resources = cells
             if isWelcome { tellResources() }
         case .schedulerLost:
             if bug == .workerNeverRejoins { return }
@@ -126,7 +130,9 @@ package actor WorkerActor: Component {
         context.watch(scheduler) { .schedulerLost($0) }
         joinCount += 1
         announced = Array(running.keys)
-        toldResources = info.resources
+        toldResources = resources
+        var info = info
+        info.resources = resources
         scheduler.tell(
             .workerJoined(
                 info, context.me, JoinID(incarnation: incarnation, number: joinCount), store: store,
@@ -136,10 +142,10 @@ package actor WorkerActor: Component {
     }
 
     private func tellResources() {
-        guard info.resources != toldResources else { return }
-        toldResources = info.resources
+        guard resources != toldResources else { return }
+        toldResources = resources
         let join = JoinID(incarnation: incarnation, number: joinCount)
-        scheduler.tell(.measured(worker: info.name, join, info.resources))
+        scheduler.tell(.measured(worker: info.name, join, resources))
     }
 
     // MARK: Results

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import Kernel
+public import Kernel
 
 /// What a worker process is and offers, as it says when it joins.
 package struct WorkerInfo: Sendable, Hashable, Codable {
@@ -64,25 +64,34 @@ package struct WorkerInfo: Sendable, Hashable, Codable {
 }
 
 /// One try of a task on one worker.
+@usableFromInline
 package struct CallID: Sendable, Hashable, Codable, CustomStringConvertible {
-    package let task: TaskID
+    @usableFromInline package let task: TaskID
     /// Counts all calls of the scheduler, so that no two are equal.
-    package let number: UInt64
+    @usableFromInline package let number: UInt64
 
     package init(task: TaskID, number: UInt64) {
         self.task = task
         self.number = number
     }
 
+    // Inlinable, as those of ``SectorKey`` are.
+    @inlinable
+    package static func == (lhs: CallID, rhs: CallID) -> Bool {
+        lhs.number == rhs.number && lhs.task == rhs.task
+    }
+
     /// The number alone tells calls apart.
+    @inlinable
     package func hash(into hasher: inout Hasher) { hasher.combine(number) }
 
     /// Mixes that word, as ``SectorKey`` does.
+    @inlinable
     package func _rawHashValue(seed: Int) -> Int {
         Int(truncatingIfNeeded: mixed(number ^ UInt64(truncatingIfNeeded: seed)))
     }
 
-    package var description: String { "\(task) call \(number)" }
+    @usableFromInline package var description: String { "\(task) call \(number)" }
 }
 
 /// One registration of one worker process, so that a late or repeated message of another is told apart.

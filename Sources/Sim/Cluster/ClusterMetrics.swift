@@ -90,7 +90,7 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     var bug: SeededBug?
     /// Told of each sector that needs no more tasks.
     var forget: ((SectorKey) -> Void)?
-    private var sectors: [UInt64: Sector] = [:]
+    private var sectors = NumberTable<Sector>()
     private var tasks: [TaskID: Task] = [:]
 
     init(warmUp: Instant) {
@@ -147,7 +147,9 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     /// The sectors' stays with those under way counted up to now.
     func stays(until now: Instant) -> StayTally {
         var tally = stayed
-        for (_, sector) in sectors.sorted(by: { $0.key < $1.key }) { tally.add(from: sector.since, to: now) }
+        for number in sectors.keys.sorted() {
+            if let sector = sectors[number] { tally.add(from: sector.since, to: now) }
+        }
         return tally
     }
 
@@ -174,18 +176,18 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
             sealing.change(by: 1, at: now)
             return
         }
-        let known = sectors.values[place]
+        let known = sectors[at: place]
         if summary.expiredTicketCount != known.expiredTicketCount {
             expiredTicketCount += max(0, summary.expiredTicketCount - known.expiredTicketCount)
-            sectors.values[place].expiredTicketCount = summary.expiredTicketCount
+            sectors[at: place].expiredTicketCount = summary.expiredTicketCount
         }
         guard known.state != summary.state else { return }
         recorder?.left(known.state, enteredAt: known.enteredAt, at: now)
         states[known.state.position].change(by: -1, at: now)
         states[summary.state.position].change(by: 1, at: now)
         if summary.state.isSealing {
-            sectors.values[place].state = summary.state
-            sectors.values[place].enteredAt = now
+            sectors[at: place].state = summary.state
+            sectors[at: place].enteredAt = now
             return
         }
         sectors.remove(at: place)

@@ -7,7 +7,8 @@ internal import Kernel
 /// into 1024 buckets.
 package struct DurationHistogram: Sendable, Hashable {
     private static let subBits = 10
-    private var counts: [Int] = []
+    /// Saturating.
+    private var counts: [UInt32] = []
     /// Durations counted.
     package private(set) var count = 0
     private var sumSeconds = 0.0
@@ -19,7 +20,7 @@ package struct DurationHistogram: Sendable, Hashable {
         let index = Self.index(UInt64(max(0, nanoseconds) / 1_000))
         // Grows to the longest duration seen, at most 56,320 buckets.
         if index >= counts.count { counts += Array(repeating: 0, count: index + 1 - counts.count) }
-        counts[index] += 1
+        if counts[index] < .max { counts[index] += 1 }
         count += 1
         sumSeconds += Double(nanoseconds) / 1e9
     }
@@ -34,7 +35,7 @@ package struct DurationHistogram: Sendable, Hashable {
         let wanted = max(1, Int((share * Double(count)).rounded(.up)))
         var seen = 0
         for (index, bucket) in counts.enumerated() {
-            seen += bucket
+            seen += Int(bucket)
             if seen >= wanted { return Self.middle(index) / 1e6 }
         }
         return nil

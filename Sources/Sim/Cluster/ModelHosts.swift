@@ -9,6 +9,8 @@ final class ModelHosts: @unchecked Sendable {
     /// A sector's files: on a sealing disk, or moved to a long-term store.
     private struct Files {
         var host: String
+        /// It holds no data of clients.
+        var isEmpty: Bool
         /// The ticket by which they were sealed; the replica depends on it.
         var ticketWord: UInt64 = 0
         var isDamaged = false
@@ -116,13 +118,18 @@ final class ModelHosts: @unchecked Sendable {
         return true
     }
 
-    func written(_ key: SectorKey, on host: String) { files[key] = Files(host: host) }
+    func written(_ key: SectorKey, on host: String, isEmpty: Bool) {
+        files[key] = Files(host: host, isEmpty: isEmpty)
+    }
 
     func sealed(_ key: SectorKey, ticket: [UInt8]) {
         files[key]?.ticketWord = ticket.reduce(1) { mixed($0 ^ UInt64($1)) }
     }
 
-    func ticketWord(_ key: SectorKey) -> UInt64 { files[key]?.ticketWord ?? 0 }
+    /// What its outcomes depend on.
+    func made(_ key: SectorKey) -> (ticketWord: UInt64, isEmpty: Bool) {
+        files[key].map { ($0.ticketWord, $0.isEmpty) } ?? (0, false)
+    }
 
     func moved(_ key: SectorKey, from source: String, to target: String) {
         if files[key]?.host == source { files[key]?.host = target }

@@ -13,12 +13,15 @@ struct TaskDraws: Sendable {
     private let models: [Scenario.TaskModel?]
     private let assumedProof: Duration
     private let sectorBytes: Int
+    /// The commitment of a sector without data, 32 bytes.
+    let emptyData: [UInt8]
 
     init(scenario: Scenario, seed: UInt64) {
         seedWord = mixed(seed ^ 0x7461_736b_6472_6177)
         models = TaskType.allCases.map { scenario.task($0.kind) }
         assumedProof = Self.assumedProof(scenario)
         sectorBytes = scenario.sectorSize.bytes
+        emptyData = ModelOutcomes.emptyData(sectorBytes: scenario.sectorSize.bytes)
     }
 
     /// What proving a partition takes where the scenario does not say: assumed, the middle of the handbook's
@@ -79,6 +82,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
     let node: String
     let host: String
     private let draws: TaskDraws
+    private let outcomes: ModelOutcomes
     private let stores: ModelStores
     private let hosts: ModelHosts
     private let shared: SharedHardware
@@ -134,6 +138,7 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
         self.node = node
         self.host = host
         self.draws = draws
+        outcomes = ModelOutcomes(emptyData: draws.emptyData)
         self.stores = stores
         self.hosts = hosts
         self.clock = clock
@@ -419,64 +424,23 @@ final class ModelTaskRunner: TaskRunner, @unchecked Sendable {
             return
         }
         switch request.work {
-        case .addPiece, .addPieces: hosts.written(key, on: host)
+        case .addPiece(let payload): hosts.written(key, on: host, isEmpty: payload == nil)
+        case .addPieces: hosts.written(key, on: host, isEmpty: false)
         case .preCommit1(let ticket): hosts.sealed(key, ticket: ticket)
         case .finalize:
             hosts.finalized(key, at: store ?? "")
             stores.keeps(key.number, store ?? "")
         default: break
         }
-        var outcome = Self.outcome(of: request, store: store, ticketWord: hosts.ticketWord(key))
+        let made = hosts.made(key)
+        var outcome = outcomes.outcome(
+            of: request, store: store, ticketWord: made.ticketWord, isEmpty: made.isEmpty)
         if let gone, case .windowPoSt(let proof, _, _) = outcome {
             outcome = .windowPoSt(
                 proof: proof, skipped: gone.sectors,
                 reasons: gone.stores.map { "the store \($0) cannot be read" })
         }
         reportTo.tell(.finished(call, .done(outcome)))
-    }
-
-    private static func outcome(
-        of request: TaskRequest, store: String?, ticketWord: UInt64
-    ) -> TaskOutcome {
-        let key = request.id.sector
-        switch request.work {
-        case .addPiece, .addPieces:
-            return .addPiece(unsealedCommitment: commitment(key, "data"), paddedBytes: 0)
-        case .preCommit1: return .preCommit1(unsealedCommitment: commitment(key, "data"))
-        case .preCommit2:
-            return .preCommit2(
-                unsealedCommitment: commitment(key, "data"),
-                sealedCommitment: commitment(key, "replica", ticketWord))
-        case .commit1: return .commit1(form: .modelled, proof: commitment(key, "openings"))
-        case .commit2: return .commit2(form: .modelled, proof: commitment(key, "proof"))
-        case .finalize, .finalizeReplicaUpdate: return .finalize(store: store ?? "")
-        case .replicaUpdate:
-            return .replicaUpdate(
-                unsealedCommitment: commitment(key, "new data"),
-                sealedCommitment: commitment(key, "new replica"))
-        case .proveReplicaUpdate: return .proveReplicaUpdate(proof: commitment(key, "update proof"))
-        case .releaseKey, .remove, .download: return .completed
-        case .windowPoSt: return .windowPoSt(proof: commitment(key, "window proof"), skipped: [])
-        }
-    }
-
-    /// 32 bytes that stand for a commitment of a sector: its two top bits are clear, as in the
-    /// field of the proofs.
-    private static func commitment(
-        _ key: SectorKey, _ tag: StaticString, _ ticketWord: UInt64 = 0
-    ) -> [UInt8] {
-        var word = mixed(UInt64(tag.utf8CodeUnitCount) << 56 ^ key.miner)
-        tag.withUTF8Buffer { for byte in $0 { word = mixed(word ^ UInt64(byte)) } }
-        word = mixed(word ^ key.number ^ ticketWord)
-        var bytes = [UInt8](repeating: 0, count: 32)
-        for index in 0..<4 {
-            word = mixed(word &+ UInt64(index))
-            for byte in 0..<8 {
-                bytes[index * 8 + byte] = UInt8(truncatingIfNeeded: word >> UInt64(8 * byte))
-            }
-        }
-        bytes[31] &= 0x3f
-        return bytes
     }
 }
 
