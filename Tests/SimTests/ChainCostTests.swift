@@ -197,6 +197,15 @@ struct ChainCostTests {
         #expect(isNear(try amount("left of the run"), balance.rewards - balance.spentOnChain - 13.2))
         let line = try #require(report.costLines.first { $0.name == "left of the run" })
         #expect(line.basis.contains("without long-term storage") && line.unit == "USD", "\(line)")
+        // What lies in long-term storage is paid for from day to day, not as at the end from the beginning.
+        let store = "costs.storePerTebibyteMonth=3000000"
+        let (first, second) = (try devnet(prices + [store]).1, try devnet(prices + [store], days: 2).1)
+        let day = try #require(first.cost?.storagePerDay)
+        let firstDay = try #require(first.cost?.balance).spentOnCluster - 13.2
+        let bothDays = try #require(second.cost?.balance).spentOnCluster - 2 * 13.2
+        #expect(firstDay > 0.5 * day && firstDay < 0.95 * day, "\(firstDay) of \(day)")
+        #expect(second.sectorsProving == first.sectorsProving)
+        #expect(abs(bothDays - firstDay - day) < 0.05 * day, "\(bothDays) and \(firstDay) of \(day)")
         // Without the price there is none, and nothing is made up.
         let unpriced = try devnet(["costs={currency: USD, hosts: {worker: {price: 1095, power: 100}}}"]).1
         #expect(unpriced.cost != nil && unpriced.cost?.balance == nil)

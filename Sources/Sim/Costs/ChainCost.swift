@@ -42,6 +42,8 @@ package struct ChainCost: Sendable, Hashable {
     package var expectedReward: BigNumber
     /// Sectors with power, summed over the ends of their deadlines.
     package var provenSectorDays: Int
+    /// Sectors that were live, proven or not, summed over the ends of all proving periods.
+    package var liveSectorPeriods: Int
 
     /// Reckons.
     ///
@@ -85,6 +87,7 @@ package struct ChainCost: Sendable, Hashable {
             sum + BigNumber(end.value) * ChainEconomics.dailyFee(ofDeadline: end.key, power: power, state)
         }
         provenSectorDays = charges.provenEnds
+        liveSectorPeriods = charges.liveEnds.reduce(0) { $0 + $1.key * $1.value }
         expectedReward = ChainEconomics.expectedReward(
             bytes: power * BigNumber(charges.provenEnds), epochs: ChainEconomics.epochsPerDay,
             reward: state.reward, power: state.power)

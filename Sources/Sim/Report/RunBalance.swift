@@ -23,8 +23,9 @@ package struct RunBalance: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - chain: what the chain took and gave.
-    ///   - clusterPerDay: what the cluster costs a day, the whole run long.
-    init(_ chain: ChainCost, filPrice: Double, days: Double, clusterPerDay: Double) {
+    ///   - clusterPerDay: what the hosts cost a day, the whole run long.
+    ///   - storage: what long-term storage cost in the run, by what lay there from day to day.
+    init(_ chain: ChainCost, filPrice: Double, days: Double, clusterPerDay: Double, storage: Double) {
         func amount(_ atto: BigNumber) -> Double { atto.double / 1e18 * filPrice }
         self.days = days
         self.filPrice = filPrice
@@ -33,7 +34,7 @@ package struct RunBalance: Sendable, Hashable {
             chain.messages.reduce(0) { $0 + $1.burnt + $1.tips } + chain.faultFees + chain.terminationFees
                 + chain.dailyFees + chain.depositsBurnt)
         locked = amount(chain.pledgeLocked + chain.depositsLocked)
-        spentOnCluster = clusterPerDay * days
+        spentOnCluster = clusterPerDay * days + storage
     }
 }
 
@@ -67,7 +68,8 @@ extension SimulationReport.Cost {
                 balance.spentOnChain, network),
             line(
                 "left of the run",
-                "rewards less what the chain took and what the cluster costs in \(days) days\(without); the "
+                "rewards less what the chain took and what the cluster costs in \(days) days\(without), "
+                    + "storage by what lay there from day to day; the "
                     + "pledge is locked, not spent", balance.net, hosts),
         ]
     }

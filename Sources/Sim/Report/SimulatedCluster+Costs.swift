@@ -81,7 +81,7 @@ extension SimulatedCluster {
         let balance = costs.chain.filPrice.map {
             RunBalance(
                 report.chainCost, filPrice: $0.amount, days: report.simulatedSeconds / 86_400,
-                clusterPerDay: perDay + (month?.storage.map { $0 / 30 } ?? 0))
+                clusterPerDay: perDay, storage: storageOfRun(report.chainCost, costs))
         }
         return SimulationReport.Cost(
             currency: costs.currency, groups: groups, capital: capital, depreciationDays: days,
@@ -90,6 +90,17 @@ extension SimulatedCluster {
             sealingPerTebibyte: rate.map { perDay / $0 }, gasPerTebibyte: gasPerTebibyte(report.chainCost),
             filPrice: costs.chain.filPrice?.amount, balance: balance, missing: scenario.missingPrices,
             costs: costs)
+    }
+
+    /// What long-term storage cost in the run, in the scenario's currency: each sector from the first end of
+    /// its deadline on.
+    private func storageOfRun(_ chain: ChainCost, _ costs: Scenario.Costs) -> Double {
+        guard let price = costs.storePerTebibyteMonth.given else { return 0 }
+        let network = plan.network
+        let periodDays =
+            Double(network.proving.periodEpochs) * network.epochDuration.inSeconds / 86_400
+        let tebibytes = Double(scenario.sectorSize.bytes) / 0x1p40
+        return price / 30 * tebibytes * Double(chain.liveSectorPeriods) * periodDays
     }
 
     /// In the scenario's currency; `nil` where a FIL has no price there or nothing was proven.
