@@ -9,17 +9,35 @@ struct Behavior<M: Message> {
     @usableFromInline let receive: (M) throws -> Void
 
     @inlinable
-    init<C: Component>(_ component: C, _ context: Context<M>) where C.Inbox == M {
+    init<C: Component>(
+        _ component: C, _ context: Context<M>, _ handlers: ComponentHandlers<C> = ComponentHandlers()
+    ) where C.Inbox == M {
+        started = { try handlers.started(component, context) }
+        receive = { try handlers.receive(component, $0, context) }
+    }
+}
+
+/// How the components of one type are called; a world has one such object for all of them, which stays in the
+/// cache while they do not.
+@usableFromInline
+final class ComponentHandlers<C: Component>: Sendable {
+    @usableFromInline let started: @Sendable (C, Context<C.Inbox>) throws -> Void
+    @usableFromInline let receive: @Sendable (C, C.Inbox, Context<C.Inbox>) throws -> Void
+
+    @inlinable
+    init() {
         // Safety: the casts drop `isolated`. The kernel proves isolation itself: a world calls a component
         // only from the one thread that owns the component's executor, one message at a time.
         // `assumeIsolated` makes the same cast after asking the runtime, which costs several times the
         // delivery.
-        let starter: (isolated C, Context<M>) throws -> Void = { try $0.started($1) }
-        let handler: (isolated C, M, Context<M>) throws -> Void = { try $0.receive($1, $2) }
-        let rawStarter = unsafeBitCast(starter, to: ((C, Context<M>) throws -> Void).self)
-        let rawHandler = unsafeBitCast(handler, to: ((C, M, Context<M>) throws -> Void).self)
-        started = { try rawStarter(component, context) }
-        receive = { try rawHandler(component, $0, context) }
+        let starter: @Sendable (isolated C, Context<C.Inbox>) throws -> Void = { try $0.started($1) }
+        let handler: @Sendable (isolated C, C.Inbox, Context<C.Inbox>) throws -> Void = {
+            try $0.receive($1, $2)
+        }
+        started = unsafeBitCast(
+            starter, to: (@Sendable (C, Context<C.Inbox>) throws -> Void).self)
+        receive = unsafeBitCast(
+            handler, to: (@Sendable (C, C.Inbox, Context<C.Inbox>) throws -> Void).self)
     }
 }
 

@@ -10,7 +10,8 @@
 @usableFromInline
 struct MailboxRing<M>: ~Copyable {
     @usableFromInline var ring: UnsafeMutablePointer<M>?
-    /// Who sent each message, at the same places.
+    /// Who sent each message, at the same places: the beginning of the buffer, so that with a nearly empty
+    /// ring they lie in a line with the messages.
     @usableFromInline var senders: UnsafeMutablePointer<UInt32>?
     @usableFromInline var mask = -1
     @usableFromInline var head = 0
@@ -23,8 +24,7 @@ struct MailboxRing<M>: ~Copyable {
     deinit {
         guard let ring, let senders else { return }
         for offset in 0..<count { (ring + ((head + offset) & mask)).deinitialize(count: 1) }
-        ring.deallocate()
-        senders.deallocate()
+        UnsafeMutableRawPointer(senders).deallocate()
     }
 
     @inlinable
@@ -57,16 +57,19 @@ struct MailboxRing<M>: ~Copyable {
     @inlinable
     mutating func grow() {
         let capacity = max(4, (mask + 1) * 2)
-        let bigger = UnsafeMutablePointer<M>.allocate(capacity: capacity)
-        let biggerSenders = UnsafeMutablePointer<UInt32>.allocate(capacity: capacity)
+        let alignment = max(MemoryLayout<M>.alignment, MemoryLayout<UInt32>.alignment)
+        let offset = (capacity * MemoryLayout<UInt32>.stride + alignment - 1) / alignment * alignment
+        let buffer = UnsafeMutableRawPointer.allocate(
+            byteCount: offset + capacity * MemoryLayout<M>.stride, alignment: alignment)
+        let bigger = (buffer + offset).bindMemory(to: M.self, capacity: capacity)
+        let biggerSenders = buffer.bindMemory(to: UInt32.self, capacity: capacity)
         if let ring, let senders {
-            for offset in 0..<count {
-                let place = (head + offset) & mask
-                (bigger + offset).moveInitialize(from: ring + place, count: 1)
-                (biggerSenders + offset).initialize(to: senders[place])
+            for index in 0..<count {
+                let place = (head + index) & mask
+                (bigger + index).moveInitialize(from: ring + place, count: 1)
+                (biggerSenders + index).initialize(to: senders[place])
             }
-            ring.deallocate()
-            senders.deallocate()
+            UnsafeMutableRawPointer(senders).deallocate()
         }
         ring = bigger
         senders = biggerSenders

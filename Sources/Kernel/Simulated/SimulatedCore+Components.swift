@@ -13,10 +13,10 @@ extension SimulatedCore {
     ) throws(KernelError) -> Ref<C.Inbox> {
         if let stub: Ref<C.Inbox> = childOfReplay(name, of: parent) { return stub }
         let cell = try prepareCell(name, on: node, parent: parent, as: C.Inbox.self)
-        let home = makeHome()
+        let (home, handlers) = (makeHome(), self.handlers(of: C.self))
         let box = BehaviorBox<C.Inbox> { [unowned(unsafe) cell] in
             // Safety: the box belongs to the cell.
-            Behavior(try make(home), cell.makeContext())
+            Behavior(try make(home), cell.makeContext(), handlers)
         }
         cell.install(box, options: options)
         do {
@@ -27,6 +27,15 @@ extension SimulatedCore {
         }
         if cell.stopRequested { stop(cell, because: .stopped) }
         return Ref(.simulated(cell))
+    }
+
+    /// How components of a type are called, formed once in this world.
+    @inlinable
+    func handlers<C: Component>(of type: C.Type) -> ComponentHandlers<C> {
+        if let known = handlers[ObjectIdentifier(type)] as? ComponentHandlers<C> { return known }
+        let made = ComponentHandlers<C>()
+        handlers[ObjectIdentifier(type)] = made
+        return made
     }
 
     @usableFromInline

@@ -112,6 +112,8 @@ public final class SimulatedCore: SerialExecutor, RefResolver, @unchecked Sendab
     @usableFromInline var currentIndex: UInt32 = SimulatedCore.outsideIndex
     @usableFromInline var sequence: UInt64 = 0
     var places = PlaceTable()
+    /// By the type of the component.
+    @usableFromInline var handlers: [ObjectIdentifier: AnyObject] = [:]
     /// Steps that were replaced while one ran: perhaps that one.
     private var formerSteps: [SimulatedStep] = []
     private var isStepping = false

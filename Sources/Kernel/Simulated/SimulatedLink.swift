@@ -51,16 +51,16 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
     private var freeAt: Int64 = 0
     private var lastArrival: Int64 = 0
     private var cloggedUntil: Int64 = 0
-    private var underWay: [Parcel?] = []
-    private var free: [Int] = []
     private var underWayCount = 0
+    private let underWay: ParcelSlab
     private var waiting: [Parcel] = []
     private var isSessionDead = false
 
     init(
         core: SimulatedCore, index: UInt32, address: Address, from: SimulatedNode, to: SimulatedNode,
-        carrier: SimulatedNode, model: LinkModel
+        carrier: SimulatedNode, model: LinkModel, underWay: ParcelSlab
     ) {
+        self.underWay = underWay
         self.from = from
         self.to = to
         self.model = model
@@ -146,14 +146,7 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
         }
         var stamped = parcel
         stamped.session = session
-        let slot: Int
-        if let known = free.popLast() {
-            slot = known
-            underWay[slot] = stamped
-        } else {
-            slot = underWay.count
-            underWay.append(stamped)
-        }
+        let slot = underWay.put(stamped)
         underWayCount += 1
         pendingCount += 1
         core.pushEvent(at: arrival, place: index, slot: UInt32(slot))
@@ -168,11 +161,10 @@ final class SimulatedLink: SimulatedPlace, @unchecked Sendable {
     private func arrive(_ slot: Int) {
         // A paused receiver takes nothing off its socket: the parcel waits for it in its arrival's turn.
         if to.isPaused {
-            if underWay[slot] != nil { to.heldParcels.append((self, slot)) }
+            if underWay.holds(slot) { to.heldParcels.append((self, slot)) }
             return
         }
-        guard let parcel = underWay[slot].take() else { return }
-        free.append(slot)
+        guard let parcel = underWay.take(slot) else { return }
         underWayCount -= 1
         guard parcel.session == session, to.isUp else {
             parcel.end(to.isUp ? .linkLost : .nodeKilled)

@@ -16,6 +16,7 @@ final class SimulatedNetwork: @unchecked Sendable {
     /// By the indices of sender and receiver.
     private var links: [[Unmanaged<SimulatedLink>?]] = []
     private var linkOrder: [SimulatedLink] = []
+    private let underWay = ParcelSlab()
     private let script: SimulatedScript
 
     init(core: SimulatedCore) {
@@ -40,7 +41,7 @@ final class SimulatedNetwork: @unchecked Sendable {
         let address = Address(node: "$network", name: "\(from.name)@\(to.name)")
         let made = SimulatedLink(
             core: core, index: core.claimIndex(), address: address, from: from, to: to,
-            carrier: script.node, model: core.options.link)
+            carrier: script.node, model: core.options.link, underWay: underWay)
         core.places.put(made)
         made.start()
         while links.count <= row { links.append([]) }
@@ -176,5 +177,31 @@ struct Parcel {
     init(end: @escaping (DeadLetterReason?) -> Void, byteCount: Int) {
         self.end = end
         self.byteCount = byteCount
+    }
+}
+
+/// The parcels under way on all links of a network. One of each link would be touched so seldom that it is
+/// out of the cache every time; here the place that became free last is taken next.
+// Safety: see `SimulatedPlace`.
+final class ParcelSlab: @unchecked Sendable {
+    private var parcels: ContiguousArray<Parcel?> = []
+    private var free: ContiguousArray<Int> = []
+
+    func put(_ parcel: consuming Parcel) -> Int {
+        if let slot = free.popLast() {
+            parcels[slot] = parcel
+            return slot
+        }
+        parcels.append(parcel)
+        return parcels.count - 1
+    }
+
+    func holds(_ slot: Int) -> Bool { parcels[slot] != nil }
+
+    /// Takes a parcel out; `nil` where it was taken out before.
+    func take(_ slot: Int) -> Parcel? {
+        guard let parcel = parcels[slot].take() else { return nil }
+        free.append(slot)
+        return parcel
     }
 }

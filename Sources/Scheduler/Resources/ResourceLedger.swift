@@ -160,7 +160,8 @@ package final class ResourceLedger {
     /// is read and changed where it lies.
     private var accounts: [Account] = []
     private var isKnown: [Bool] = []
-    private var leases = NumberTable<Lease>()
+    /// Behind references: a lease is large, and the table moves its entries about.
+    private var leases = NumberTable<Box<Lease>>()
     /// Disks of which something is taken.
     private var disks: [String: DiskAccount] = [:]
     /// The cards, and the moves of files between hosts.
@@ -181,7 +182,7 @@ package final class ResourceLedger {
     /// Bytes a second that are taken of a disk.
     package func diskBytesUsed(_ disk: String) -> UInt64 { disks[disk]?.used ?? 0 }
 
-    package func lease(_ id: UInt64) -> Lease? { leases[id] }
+    package func lease(_ id: UInt64) -> Lease? { leases[id]?.value }
 
     /// Opens or renews the account of a host. What is leased stays leased; the figures of a host on which
     /// something runs are not replaced, because they would count it twice; only what nobody told of is new.
@@ -294,10 +295,11 @@ package final class ResourceLedger {
         if let refusal, !force { throw refusal }
         if let disk { disks[disk.disk, default: DiskAccount()].take(disk) }
         guard hasAccount(host) else {
-            leases[id] = Lease(
-                host: host, stage: stage, worker: workerIndex, grant: DeviceGrant(), minMemory: 0,
-                maxMemory: 0, baseMemory: 0, gpuShares: [], groupIndex: nil, takesAllCores: false, disk: disk,
-                isForced: force)
+            leases[id] = Box(
+                Lease(
+                    host: host, stage: stage, worker: workerIndex, grant: DeviceGrant(), minMemory: 0,
+                    maxMemory: 0, baseMemory: 0, gpuShares: [], groupIndex: nil, takesAllCores: false,
+                    disk: disk, isForced: force))
             return DeviceGrant()
         }
         var (hasGPU, shares): (Bool, [GPUShare]) = (false, [])
@@ -332,7 +334,7 @@ package final class ResourceLedger {
         accounts[host].kindCounts[stage] += 1
         accounts[host].setBase(Swift.max(accounts[host].kindBases[stage], need.baseMemory), of: stage)
         if lease.isForced { accounts[host].forcedCount += 1 }
-        leases[id] = lease
+        leases[id] = Box(lease)
         return grant
     }
 
@@ -341,7 +343,7 @@ package final class ResourceLedger {
     /// - Returns: `false` where it holds nothing: it was given back before, or never taken.
     @discardableResult
     package func release(_ id: UInt64) -> Bool {
-        guard let lease = leases.removeValue(forKey: id) else { return false }
+        guard let lease = leases.removeValue(forKey: id)?.value else { return false }
         if let disk = lease.disk, var taken = disks[disk.disk] {
             taken.used -= disk.bytesPerSecond
             taken.count -= 1
@@ -401,8 +403,8 @@ package final class ResourceLedger {
         var sums = accounts.map { Account($0.info) }
         var diskSums: [String: DiskAccount] = [:]
         for id in leases.keys.sorted() {
-            if let disk = leases[id]?.disk { diskSums[disk.disk, default: DiskAccount()].take(disk) }
-            guard let lease = leases[id], hasAccount(lease.host) else { continue }
+            if let disk = leases[id]?.value.disk { diskSums[disk.disk, default: DiskAccount()].take(disk) }
+            guard let lease = leases[id]?.value, hasAccount(lease.host) else { continue }
             var sum = sums[lease.host]
             sum.minMemoryUsed += lease.minMemory
             sum.maxMemoryUsed += lease.maxMemory

@@ -61,6 +61,9 @@ package final class SimulatedCluster {
 
     package static let chainNode = "chain"
     package static let minerNode = "miner"
+    /// Decisions that the simulated scheduler keeps: few, since hardly anybody asks a simulation for them,
+    /// and each that is kept takes a place in the cache from what is used.
+    private static let decisionsKept = 32
 
     package let scenario: Scenario
     package let options: Options
@@ -262,7 +265,8 @@ package final class SimulatedCluster {
                 manager: manager,
                 scheduler: .init(
                     pacing: plan.pacing, lease: options.recorded?.lease ?? ClusterScheduler.Options().lease,
-                    checksInvariants: options.checksInvariants, observer: metrics),
+                    checksInvariants: options.checksInvariants, observer: metrics,
+                    decisionCountMax: Self.decisionsKept),
                 policy: policy, policyContext: policyContext,
                 chain: node.ref(
                     at: Address(node: Self.chainNode, name: MinerAssembly.chainName), as: ChainMessage.self),
