@@ -76,14 +76,19 @@ struct SectorTable: Sendable {
     /// A sector in 64 bytes: its epochs count from its chunk's first, and what fills it is named by its place
     /// in the chunk's list, since nearly all sectors are filled alike.
     private struct Row: Sendable {
+        enum Kind: UInt8 {
+            case unplaced, placed
+            /// In the chunk's list of what does not fit; all else here but `offset` says nothing.
+            case wide
+        }
+
+        // In an order that leaves no gaps.
+        let commR: Commitment
         /// Below ``chunkSpan``.
         let offset: UInt8
-        let commR: Commitment
         let filling: UInt8
         let proof: UInt8
-        /// In the chunk's list of what does not fit; all else here but `offset` says nothing then.
-        var isWide = false
-        let hasPlace: Bool
+        let kind: Kind
         let ticket: Int32
         let expiration: Int32
         let preCommit: Int32
@@ -104,7 +109,7 @@ struct SectorTable: Sendable {
         let base: Int64
         /// Ascending by number; never empty.
         private(set) var rows: [Row] = []
-        /// What fills its sectors, each once; at most one more than there are rows.
+        /// What fills its sectors, each once: as many as a byte can name, replaced ones too.
         private var fillings: [Commitment] = []
         /// Sectors whose epochs lie too far from `base` for a row, or that are filled by too many things.
         private var wide: [UInt8: ChainState.Sector] = [:]
@@ -140,13 +145,13 @@ struct SectorTable: Sendable {
             var sector = self[row]
             change(&sector)
             let known = rows[row]
-            let isSame = !known.isWide && isFilled(known.filling, by: sector.preCommit.commD)
+            let isSame = known.kind != .wide && isFilled(known.filling, by: sector.preCommit.commD)
             rows[row] = packed(known.offset, sector, isSame ? known.filling : filling(sector.preCommit.commD))
         }
 
         subscript(row: Int) -> ChainState.Sector {
             let row = rows[row]
-            if row.isWide, let sector = wide[row.offset] { return sector }
+            if row.kind == .wide, let sector = wide[row.offset] { return sector }
             return ChainState.Sector(
                 preCommit: PreCommitRecord(
                     proof: RegisteredSealProof.all[Int(row.proof)], commR: row.commR,
@@ -154,7 +159,7 @@ struct SectorTable: Sendable {
                     expiration: base + Int64(row.expiration), epoch: base + Int64(row.preCommit)),
                 provenEpoch: known(row.proven), updateEpoch: known(row.update),
                 terminatedEpoch: known(row.terminated),
-                place: row.hasPlace
+                place: row.kind == .placed
                     ? SectorPlace(deadline: Int(row.deadline), partition: Int(row.partition)) : nil)
         }
 
@@ -171,17 +176,17 @@ struct SectorTable: Sendable {
                 if !wide.isEmpty { wide[offset] = nil }
                 // A period has 1000 deadlines at most, and each of them 4095 partitions.
                 return Row(
-                    offset: offset, commR: known.commR, filling: filling, proof: UInt8(known.proof.number),
-                    hasPlace: sector.place != nil, ticket: ticket, expiration: expiration,
-                    preCommit: preCommit, proven: proven, update: update, terminated: terminated,
+                    commR: known.commR, offset: offset, filling: filling, proof: UInt8(known.proof.number),
+                    kind: sector.place == nil ? .unplaced : .placed, ticket: ticket,
+                    expiration: expiration, preCommit: preCommit, proven: proven, update: update,
+                    terminated: terminated,
                     deadline: UInt16(sector.place?.deadline ?? 0),
                     partition: UInt16(sector.place?.partition ?? 0))
             }
             wide[offset] = sector
             return Row(
-                offset: offset, commR: known.commR, filling: 0, proof: 0, isWide: true, hasPlace: false,
-                ticket: 0, expiration: 0, preCommit: 0, proven: 0, update: 0, terminated: 0, deadline: 0,
-                partition: 0)
+                commR: known.commR, offset: offset, filling: 0, proof: 0, kind: .wide, ticket: 0,
+                expiration: 0, preCommit: 0, proven: 0, update: 0, terminated: 0, deadline: 0, partition: 0)
         }
 
         private mutating func filling(_ commD: Commitment) -> UInt8? {

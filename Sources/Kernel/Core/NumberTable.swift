@@ -36,9 +36,6 @@ public struct NumberTable<Value> {
     /// How many values there are.
     @inlinable public var count: Int { entries.count }
 
-    /// There are none.
-    @inlinable public var isEmpty: Bool { entries.isEmpty }
-
     /// The values.
     @inlinable public var values: Dictionary<NumberKey, Value>.Values { entries.values }
 

@@ -34,10 +34,8 @@ final class SimulatedNetwork: @unchecked Sendable {
     func at(_ time: Int64, _ action: @escaping () -> Void) { script.at(time, action) }
 
     func link(from: SimulatedNode, to: SimulatedNode) -> SimulatedLink {
+        if let known = knownLink(from, to) { return known.takeUnretainedValue() }
         let (row, column) = (from.index, to.index)
-        if row < links.count, column < links[row].count, let known = links[row][column] {
-            return known.takeUnretainedValue()
-        }
         let address = Address(node: "$network", name: "\(from.name)@\(to.name)")
         let made = SimulatedLink(
             core: core, index: core.claimIndex(), address: address, from: from, to: to,
@@ -52,14 +50,18 @@ final class SimulatedNetwork: @unchecked Sendable {
         return made
     }
 
+    private func knownLink(_ from: SimulatedNode, _ to: SimulatedNode) -> Unmanaged<SimulatedLink>? {
+        guard from.index < links.count, to.index < links[from.index].count else { return nil }
+        return links[from.index][to.index]
+    }
+
     @usableFromInline
     func send(
         from: SimulatedNode, to: SimulatedNode, byteCount: Int,
         end: @escaping (DeadLetterReason?) -> Void
     ) -> Delivery {
         let parcel = Parcel(end: end, byteCount: byteCount)
-        let (row, column) = (from.index, to.index)
-        guard row < links.count, column < links[row].count, let known = links[row][column] else {
+        guard let known = knownLink(from, to) else {
             return link(from: from, to: to).send(parcel, &random)
         }
         return known._withUnsafeGuaranteedRef { $0.send(parcel, &random) }
