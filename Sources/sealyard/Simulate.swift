@@ -134,19 +134,17 @@ struct Simulate: ParsableCommand {
         _ report: SimulationReport, _ scenario: Scenario, _ recorder: RunRecorder, _ now: Instant,
         to folder: String
     ) throws {
-        try FileText.makeDirectory(folder)
         let page = ReportPage(
             report: report, scenario: scenario, recorder: recorder, now: now, sourceText: try sourceText(),
             version: Sealyard.configuration.version)
         let files = ReportFiles(report: report, recorder: recorder, now: now)
-        for (name, text) in [
+        let written = [
             ("report.html", page.html), ("report.json", report.document.json + "\n"),
             ("scenario.json", page.resolved),
             ("stages.csv", files.stagesCSV), ("levels.csv", files.levelsCSV), ("limits.csv", files.limitsCSV),
             ("faults.csv", files.faultsCSV), ("costs.csv", files.costsCSV), ("trace.json", files.perfetto),
-        ] {
-            try FileText.write(Array(text.utf8), to: folder + "/" + name)
-        }
+        ]
+        try ReportFolder(folder).write(written)
     }
 
     private static func duration(_ text: String) throws -> Duration {

@@ -20,13 +20,11 @@ extension Simulate {
     }
 
     private func write(_ result: Replications, to folder: String) throws {
-        try FileText.makeDirectory(folder)
         let page = result.html(sourceText: try sourceText(), version: Sealyard.configuration.version)
-        for (name, text) in [
+        let written = [
             ("replications.html", page), ("replications.json", result.document.json + "\n"),
             ("runs.csv", result.runsCSV), ("scenario.json", result.resolved.json + "\n"),
-        ] {
-            try FileText.write(Array(text.utf8), to: folder + "/" + name)
-        }
+        ]
+        try ReportFolder(folder).write(written)
     }
 }

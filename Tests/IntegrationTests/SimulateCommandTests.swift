@@ -87,6 +87,12 @@ struct SimulateCommandTests {
             scratch.path("runs"),
             "--no-progress")
         #expect(short.complaint.contains("ends within the warm-up of 1h"), "\(short.complaint)")
+        let place = scratch.path("runs")
+        #expect(short.complaint.contains("4 files are in \(place); begin with replications.html"))
+        let once = try program.run(
+            "simulate", Shipped.devnet, "--replications", "2", "--until", "10m", "--out", place,
+            "--no-progress")
+        #expect(once.complaint.contains("in \(place) (in place of those of an earlier run)"))
         for name in ["replications.html", "replications.json", "runs.csv", "scenario.json"] {
             #expect(try scratch.bytes("runs/\(name)").count > 50, "\(name)")
         }

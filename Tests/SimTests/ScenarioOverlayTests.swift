@@ -111,4 +111,20 @@ struct ScenarioOverlayTests {
     private func remove(_ folder: URL) {
         do { try FileManager.default.removeItem(at: folder) } catch { Issue.record("\(error)") }
     }
+
+    @Test("a directory, a pipe and a device are refused at once; nothing waits for who would write into it")
+    func noFile() throws {
+        let folder = try folder([:])
+        let pipe = folder.appendingPathComponent("pipe.yaml").path
+        #expect(mkfifo(pipe, 0o600) == 0)
+        for (path, words) in [
+            (folder.path, "is a directory"), (pipe, "is a pipe or a device"),
+            ("/dev/zero", "is a pipe or a device"), (folder.path + "/none.yaml", "No such file"),
+        ] {
+            let error = try #require(throws: ScenarioError.self) { try Scenario.load(path: path) }
+            let finding = try #require(error.diagnostics.first)
+            #expect(finding.description.contains(words), "\(finding)")
+            #expect(finding.description.contains("give the path of a scenario file"), "\(finding)")
+        }
+    }
 }

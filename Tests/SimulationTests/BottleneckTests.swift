@@ -130,6 +130,12 @@ struct BottleneckTests {
         #expect(!why.contains("no room"))
         let room = try #require(run.report.room)
         #expect(!room.isFull && room.waiting > 1, "\(room)")
+        // It lets in no more since those that it let in wait: the eighth PreCommit1 has no memory.
+        #expect(why.contains("counts of memory, cores, cards and links holds them back"), "\(why)")
+        #expect(why.contains("% of the time sealer/0/curio/0: may need 64.0 GiB of memory and swap"))
+        #expect(room.waitsFor.map(\.code) == ["held"], "\(room)")
+        let roomy = try Run("curio-node", ["hosts.0.memory=1TiB"], days: 6).report
+        #expect(roomy.stages[1].waitsFor.allSatisfy { $0.code != "virtualMemory" }, "\(roomy.stages[1])")
         let larger = try Run("curio-node", ["hosts.0.disks.0.capacity=100TB"], days: 6)
         #expect(larger.report.tebibytesPerDay == run.report.tebibytesPerDay)
     }

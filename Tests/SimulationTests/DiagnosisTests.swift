@@ -51,6 +51,17 @@ struct DiagnosisTests {
         Case(
             sets: ["workload.pledge={every: 30m, packingMax: 1, initialPerHost: 1}"],
             words: ["too little is pledged"], bottleneck: "pledge rule"),
+        // By the table a PreCommit1 of 32 GiB takes 56 GiB and a Commit2 150 GiB: not all slots have room.
+        Case(
+            sets: [
+                "hosts.sealer.memory=960GiB", "hosts.sealer.gpus=[{model: any, count: 2}]",
+                "hosts.sealer.workers=[{name: pc1, role: P1, count: 15, group: host}, "
+                    + "{name: pc2, role: P2, count: 2, group: host}, {name: c2, role: C2, count: 2}, "
+                    + "{name: apx, role: APx, count: 1, group: host}]",
+                "tasks.Commit2.duration=30m", "policy=sealyard",
+            ],
+            words: ["counts of memory, cores, cards and links holds them back", "of memory and"],
+            bottleneck: nil),
         Case(sets: ["workload.sectorsMax=40"], words: ["no work was held back by them"], bottleneck: nil),
         Case(
             sets: ["hosts.sealer.count=2", "faults=[{at: 1h, kind: hostDown, target: sealer/1}]"],

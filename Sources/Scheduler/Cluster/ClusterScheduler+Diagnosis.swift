@@ -18,7 +18,7 @@ extension ClusterScheduler {
                 waiting.append(
                     .init(
                         task: task.id, host: task.host, since: task.since, deadline: task.request.deadline,
-                        priority: task.request.priority, reason: reason(task, at: context.now),
+                        priority: task.request.priority, reason: obstacle(task, at: context.now).words,
                         refusals: refusals(task, at: context.now)))
             }
         }
@@ -37,7 +37,7 @@ extension ClusterScheduler {
             waiting: waiting,
             running: running.sorted { $0.task < $1.task },
             admissions: shown.map {
-                .init(sector: $0.sector, bytes: $0.bytes, since: $0.since, reason: reason($0))
+                .init(sector: $0.sector, bytes: $0.bytes, since: $0.since, reason: obstacle($0).words)
             },
             workers: workers.values.map { worker in
                 let known = view.workers[worker.index]
@@ -65,48 +65,5 @@ extension ClusterScheduler {
             refusals.append(.init(worker: worker.info.name, refusal: refusal))
         }
         return refusals
-    }
-
-    func reason(_ task: WaitingTask, at now: Instant) -> String {
-        let type = task.id.type
-        let able = view.workers.filter { $0.slotCounts[type.stage] > 0 }
-        guard !able.isEmpty else { return "no worker in the cluster accepts \(type.short)" }
-        let near = able.filter { task.host == nil || $0.info.host == task.host || $0.info.canFetch }
-        guard !near.isEmpty else {
-            return "its files are on \(task.host ?? "another host"), where no worker accepts \(type.short)"
-        }
-        guard near.contains(where: \.isAvailable) else { return "the workers that could run it are lost" }
-        guard let open = near.first(where: { $0.freeCount(type) > 0 }) else {
-            if near.allSatisfy({ !$0.takes(type) }) {
-                return "the workers that could run it are paused, cordoned or lost"
-            }
-            return
-                "all \(near.reduce(0) { $0 + $1.slotCounts[type.stage] }) \(type.short) slots "
-                + "it could use are taken"
-        }
-        if let refusal = view.canStart(task, on: open.index, at: now) {
-            return "\(open.info.name): \(refusal)"
-        }
-        return holds[task.id] ?? "another task goes first"
-    }
-
-    func reason(_ wish: AdmissionRequest) -> String {
-        guard !view.stores.isEmpty else { return "no sealing store is attached" }
-        for index in view.stores.indices {
-            guard let refusal = view.canAdmit(wish, at: index) else {
-                return rooms.refusals[wish.sector]?.description ?? reasonOfIdleEntry
-                    ?? "the policy lets in no more now"
-            }
-            if index == view.stores.count - 1 { return refusal.description }
-        }
-        return "no store has room"
-    }
-
-    /// Why no worker could begin a sector, where that is so.
-    private var reasonOfIdleEntry: String? {
-        let able = view.workers.filter { $0.slotCounts[TaskType.addPiece.stage] > 0 }
-        if able.isEmpty { return "no worker in the cluster accepts \(TaskType.addPiece.short)" }
-        let isIdle = able.allSatisfy { !$0.takes(.addPiece) }
-        return isIdle ? "the workers that could begin it are paused, cordoned or lost" : nil
     }
 }

@@ -37,14 +37,14 @@ extension ClusterScheduler {
         var reasons = WaitingReasons()
         for type in TaskType.downstreamFirst {
             for task in view.waiting(type) {
-                let reason = reason(task, at: now)
+                let reason = obstacle(task, at: now).words
                 reasons.tasks[task.id] = reason
                 guard told.tasks[task.id] != reason else { continue }
                 listener.waits(task.id.sector, task.id, because: reason, at: now)
             }
         }
         for wish in view.admissions {
-            let reason = reason(wish)
+            let reason = obstacle(wish).words
             reasons.sectors[wish.sector] = reason
             guard told.sectors[wish.sector] != reason else { continue }
             listener.waits(wish.sector, nil, because: reason, at: now)

@@ -153,6 +153,7 @@ package actor ClusterScheduler: Component {
         if handle(message, context) {
             place(context)
             explainWaiting(context.now)
+            tellObstacles(context.now)
         }
         reportQuiet()
         guard options.checksInvariants, let broken = view.brokenInvariant() ?? brokenMoves() else { return }

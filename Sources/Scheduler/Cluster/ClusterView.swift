@@ -268,6 +268,14 @@ package final class ClusterView: @unchecked Sendable {
         return all
     }
 
+    /// The first of them, at most `count`.
+    func firstAdmissions(_ count: Int) -> [AdmissionRequest] {
+        var cursor = UrgencyList.Cursor()
+        var first: [AdmissionRequest] = []
+        while first.count < count, let slot = wishOrder.next(&cursor) { first.append(wishes[slot]) }
+        return first
+    }
+
     package func admission(_ sector: SectorKey) -> AdmissionRequest? {
         wishes.slot(sector).map { wishes[$0] }
     }

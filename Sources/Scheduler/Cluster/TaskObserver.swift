@@ -20,6 +20,13 @@ package protocol TaskObserver: AnyObject, Sendable {
     /// The policy decided, and this came of it.
     func decisionMade(_ record: PlacementRecord)
 
+    /// Whether to be told now what stands before those that wait; asked after each placing. It costs a look
+    /// at every worker for some tasks of each kind.
+    func wantsObstacles(at now: Instant) -> Bool
+
+    /// What stands before those that wait, some of each kind looked at.
+    func waiting(for obstacles: [WaitingObstacle], at now: Instant)
+
     /// The scheduler's accounts do not add up, and why: asked for by ``ClusterScheduler/Options`` only. Traps
     /// unless it is taken note of.
     func accountsBroken(_ reason: String)
@@ -27,5 +34,7 @@ package protocol TaskObserver: AnyObject, Sendable {
 
 extension TaskObserver {
     package func decisionMade(_ record: PlacementRecord) {}
+    package func wantsObstacles(at now: Instant) -> Bool { false }
+    package func waiting(for obstacles: [WaitingObstacle], at now: Instant) {}
     package func accountsBroken(_ reason: String) { preconditionFailure(reason) }
 }

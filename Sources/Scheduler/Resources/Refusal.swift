@@ -90,10 +90,10 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         case .cordoned: "takes nothing new: it is cordoned or drains"
         case .noSlot: "all its \(Int(needed)) slots are taken"
         case .pace: "the pace limit of \(limit) allows the next start at \(until?.seconds ?? 0) s"
-        case .memory: "needs \(bytes(needed)) of memory and \(limit) has \(bytes(free)) left"
+        case .memory: "needs \(bytes(needed)) of memory and \(limit) has \(left)"
         case .virtualMemory:
-            "may need \(bytes(needed)) of memory and swap and \(limit) has \(bytes(free)) left"
-        case .numaMemory: "needs \(bytes(needed)) on \(limit), which has \(bytes(free)) left"
+            "may need \(bytes(needed)) of memory and swap and \(limit) has \(left)"
+        case .numaMemory: "needs \(bytes(needed)) on \(limit), which has \(left)"
         case .cores: "needs \(Int(needed)) processors and \(limit) has \(Int(free)) left"
         case .coreGroup: "no core group of \(limit) is free"
         case .gpu: "needs \(needed) GPU and no GPU of \(limit) has more than \(free) free"
@@ -105,16 +105,16 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         case .setback:
             "\(Int(needed)) tries in a row failed for want of something around the task; the next begins at "
                 + "\(until?.seconds ?? 0) s"
-        case .noRoom: "its files are elsewhere, need \(bytes(needed)), and \(limit) has \(bytes(free)) left"
+        case .noRoom: "its files are elsewhere, need \(bytes(needed)), and \(limit) has \(left)"
         case .link: "as many transfers as \(limit) may have at once (\(Int(needed))) are under way"
         case .bandwidth:
             "its files are elsewhere, need \(bytes(needed)) a second of the link of \(limit), and that has "
                 + "\(bytes(free)) a second left"
         case .storeMissing: "the store \(limit) is not there or out of reach"
         case .storeClosed: "the store \(limit) takes no new sectors by its settings"
-        case .storeFull: "needs \(bytes(needed)) and the store \(limit) has \(bytes(free)) left"
+        case .storeFull: "needs \(bytes(needed)) and the store \(limit) has \(left)"
         case .sealingCount: "the store \(limit) has the \(Int(needed)) sectors in sealing that it may have"
-        case .fileSystemFull: "needs \(bytes(needed)) and the file system \(limit) has \(bytes(free)) left"
+        case .fileSystemFull: "needs \(bytes(needed)) and the file system \(limit) has \(left)"
         case .poStFirst: "a proof of spacetime goes first, and waits for what \(limit) has not left"
         case .poStAhead:
             "would still hold at \(needed) s what \(limit) needs for the proofs of a deadline, which are due "
@@ -122,6 +122,12 @@ package struct Refusal: Sendable, Hashable, Codable, Error, CustomStringConverti
         case .held: limit
         case .notChosen: "another task goes first"
         }
+    }
+
+    /// What is left in bytes; where that reads like what is needed, by how much it is too little.
+    private var left: String {
+        let isAlike = bytes(needed) == bytes(free) && needed > free
+        return "\(bytes(free)) left" + (isAlike ? ", \(bytes(needed - free)) too little" : "")
     }
 
     private func bytes(_ count: Double) -> String {

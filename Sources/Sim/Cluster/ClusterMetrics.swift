@@ -90,11 +90,15 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     var bug: SeededBug?
     /// Told of each sector that needs no more tasks.
     var forget: ((SectorKey) -> Void)?
+    /// What stood before those that waited.
+    private(set) var obstacles: ObstacleTally
     private var sectors = NumberTable<Sector>()
     private var tasks: [TaskID: Task] = [:]
 
     init(warmUp: Instant) {
         self.warmUp = warmUp
+        // A sector is on its way for half of the warm-up: that makes eight looks at each.
+        obstacles = ObstacleTally(start: warmUp, interval: .nanoseconds(warmUp.nanoseconds / 16))
         stages = TaskType.allCases.map { _ in StageTally(warmUp: warmUp) }
         states = SectorState.allCases.map { _ in LevelIntegral(warmUp: warmUp) }
         sealing = LevelIntegral(warmUp: warmUp)
@@ -270,6 +274,12 @@ final class ClusterMetrics: SectorObserver, TaskObserver, PoStObserver, @uncheck
     private static func isLost(_ result: TaskResult?) -> Bool {
         guard case .failed(let failure) = result else { return false }
         return failure.cause == .infrastructureLost
+    }
+
+    func wantsObstacles(at told: Instant) -> Bool { obstacles.wantsLook(at: clock?.now ?? told) }
+
+    func waiting(for found: [WaitingObstacle], at told: Instant) {
+        obstacles.add(found, at: clock?.now ?? told)
     }
 
     // MARK: Deadlines

@@ -64,12 +64,8 @@ package final class MeasurementReader: Sendable {
         }
         guard !isFolder.boolValue else { throw refuse("a folder, and not that of a miner's journal") }
         let data: Data
-        do {
-            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
-            defer { handle.closeFile() }
-            data = try handle.read(upToCount: DurationSamples.fileBytesMax + 1) ?? Data()
-        } catch {
-            throw refuse("cannot be read: \(error.localizedDescription)")
+        do { data = try BoundedFile.read(file, bytesMax: DurationSamples.fileBytesMax) } catch {
+            throw refuse(error.message)
         }
         try samples.read(String(decoding: data, as: UTF8.self), file: file)
     }

@@ -98,7 +98,8 @@ extension SimulatedCluster {
             queueTrend: tally.queue.trend(until: now), waitP50Seconds: tally.waits.quantile(0.5),
             waitP95Seconds: tally.waits.quantile(0.95),
             awaySlots: seconds.map { tally.away.integral(until: now) / $0 },
-            capacityPerHour: capacity(type, slots), sharesWithOthers: sharesWithOthers(type))
+            capacityPerHour: capacity(type, slots), waitsFor: metrics.obstacles.shares(stage: type.stage),
+            sharesWithOthers: sharesWithOthers(type))
     }
 
     /// Sectors an hour by formula: the mean of the model, the move to the store included, and tries

@@ -21,7 +21,8 @@ extension SimulatedCluster {
         let released = level(scenario.miner.finalizeEarly ? Self.afterFinalize : [])
         return SimulationReport.Room(
             count: plan.roomCount(sealingBytes: UInt64(scenario.sealingFootprint.bytes)),
-            taken: max(0, sealing - waiting - released), waiting: waiting)
+            taken: max(0, sealing - waiting - released), waiting: waiting,
+            waitsFor: metrics.obstacles.shares(stage: nil))
     }
 
     private static var afterFinalize: [SectorState] { [.submitCommitAggregate, .commitAggregateWait] }

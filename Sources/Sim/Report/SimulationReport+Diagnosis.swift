@@ -97,16 +97,18 @@ extension SimulationReport {
             return "while \(figure(room.waiting)) sectors wait in Packing: the sealing disks have no room, "
                 + "\(figure(room.taken)) of \(room.count) places are taken in the mean"
         }
-        let policy =
-            "the policy (\(policy)), by its own rules or by what it counts of memory, cores and cards"
         let free = room.map { max(0, Double($0.count) - $0.taken) } ?? 0
         if packing >= 1 {
+            // No more are let in where those that are in get no slot: what they lack is the cause.
+            let isBlocked = queue >= 0.5 && stage.waitsFor.first.map { !$0.isPolicy } ?? false
             let places = free >= 1 ? " though the sealing disks have \(figure(free)) places left" : ""
             return "while \(figure(packing)) sectors wait in Packing\(places)"
                 + (queue >= 0.5 ? " and \(figure(queue)) for a slot of PreCommit1" : "")
-                + ": \(policy), holds them back"
+                + ": " + holderWords(isBlocked ? stage.waitsFor : room?.waitsFor ?? stage.waitsFor)
         }
-        if queue >= 1 { return "while \(figure(queue)) sectors wait for them: \(policy), holds them back" }
+        if queue >= 1 {
+            return "while \(figure(queue)) sectors wait for them: " + holderWords(stage.waitsFor)
+        }
         return nil
     }
 

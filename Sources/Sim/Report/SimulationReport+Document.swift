@@ -100,6 +100,7 @@ extension SimulationReport.Stage {
             entry("queueGrows", .flag(queueTrend?.isGrowing ?? false)),
             entry("waitP50Seconds", .rounded(waitP50Seconds)),
             entry("waitP95Seconds", .rounded(waitP95Seconds)),
+            entry("waitsFor", .list(waitsFor.map(\.document))),
             entry("awaySlots", .rounded(awaySlots)),
             entry("capacitySectorsPerHour", .rounded(capacityPerHour)),
         ])

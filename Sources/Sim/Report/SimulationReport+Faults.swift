@@ -71,6 +71,8 @@ extension SimulationReport {
         package var taken: Double
         /// Sectors that wait for it, in the mean.
         package var waiting: Double
+        /// What they wait for, the most frequent first.
+        package var waitsFor: [Obstacle] = []
 
         /// As good as all of it is taken.
         package var isFull: Bool { taken >= 0.95 * Double(count) }
@@ -115,6 +117,7 @@ extension SimulationReport.Room {
         .object([
             .init(key: "sectors", value: .integer(count)), .init(key: "taken", value: .rounded(taken)),
             .init(key: "waiting", value: .rounded(waiting)),
+            .init(key: "waitsFor", value: .list(waitsFor.map(\.document))),
         ])
     }
 }

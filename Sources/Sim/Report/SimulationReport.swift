@@ -32,6 +32,8 @@ package struct SimulationReport: Sendable, Hashable {
         package var awaySlots: Double?
         /// Sectors an hour that the slots can pass, by formula: slots ÷ mean duration, retries counted.
         package var capacityPerHour: Double?
+        /// What its tasks waited for, the most frequent first; empty where no look found one waiting.
+        package var waitsFor: [Obstacle] = []
         /// Others use memory or disks that its tasks share: its slots may be taken while it does less.
         package var sharesWithOthers = false
     }

@@ -136,14 +136,8 @@ struct ScenarioIncludes {
                 mark == nil ? message : "\(path) \(message)")
         }
         let data: Data
-        do {
-            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-            defer { handle.closeFile() }
-            // One byte more than allowed tells "too large" from "just fits" without reading the rest.
-            data = try handle.read(upToCount: limits.fileBytesMax + 1) ?? Data()
-        } catch {
-            throw unreadable(
-                "cannot be read (\(error.localizedDescription)); give the path of a scenario file")
+        do { data = try BoundedFile.read(path, bytesMax: limits.fileBytesMax) } catch {
+            throw unreadable("\(error.message); give the path of a scenario file")
         }
         guard data.count <= limits.fileBytesMax else {
             throw unreadable("is larger than \(limits.fileBytesMax) bytes")
