@@ -25,6 +25,11 @@ struct ProvingTests {
         #expect(ahead.count == 48 && ahead[0].index == 6 && ahead[47].index == 5)
         #expect(zip(ahead, ahead.dropFirst()).allSatisfy { $0.close == $1.open })
         #expect(ahead[47].open == 400 + 2880)
+        for epoch: Int64 in [-3000, 99, 100, 159, 160, 2979, 2980, 5000] {
+            let first = period.current(at: epoch).index
+            let expected = (0..<48).map { period.times((first + $0) % 48, notElapsedAt: epoch) }
+            #expect(period.ahead(from: epoch) == expected, "\(epoch)")
+        }
     }
 
     @Test(

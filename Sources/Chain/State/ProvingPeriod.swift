@@ -107,6 +107,11 @@ package struct ProvingPeriod: Sendable, Hashable, Codable {
         let length = parameters.deadlineEpochs
         var start = start(at: epoch)
         if epoch >= start + Int64(index + 1) * length { start += parameters.periodEpochs }
+        return times(index, inPeriodAt: start)
+    }
+
+    private func times(_ index: Int, inPeriodAt start: Int64) -> DeadlineTimes {
+        let length = parameters.deadlineEpochs
         let open = start + Int64(index) * length
         return DeadlineTimes(
             index: index, periodStart: start, open: open, close: open + length,
@@ -115,9 +120,15 @@ package struct ProvingPeriod: Sendable, Hashable, Codable {
 
     /// All deadlines of a period ahead, the one that is open first.
     package func ahead(from epoch: Int64) -> [DeadlineTimes] {
-        let first = current(at: epoch)
-        return (0..<parameters.deadlineCount).map { step in
-            times((first.index + step) % parameters.deadlineCount, notElapsedAt: epoch)
+        var next = current(at: epoch)
+        var all: [DeadlineTimes] = []
+        all.reserveCapacity(parameters.deadlineCount)
+        for _ in 0..<parameters.deadlineCount {
+            all.append(next)
+            let isLast = next.index + 1 == parameters.deadlineCount
+            let start = isLast ? next.periodStart + parameters.periodEpochs : next.periodStart
+            next = times(isLast ? 0 : next.index + 1, inPeriodAt: start)
         }
+        return all
     }
 }

@@ -9,7 +9,10 @@ extension ClusterScheduler {
         view.clearPoStHolds()
         for type in TaskType.allCases where type.isPoSt && view.waitingCount(type) > 0 {
             var isHeldBack = false
+            // Asked after every message: where no slot is free nothing waits on a host's account.
+            if view.openWorkers(type).isEmpty { continue }
             for task in Array(view.waiting(type)) {
+                if view.openWorkers(type).isEmpty { break }
                 if let worker = poStWorker(for: task, now) {
                     _ = assign(task.id, to: worker, PlacementReason("post", score: 0), now)
                 } else if !task.request.work.isCheck {

@@ -107,7 +107,8 @@ package struct PoStLogic: Sendable {
         }
         let epoch = clock.epoch(at: now)
         finished.removeAll { $0 + calendar.period.parameters.deadlineEpochs <= epoch }
-        for times in calendar.ahead(from: epoch) where PoStRun.start(of: times, options) <= epoch {
+        let daysAhead = calendar.ahead(from: epoch)
+        for times in daysAhead where PoStRun.start(of: times, options) <= epoch {
             let isKnown = runs.contains { $0.times.open == times.open } || finished.contains(times.open)
             guard !isKnown else { continue }
             runs.append(
@@ -117,7 +118,7 @@ package struct PoStLogic: Sendable {
         for index in runs.indices { actions += runs[index].advance(at: now, clock) }
         for run in runs where run.isFinished { finish(run) }
         runs.removeAll(where: \.isFinished)
-        let ahead = proofsAhead(calendar, epoch, clock)
+        let ahead = proofsAhead(calendar, daysAhead, clock)
         if ahead != toldAhead {
             toldAhead = ahead
             actions.append(.tellAhead(ahead))
@@ -135,9 +136,9 @@ package struct PoStLogic: Sendable {
 
     /// The proofs of the day ahead, without those that workers were asked for already.
     private func proofsAhead(
-        _ calendar: ProvingCalendar, _ epoch: Int64, _ clock: EpochClock
+        _ calendar: ProvingCalendar, _ daysAhead: [DeadlineTimes], _ clock: EpochClock
     ) -> [ProofsAhead] {
-        calendar.ahead(from: epoch).compactMap { times in
+        daysAhead.compactMap { times in
             guard let count = calendar.proofCounts[times.index], count > 0,
                 !finished.contains(times.open),
                 runs.first(where: { $0.times.open == times.open })?.randomness == nil
