@@ -34,7 +34,13 @@ package struct SectorNumbers: Sendable, Hashable, Codable, ExpressibleByArrayLit
     package var count: Int { runs.reduce(0) { $0 + Int(clamping: $1.last - $1.first) + 1 } }
 
     /// All numbers, ascending.
-    package var numbers: [UInt64] { runs.flatMap { $0.first...$0.last } }
+    package var numbers: [UInt64] {
+        var all: [UInt64] = []
+        all.reserveCapacity(count)
+        // A partition's two thousand, each time it is proven: a closed range is several times slower.
+        for run in runs { for number in run.first..<run.last + 1 { all.append(number) } }
+        return all
+    }
 
     package func contains(_ number: UInt64) -> Bool {
         let place = position(of: number)
