@@ -11,7 +11,8 @@ struct ReportPageTests {
         "costs={currency: EUR, electricityPerKilowattHour: 0.2, hosts: {p1: {price: 40000, power: 1200}}}"
 
     static let headings = [
-        "handbook-f01021773", "What if a resource had no end?", "Stages", "Over time",
+        "handbook-f01021773", "What if a resource had no end?", "Stages",
+        "What waiting tasks waited for", "Over time",
         "How long sectors stay in each state", "What the workers did", "Deadlines", "Costs",
         "What is not in these figures", "Where the figures are from",
     ]

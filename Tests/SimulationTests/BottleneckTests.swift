@@ -134,6 +134,10 @@ struct BottleneckTests {
         #expect(why.contains("counts of memory, cores, cards and links holds them back"), "\(why)")
         #expect(why.contains("% of the time sealer/0/curio/0: may need 64.0 GiB of memory and swap"))
         #expect(room.waitsFor.map(\.code) == ["held"], "\(room)")
+        #expect(run.page.contains("<h2>What waiting tasks waited for</h2>"))
+        #expect(
+            run.page.contains(
+                "<th scope=\"row\">PreCommit1</th><td>97.3 %</td><td>sealer/0/curio/0: may need"))
         let roomy = try Run("curio-node", ["hosts.0.memory=1TiB"], days: 6).report
         #expect(roomy.stages[1].waitsFor.allSatisfy { $0.code != "virtualMemory" }, "\(roomy.stages[1])")
         let larger = try Run("curio-node", ["hosts.0.disks.0.capacity=100TB"], days: 6)

@@ -55,6 +55,7 @@ package struct ReportPage {
             \(headline)
             \(limitsSection)
             \(stagesSection)
+            \(obstaclesSection)
             \(faultsSection)
             \(timeSection)
             \(latencySection)
