@@ -79,7 +79,7 @@ extension MinerJournal {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return false }
         if isFolder.boolValue { return true }
-        guard let file = FileHandle(forReadingAtPath: path) else { return false }
+        guard FileText.isRegular(path), let file = FileHandle(forReadingAtPath: path) else { return false }
         defer { file.closeFile() }
         return file.readData(ofLength: 16) == Data("SQLite format 3\0".utf8)
     }

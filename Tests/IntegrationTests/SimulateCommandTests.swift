@@ -53,6 +53,22 @@ struct SimulateCommandTests {
         #expect(try other.text("traceHash") != outcome.text("traceHash"))
     }
 
+    @Test("a pipe in place of a file is refused wherever one can be named, and not waited for")
+    func pipes() throws {
+        let scratch = try ScratchFolder()
+        let pipe = scratch.path("pipe")
+        #expect(mkfifo(pipe, 0o600) == 0)
+        for arguments in [
+            ["simulate", pipe], ["simulate", Shipped.devnet, "--faults", pipe],
+            ["simulate", Shipped.devnet, "--set", "tasks.PreCommit1={duration: {measured: \(pipe)}}"],
+            ["replay", pipe, "--simulate"], ["replay", pipe],
+        ] {
+            let outcome = try program.run(list: arguments)
+            #expect(outcome.status == 1, "\(arguments)")
+            #expect(outcome.complaint.contains("is a pipe or a device"), "\(outcome.complaint)")
+        }
+    }
+
     @Test("a run that ends within its warm-up is warned of, and one that does not is not")
     func withinWarmUp() throws {
         for (until, isShort) in [("59m", true), ("1h", true), ("61m", false)] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Foundation
 private import GRDB
+private import Glibc
 package import Kernel
 
 /// Reads the files of a journal, also one that is being written or that a crash left behind.
@@ -17,6 +18,12 @@ package struct JournalReader: Sendable {
             throw JournalError(code: .cannotOpen, message: "there is no journal at '\(place.path)'")
         }
         guard isFolder.boolValue else {
+            // A pipe would be waited for.
+            var status = stat()
+            guard stat(place.path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+                throw JournalError(
+                    code: .cannotOpen, message: "'\(place.path)' is a pipe or a device, not a journal")
+            }
             files = [place]
             return
         }

@@ -57,6 +57,12 @@ enum FileText {
         return UInt64(max(0, status.st_size))
     }
 
+    /// Whether it is a file and no directory, pipe or device: those are not opened to find out what they are.
+    static func isRegular(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
     static func exists(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0
