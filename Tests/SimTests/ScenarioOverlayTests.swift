@@ -115,6 +115,7 @@ struct ScenarioOverlayTests {
     @Test("a directory, a pipe and a device are refused at once; nothing waits for who would write into it")
     func noFile() throws {
         let folder = try folder([:])
+        defer { remove(folder) }
         let pipe = folder.appendingPathComponent("pipe.yaml").path
         #expect(mkfifo(pipe, 0o600) == 0)
         for (path, words) in [

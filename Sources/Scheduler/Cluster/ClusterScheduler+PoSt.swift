@@ -8,9 +8,9 @@ extension ClusterScheduler {
     func placePoSt(_ now: Instant) {
         view.clearPoStHolds()
         for type in TaskType.allCases where type.isPoSt && view.waitingCount(type) > 0 {
-            var isHeldBack = false
             // Asked after every message: where no slot is free nothing waits on a host's account.
             if view.openWorkers(type).isEmpty { continue }
+            var isHeldBack = false
             for task in Array(view.waiting(type)) {
                 if view.openWorkers(type).isEmpty { break }
                 if let worker = poStWorker(for: task, now) {

@@ -9,15 +9,22 @@ package struct WaitingObstacle: Sendable, Hashable {
     package let code: Refusal.Code
     /// A sentence without its full stop.
     package let words: String
-    /// How many wait that it was found to speak for: all of their kind together, shared among those that were
-    /// looked at.
-    package var weight: Double
+    /// How many it speaks for: all that wait of its kind, shared among those that were looked at.
+    package private(set) var weight = 1.0
 
-    init(_ type: TaskType?, _ code: Refusal.Code, _ words: String, weight: Double = 1) {
+    init(_ type: TaskType?, _ code: Refusal.Code, _ words: String) {
         self.type = type
         self.code = code
         self.words = words
-        self.weight = weight
+    }
+
+    /// Shares among those that were looked at how many wait.
+    static func shared(_ found: [Self], waitingCount: Int) -> [Self] {
+        found.map { one in
+            var one = one
+            one.weight = Double(waitingCount) / Double(found.count)
+            return one
+        }
     }
 }
 
@@ -30,21 +37,11 @@ extension ClusterScheduler {
         guard let observer = options.observer, observer.wantsObstacles(at: now) else { return }
         var found: [WaitingObstacle] = []
         for type in TaskType.downstreamFirst {
-            let tasks = Array(view.waiting(type).prefix(Self.lookedAtMax))
-            let weight = Double(view.waitingCount(type)) / Double(max(1, tasks.count))
-            for task in tasks {
-                var obstacle = obstacle(task, at: now)
-                obstacle.weight = weight
-                found.append(obstacle)
-            }
+            let tasks = view.waiting(type).prefix(Self.lookedAtMax).map { obstacle($0, at: now) }
+            found += WaitingObstacle.shared(tasks, waitingCount: view.waitingCount(type))
         }
-        let wishes = view.firstAdmissions(Self.lookedAtMax)
-        let weight = Double(view.admissionCount) / Double(max(1, wishes.count))
-        for wish in wishes {
-            var obstacle = obstacle(wish)
-            obstacle.weight = weight
-            found.append(obstacle)
-        }
+        let wishes = view.firstAdmissions(Self.lookedAtMax).map { obstacle($0) }
+        found += WaitingObstacle.shared(wishes, waitingCount: view.admissionCount)
         observer.waiting(for: found, at: now)
     }
 
